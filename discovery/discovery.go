@@ -1,0 +1,104 @@
+// Package discovery is what a probe finds out and how it is said: kinds, facts,
+// their canonical form and content hash, and the two halves of every kind, the
+// collector (on the host) and the projector (in the service).
+//
+// Each kind is one folder: <kind>.go holds the Kind and its body (imported by
+// both halves), collect/ makes facts on the host, project/ turns them into
+// graph elements. The packages collectors and projectors list them.
+package discovery
+
+import (
+	"context"
+	"time"
+
+	"assimilation/cmdb"
+)
+
+// Limits of facts. They hold at the probe, the relay and the service.
+const (
+	MaxBody      = 8 << 20 // bytes of one canonical body
+	MaxKindName  = 32      // bytes, [a-z][a-z0-9-]*
+	MaxInstance  = 128     // bytes of valid UTF-8 without control characters
+	MaxDepth     = 16      // nested arrays and objects
+	MaxInstances = 1024    // per host and kind
+)
+
+// Capability is a right that a collector needs beyond those of any user.
+type Capability string
+
+// The Linux capabilities that kinds ask for (capabilities(7)).
+const (
+	NetRaw        Capability = "CAP_NET_RAW"
+	SysPtrace     Capability = "CAP_SYS_PTRACE"      // other users' /proc/PID/fd and exe
+	DACReadSearch Capability = "CAP_DAC_READ_SEARCH" // files that only root may read
+)
+
+// Kind describes one sort of fact.
+type Kind struct {
+	Name string
+	// Version of the body's schema. A change that an old reader would
+	// misunderstand gets a new number; a new optional field does not.
+	Version int
+	// Public kinds may be shared across hosts of a tenant by content hash:
+	// they say nothing about the host (package lists).
+	Public bool
+	Needs  []Capability
+	// Interval between two collections when no event asks for one earlier.
+	Interval time.Duration
+	Timeout  time.Duration
+	// Body is a zero value of the body's type; its struct tags say JSON names,
+	// sensitivity classes ("class") and, for lists, the fields that tell two
+	// items apart ("key"), see Describe.
+	Body any
+	Doc  string
+}
+
+// Fact is one discovery result of one host, replaced as a whole. It names no
+// host: who sent it is known from the session.
+type Fact struct {
+	Kind     string
+	Instance string // "" where a kind has one instance per host
+	Version  int    // schema version of Body
+	Body     []byte // canonical JSON, see Canonical
+	Hash     Hash
+}
+
+// Collector makes the facts of one kind on this host.
+type Collector interface {
+	Kind() Kind
+	// Collect returns all instances as they are now. A collector that lacks a
+	// right returns what it can and a *Degraded error beside it.
+	Collect(ctx context.Context) ([]Fact, error)
+}
+
+// Watcher is a Collector to which the kernel tells changes: Watch calls
+// changed (which never blocks) after each event, until ctx ends. It returns
+// early only with an error; the schedule then falls back to Kind.Interval.
+type Watcher interface {
+	Collector
+	Watch(ctx context.Context, changed func()) error
+}
+
+// Degraded reports that facts are incomplete because a right is missing.
+type Degraded struct {
+	Needs Capability
+	What  string // what is missing for the want of it
+}
+
+func (d *Degraded) Error() string { return "degraded: needs " + string(d.Needs) + ": " + d.What }
+
+// HostRef is what a projector knows about the host beside the fact.
+type HostRef struct {
+	ID        string     // host id, 36 characters
+	HostRealm cmdb.Realm // of its private addresses
+	SiteRealm cmdb.Realm // of its site's private address space
+}
+
+// Projector turns one fact into graph elements. It is pure: the same fact
+// gives the same elements, in the same order. The body was checked to be
+// canonical JSON of the kind's schema, but its values may still be nonsense;
+// a projector skips what it cannot key and never panics.
+type Projector interface {
+	Kind() Kind
+	Project(host HostRef, fact Fact) (cmdb.Elements, error)
+}

@@ -1,0 +1,94 @@
+package uplink
+
+import (
+	"assimilation/tenancy"
+	"assimilation/wire"
+)
+
+// EnrolRequest is the sealed body of a relay's first request.
+type EnrolRequest struct {
+	TokenID  string `cbor:"1,keyasint"`
+	Secret   []byte `cbor:"2,keyasint"`
+	Name     string `cbor:"3,keyasint"`
+	Version  string `cbor:"4,keyasint"`
+	NoiseKey []byte `cbor:"5,keyasint"` // X25519 public key: what the site certifies
+	SignKey  []byte `cbor:"6,keyasint"` // Ed25519 public key: signs batches
+	SealKey  []byte `cbor:"7,keyasint"` // HPKE public key: orders are sealed to it
+	// Nonce comes back in the answer: only the holder of the tenant's key can
+	// have read it, which is how the relay knows whom it talks to.
+	Nonce []byte `cbor:"8,keyasint"`
+	Time  int64  `cbor:"9,keyasint"`
+}
+
+// EnrolAnswer is the sealed answer. Reason other than Accepted: nothing else
+// is set but Nonce and Detail.
+type EnrolAnswer struct {
+	Reason      wire.Reason      `cbor:"1,keyasint"`
+	Detail      string           `cbor:"2,keyasint,omitempty"`
+	Nonce       []byte           `cbor:"3,keyasint"`
+	Tenant      tenancy.TenantID `cbor:"4,keyasint,omitzero"`
+	Site        tenancy.SiteID   `cbor:"5,keyasint,omitzero"`
+	Relay       tenancy.RelayID  `cbor:"6,keyasint,omitzero"`
+	SiteKey     []byte           `cbor:"7,keyasint,omitempty"` // Ed25519: verifies certificates and orders
+	Certificate []byte           `cbor:"8,keyasint,omitempty"` // wire.Certificate
+	SiteName    string           `cbor:"9,keyasint,omitempty"`
+}
+
+// OrdersRequest asks for orders newer than Revision; the answer may wait for
+// up to 25 s until there are any (long poll). It is also the relay's sign of
+// life.
+type OrdersRequest struct {
+	Revision uint64 `cbor:"1,keyasint"`
+	Version  string `cbor:"2,keyasint"` // the relay's program
+	Epoch    uint64 `cbor:"3,keyasint"`
+	Backlog  uint64 `cbor:"4,keyasint"` // records not yet acknowledged
+	Hosts    uint64 `cbor:"5,keyasint"`
+	Time     int64  `cbor:"6,keyasint"`
+	Nonce    []byte `cbor:"7,keyasint"`
+	// Wait is how long the service may hold the request, in milliseconds.
+	Wait int64 `cbor:"8,keyasint,omitempty"`
+}
+
+// Orders is the whole of what the service wants of a relay: a snapshot, so
+// that applying it twice or skipping one changes nothing.
+type Orders struct {
+	Revision    uint64           `cbor:"1,keyasint"`
+	Nonce       []byte           `cbor:"2,keyasint"` // of the request
+	SiteName    string           `cbor:"3,keyasint"`
+	Certificate []byte           `cbor:"4,keyasint"` // renewed in time
+	Tokens      []TokenOrder     `cbor:"5,keyasint"`
+	Retired     []tenancy.HostID `cbor:"6,keyasint,omitempty"` // keys of these hosts are refused
+	Revoked     bool             `cbor:"7,keyasint,omitempty"` // this relay: stop
+	Time        int64            `cbor:"8,keyasint"`
+	NotModified bool             `cbor:"9,keyasint,omitempty"` // nothing newer than the request's revision; other fields unset
+}
+
+// TokenOrder is one enrolment token as the relay needs it. Tokens of other
+// sites of the tenant are listed by ID and Hash with WrongSite set, so that
+// their refusal can say what is wrong; so are expired and revoked ones for 90
+// days.
+type TokenOrder struct {
+	ID      string `cbor:"1,keyasint"`
+	Hash    []byte `cbor:"2,keyasint"`           // SHA-256 of the secret
+	Expires int64  `cbor:"3,keyasint,omitempty"` // Unix ms; 0 never
+	Revoked bool   `cbor:"4,keyasint,omitempty"`
+	// Allowance is how many enrolments this relay may still count by itself, in
+	// total since the token exists (it subtracts what it has counted). -1: no limit.
+	Allowance int64             `cbor:"5,keyasint"`
+	Labels    map[string]string `cbor:"6,keyasint,omitempty"`
+	WrongSite bool              `cbor:"7,keyasint,omitempty"`
+	// UsedUp: the token's uses are all spent or leased elsewhere.
+	UsedUp bool `cbor:"8,keyasint,omitempty"`
+}
+
+// Ack answers a batch.
+type Ack struct {
+	Reason wire.Reason `cbor:"1,keyasint"` // Accepted, or why the batch was refused
+	Detail string      `cbor:"2,keyasint,omitempty"`
+	// Epoch, Position and Chain are where the service stands: all records up to
+	// Position are durable. A relay that disagrees rewinds to Position+1.
+	Epoch    uint64 `cbor:"3,keyasint"`
+	Position uint64 `cbor:"4,keyasint"`
+	Chain    []byte `cbor:"5,keyasint,omitempty"`
+	Nonce    []byte `cbor:"6,keyasint"` // of the batch header
+}
