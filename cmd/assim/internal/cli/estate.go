@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"assimilation/cmd/assim/internal/output"
+)
+
+// list prints a list of the API.
+func (s *session) list(cmd *cobra.Command, path string, query url.Values, limit int, columns []string) error {
+	service, err := s.service()
+	if err != nil {
+		return err
+	}
+	page, err := service.List(cmd.Context(), path, query, limit)
+	if err != nil {
+		return err
+	}
+	if len(page.Columns) > 0 {
+		columns = page.Columns
+	}
+	return output.List(s.out, s.format, columns, page.Items)
+}
+
+// one prints a single thing of the API.
+func (s *session) one(cmd *cobra.Command, path string, fields []string) error {
+	service, err := s.service()
+	if err != nil {
+		return err
+	}
+	var item json.RawMessage
+	if err := service.Do(cmd.Context(), http.MethodGet, path, nil, nil, &item); err != nil {
+		return err
+	}
+	return output.One(s.out, s.format, fields, item)
+}
+
+func (s *session) host() *cobra.Command {
+	var site, state, name string
+	var limit int
+	list := &cobra.Command{
+		Use: "list", Short: "List the enrolled hosts", Args: arguments(0, 0),
+		Example: `  assim host list
+  assim host list --state silent -o json`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.list(cmd, "/v1/hosts", filled("site", site, "state", state, "name", name), limit,
+				[]string{"name", "state", "site", "os", "agent_version", "id"})
+		},
+	}
+	list.Flags().StringVar(&site, "site", "", "only hosts of this site")
+	list.Flags().StringVar(&state, "state", "", "only hosts in this state: up, silent, \"shut down\"")
+	list.Flags().StringVar(&name, "name", "", "only hosts whose name contains this")
+	list.Flags().IntVar(&limit, "limit", 0, "at most this many (0: all)")
+	show := &cobra.Command{
+		Use: "show HOST", Short: "Show one host, by name or id", Args: arguments(1, 1),
+		Example: `  assim host show web1
+  assim host show web1 -o json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.one(cmd, "/v1/hosts/"+url.PathEscape(args[0]),
+				[]string{"name", "id", "state", "state_at", "site", "os", "arch", "agent_version", "enrolled_at", "changed_at", "labels"})
+		},
+	}
+	facts := &cobra.Command{
+		Use: "facts HOST [KIND]", Short: "Show what a host told of itself", Args: arguments(1, 2),
+		Example: `  assim host facts web1
+  assim host facts web1 network -o json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "/v1/hosts/" + url.PathEscape(args[0]) + "/facts"
+			if len(args) == 2 {
+				path += "/" + url.PathEscape(args[1])
+			}
+			return s.list(cmd, path, nil, 0, []string{"kind", "instance", "seen_at", "size", "hash"})
+		},
+	}
+	retire := &cobra.Command{
+		Use: "retire HOST", Short: "Take a host out of the estate; its key is refused from then on", Args: arguments(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			service, err := s.service()
+			if err != nil {
+				return err
+			}
+			if err := service.Do(cmd.Context(), http.MethodPost, "/v1/hosts/"+url.PathEscape(args[0])+"/retire", nil, nil, nil); err != nil {
+				return err
+			}
+			fmt.Fprintf(s.out, "%s is retired\n", args[0])
+			return nil
+		},
+	}
+	return group("host", "Hosts that run a probe", list, show, facts, retire)
+}
+
+func (s *session) changes() *cobra.Command {
+	var host, kind string
+	var since time.Duration
+	var limit int
+	cmd := &cobra.Command{
+		Use: "changes", Short: "What changed, newest first", Args: arguments(0, 0),
+		Example: `  assim changes
+  assim changes --host web1 --kind packages --since 168h`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q := filled("host", host, "kind", kind)
+			q.Set("since", time.Now().Add(-since).UTC().Format(time.RFC3339))
+			return s.list(cmd, "/v1/changes", q, limit, []string{"seen_at", "host", "kind", "instance", "summary"})
+		},
+	}
+	cmd.Flags().StringVar(&host, "host", "", "only this host, by name or id")
+	cmd.Flags().StringVar(&kind, "kind", "", "only facts of this kind")
+	cmd.Flags().DurationVar(&since, "since", 24*time.Hour, "how far to look back")
+	cmd.Flags().IntVar(&limit, "limit", 200, "at most this many (0: all)")
+	return cmd
+}
+
+func (s *session) events() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use: "events", Short: "What happened to hosts, relays and enrolments, newest first", Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.list(cmd, "/v1/events", nil, limit, []string{"seen_at", "type", "host", "relay", "summary"})
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", 100, "at most this many (0: all)")
+	return cmd
+}
+
+func (s *session) findings() *cobra.Command {
+	var host string
+	cmd := &cobra.Command{
+		Use: "findings", Aliases: []string{"finding"}, Short: "What is wrong with hosts and their facts", Args: arguments(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.list(cmd, "/v1/findings", filled("host", host), 0, []string{"opened_at", "host", "rule", "subject", "detail"})
+		},
+	}
+	cmd.Flags().StringVar(&host, "host", "", "only this host, by name or id")
+	return cmd
+}
+
+// filled makes a query of the pairs whose value is not empty.
+func filled(pairs ...string) url.Values {
+	q := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return q
+}

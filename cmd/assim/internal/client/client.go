@@ -1,0 +1,158 @@
+// Package client speaks to the service's REST API.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Client is one account at one service.
+type Client struct {
+	base  *url.URL
+	token string
+	http  *http.Client
+}
+
+// maxAnswer bounds what is read of an answer, in bytes.
+const maxAnswer = 256 << 20
+
+// New returns a client for the service at base; token may be empty for the
+// calls that need none.
+func New(base, token string) (*Client, error) {
+	u, err := url.Parse(strings.TrimRight(base, "/"))
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, fmt.Errorf("%q is not the address of a service; expected https://host[:port]", base)
+	}
+	return &Client{u, token, &http.Client{Timeout: 5 * time.Minute}}, nil
+}
+
+// Problem is a refusal by the service (RFC 9457).
+type Problem struct {
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+	Errors []struct {
+		Message  string `json:"message"`
+		Location string `json:"location"`
+	} `json:"errors"`
+}
+
+func (p *Problem) Error() string {
+	parts := []string{p.Title}
+	if p.Detail != "" && p.Detail != p.Title {
+		parts = append(parts, p.Detail)
+	}
+	for _, e := range p.Errors {
+		parts = append(parts, strings.TrimSpace(e.Location+" "+e.Message))
+	}
+	return strings.Join(parts, ": ")
+}
+
+// Unreachable reports that no answer came at all.
+type Unreachable struct {
+	URL string
+	Err error
+}
+
+func (u *Unreachable) Error() string { return fmt.Sprintf("no answer from %s: %v", u.URL, u.Err) }
+func (u *Unreachable) Unwrap() error { return u.Err }
+
+// Do sends in (nil: no body) as JSON and decodes the answer into out (nil: it
+// is dropped). A refusal is a *Problem, no answer an *Unreachable.
+func (c *Client) Do(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encoding the request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	u := *c.base
+	u.Path += path
+	u.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return fmt.Errorf("making the request: %w", err)
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", "application/json")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err
+		}
+		return &Unreachable{c.base.String(), err}
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return &Unreachable{c.base.String(), err}
+	}
+	if res.StatusCode >= 400 {
+		return problem(res, answer)
+	}
+	if out == nil || len(answer) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", path, err)
+	}
+	return nil
+}
+
+func problem(res *http.Response, body []byte) error {
+	p := &Problem{Status: res.StatusCode, Title: http.StatusText(res.StatusCode)}
+	if media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); strings.HasSuffix(media, "json") {
+		// A body that does not parse leaves the status text, which is enough.
+		_ = json.Unmarshal(body, p)
+	}
+	return p
+}
+
+// Page is one answer of a list.
+type Page struct {
+	Items      []json.RawMessage `json:"items"`
+	NextCursor string            `json:"next_cursor"`
+	Columns    []string          `json:"columns"` // queries only
+}
+
+// List reads a list to its end, or until it has limit items (0: all).
+func (c *Client) List(ctx context.Context, path string, query url.Values, limit int) (Page, error) {
+	var all Page
+	q := url.Values{}
+	for k, v := range query {
+		q[k] = v
+	}
+	for {
+		var page Page
+		if err := c.Do(ctx, http.MethodGet, path, q, nil, &page); err != nil {
+			return all, err
+		}
+		all.Items = append(all.Items, page.Items...)
+		all.Columns = page.Columns
+		if limit > 0 && len(all.Items) >= limit {
+			all.Items = all.Items[:limit]
+			return all, nil
+		}
+		if page.NextCursor == "" || len(page.Items) == 0 {
+			return all, nil
+		}
+		q.Set("cursor", page.NextCursor)
+	}
+}
