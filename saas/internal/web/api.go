@@ -1,0 +1,102 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"assimilation/tenancy"
+)
+
+// newAPI builds the API without huma's own routes: its documentation page loads
+// scripts from another host, and its other forms of the description have no
+// user.
+func (s *Web) newAPI() huma.API {
+	c := huma.DefaultConfig("Assimilation", s.config.Version)
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
+	c.CreateHooks = nil // they would add $schema links to every answer
+	c.RejectUnknownQueryParameters = true
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token": {Type: "http", Scheme: "bearer", Description: "API token, asm_api_..."},
+	}
+	c.Transformers = []huma.Transformer{s.cleanProblem}
+	if s.config.URL != nil {
+		c.Servers = []*huma.Server{{URL: strings.TrimSuffix(s.config.URL.String(), "/")}}
+	}
+	api := huma.NewAPI(c, &adapter{humago.NewAdapter(s.mux, ""), s})
+	api.UseMiddleware(s.authorise(api))
+
+	description := sync.OnceValues(func() ([]byte, error) { return json.Marshal(api.OpenAPI()) })
+	s.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) {
+		body, err := description()
+		if err != nil {
+			s.config.Log.Error("describing the API", "error", err)
+			http.Error(w, "the description could not be made", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/openapi+json")
+		w.Write(body)
+	})
+	return api
+}
+
+// adapter refuses operations that do not say who may use them.
+type adapter struct {
+	huma.Adapter
+	web *Web
+}
+
+func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
+	role, ok := op.Metadata[needsKey].(tenancy.Role)
+	if _, err := tenancy.ParseRole(string(role)); !ok || (err != nil && role != anyone) {
+		a.web.faults = append(a.web.faults, fmt.Errorf("operation %s %s does not say who may use it: set Metadata to web.Needs(role) or web.Anyone()", op.Method, op.Path))
+		return
+	}
+	a.Adapter.Handle(op, handler)
+}
+
+// authorise lets a request through when its actor has the operation's role.
+func (s *Web) authorise(api huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		role, _ := ctx.Operation().Metadata[needsKey].(tenancy.Role)
+		if role == anyone {
+			next(ctx)
+			return
+		}
+		r, _ := humago.Unwrap(ctx)
+		actor, status, why := s.permit(r, role)
+		if status != 0 {
+			if status == http.StatusUnauthorized {
+				ctx.SetHeader("WWW-Authenticate", "Bearer")
+			}
+			huma.WriteErr(api, ctx, status, why)
+			return
+		}
+		next(huma.WithContext(ctx, WithActor(ctx.Context(), actor)))
+	}
+}
+
+// cleanProblem is the last look at an error answer: what the client sent is not
+// repeated (it may be a password), and of our own faults it learns nothing.
+func (s *Web) cleanProblem(ctx huma.Context, status string, v any) (any, error) {
+	problem, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	if problem.Status >= http.StatusInternalServerError && len(problem.Errors) > 0 {
+		if ctx.Context().Err() == nil {
+			s.config.Log.Error("api", "method", ctx.Method(), "path", ctx.Operation().Path, "error", problem.Errors[0].Message)
+		}
+		problem.Errors = nil
+		problem.Detail = "the service failed; the cause is in its log"
+	}
+	for _, e := range problem.Errors {
+		e.Value = nil
+	}
+	return problem, nil
+}

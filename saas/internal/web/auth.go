@@ -1,0 +1,120 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+
+	"assimilation/tenancy"
+)
+
+// Authenticator looks up who a credential speaks for. It returns a *Refusal
+// when the credential is no good, any other error when it could not tell.
+type Authenticator interface {
+	// BySession finds the actor of the session whose cookie has this hash.
+	BySession(ctx context.Context, hash [32]byte) (Actor, error)
+	// ByToken finds the actor of an API token, comparing its secret.
+	ByToken(ctx context.Context, token tenancy.Token) (Actor, error)
+}
+
+// Refusal says why a credential was not accepted. Its text is shown to the
+// client and is the label of the refusal counter.
+type Refusal struct{ Reason string }
+
+func (r *Refusal) Error() string { return r.Reason }
+
+// The refusals of credentials.
+var (
+	ErrNoCredential     = &Refusal{"sign in, or send an API token as \"Authorization: Bearer asm_api_...\""}
+	ErrMalformedToken   = &Refusal{"malformed token"}
+	ErrWrongTokenKind   = &Refusal{"wrong kind of token: an API token starts with asm_api_"}
+	ErrUnknownToken     = &Refusal{"unknown token"}
+	ErrExpiredToken     = &Refusal{"expired token"}
+	ErrRevokedToken     = &Refusal{"revoked token"}
+	ErrUnknownSession   = &Refusal{"session unknown or ended"}
+	ErrMalformedSession = &Refusal{"malformed session cookie"}
+)
+
+const sessionSize = 32 // random bytes of a session cookie
+
+// NewSession makes the value of a session cookie and the hash that is stored.
+func NewSession() (cookie string, hash [32]byte) {
+	raw := make([]byte, sessionSize)
+	rand.Read(raw) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(raw), sha256.Sum256(raw)
+}
+
+// authenticate finds the actor of a request. A bearer token wins over a
+// cookie, so that a program that runs in a browser's profile acts as itself.
+func (s *Web) authenticate(r *http.Request) (Actor, error) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		scheme, text, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return Actor{}, ErrNoCredential
+		}
+		token, err := tenancy.ParseToken(strings.TrimSpace(text))
+		switch {
+		case err != nil:
+			return Actor{}, ErrMalformedToken
+		case token.Kind != tenancy.APIToken:
+			return Actor{}, ErrWrongTokenKind
+		}
+		return s.config.Auth.ByToken(r.Context(), token)
+	}
+	cookie, err := r.Cookie(s.cookieName())
+	if err != nil || cookie.Value == "" {
+		return Actor{}, ErrNoCredential
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cookie.Value)
+	if err != nil || len(raw) != sessionSize {
+		return Actor{}, ErrMalformedSession
+	}
+	return s.config.Auth.BySession(r.Context(), sha256.Sum256(raw))
+}
+
+// permit is authenticate with the refusals counted and the role checked: the
+// status is 0 when the actor may go on.
+func (s *Web) permit(r *http.Request, wanted tenancy.Role) (actor Actor, status int, why string) {
+	actor, err := s.authenticate(r)
+	var refusal *Refusal
+	switch {
+	case errors.As(err, &refusal):
+		if refusal != ErrNoCredential {
+			s.metrics.refused.WithLabelValues(refusal.Reason).Inc()
+		}
+		return Actor{}, http.StatusUnauthorized, refusal.Reason
+	case err != nil:
+		if r.Context().Err() == nil {
+			s.config.Log.Error("authentication", "error", err)
+		}
+		return Actor{}, http.StatusServiceUnavailable, "who you are could not be looked up; try again"
+	case !actor.Role.Allows(wanted):
+		s.metrics.refused.WithLabelValues("role").Inc()
+		return Actor{}, http.StatusForbidden, "this needs the role " + string(wanted) + "; yours is " + string(actor.Role)
+	}
+	return actor, 0, ""
+}
+
+// cookieName carries the __Host- prefix where browsers honour it: then no other
+// host of the domain can set the cookie.
+func (s *Web) cookieName() string {
+	if s.secure() {
+		return "__Host-assim"
+	}
+	return "assim"
+}
+
+func (s *Web) secure() bool { return s.config.URL != nil && s.config.URL.Scheme == "https" }
+
+// SessionCookie is the cookie that starts a session for maxAge seconds, or
+// with an empty value and a negative age ends it.
+func (s *Web) SessionCookie(value string, maxAge int) *http.Cookie {
+	return &http.Cookie{
+		Name: s.cookieName(), Value: value, Path: "/", MaxAge: maxAge,
+		HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode,
+	}
+}

@@ -1,0 +1,241 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/tenancy"
+)
+
+// Channel is the Postgres channel on which writers announce, within their
+// transaction, what they changed: SELECT pg_notify('assim', '<tenant> <topic>').
+const Channel = "assim"
+
+// Topic names a part of a tenant's data that changed.
+type Topic string
+
+// The topics. Resync says that notices may have been missed: look at
+// everything again.
+const (
+	Hosts  Topic = "hosts"
+	Facts  Topic = "facts"
+	Events Topic = "events"
+	Sites  Topic = "sites"
+	Resync Topic = "resync"
+)
+
+// MaxSubscriptions bounds how many listeners one tenant may have at once in
+// one process.
+const MaxSubscriptions = 256
+
+// Errors of Subscribe and Next.
+var (
+	ErrTooManySubscriptions = errors.New("too many live streams for this tenant")
+	ErrHubClosed            = errors.New("the service is stopping")
+)
+
+// Hub hears the writers' notices on one connection and hands them to whoever
+// follows the tenant they are about.
+type Hub struct {
+	connect func(context.Context) (*pgx.Conn, error)
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	closed bool
+	subs   map[tenancy.TenantID]map[*Subscription]struct{}
+}
+
+// NewHub makes a hub; connect opens a connection of its own to the database in
+// which the notices are sent.
+func NewHub(connect func(context.Context) (*pgx.Conn, error), log *slog.Logger) *Hub {
+	return &Hub{connect: connect, log: log, subs: map[tenancy.TenantID]map[*Subscription]struct{}{}}
+}
+
+// Run listens until ctx ends, reconnecting with backoff; then it ends all
+// subscriptions. It always returns ctx's error.
+func (h *Hub) Run(ctx context.Context) error {
+	defer h.close()
+	const first, limit = 100 * time.Millisecond, 10 * time.Second
+	wait := first
+	for {
+		listened, err := h.listen(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if listened {
+			wait = first
+		}
+		h.log.Warn("live updates interrupted", "error", err, "retry_in", wait)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		wait = min(2*wait, limit)
+	}
+}
+
+// listen serves one connection until it breaks.
+func (h *Hub) listen(ctx context.Context) (listened bool, err error) {
+	conn, err := h.connect(ctx)
+	if err != nil {
+		return false, fmt.Errorf("connecting: %w", err)
+	}
+	defer func() {
+		// ctx may be over; the goodbye must not wait for a dead server.
+		bye, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		conn.Close(bye)
+	}()
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{Channel}.Sanitize()); err != nil {
+		return false, fmt.Errorf("listening: %w", err)
+	}
+	h.publishAll(Resync)
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return true, fmt.Errorf("waiting for a notice: %w", err)
+		}
+		h.dispatch(n.Payload)
+	}
+}
+
+// dispatch hands one notice on. One that is malformed or of an unknown topic
+// is dropped: it carries no data, only the advice to look.
+func (h *Hub) dispatch(payload string) {
+	id, topic, _ := strings.Cut(payload, " ")
+	tenant, err := tenancy.ParseID[tenancy.TenantID](id)
+	if err != nil {
+		h.log.Debug("notice without a tenant", "error", err)
+		return
+	}
+	switch t := Topic(topic); t {
+	case Hosts, Facts, Events, Sites:
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		for s := range h.subs[tenant] {
+			s.add(t)
+		}
+	}
+}
+
+func (h *Hub) publishAll(t Topic) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, subs := range h.subs {
+		for s := range subs {
+			s.add(t)
+		}
+	}
+}
+
+func (h *Hub) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for _, subs := range h.subs {
+		for s := range subs {
+			s.end()
+		}
+	}
+}
+
+// Subscribe follows a tenant until Close.
+func (h *Hub) Subscribe(tenant tenancy.TenantID) (*Subscription, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.closed:
+		return nil, ErrHubClosed
+	case len(h.subs[tenant]) >= MaxSubscriptions:
+		return nil, ErrTooManySubscriptions
+	}
+	s := &Subscription{hub: h, tenant: tenant, signal: make(chan struct{}, 1), pending: map[Topic]struct{}{}}
+	if h.subs[tenant] == nil {
+		h.subs[tenant] = map[*Subscription]struct{}{}
+	}
+	h.subs[tenant][s] = struct{}{}
+	return s, nil
+}
+
+// Subscription collects the topics of one tenant for one listener. What a slow
+// listener has not fetched is merged, so it needs no more room than there are
+// topics.
+type Subscription struct {
+	hub    *Hub
+	tenant tenancy.TenantID
+	signal chan struct{}
+
+	mu      sync.Mutex
+	ended   bool
+	pending map[Topic]struct{}
+}
+
+func (s *Subscription) add(t Topic) {
+	s.mu.Lock()
+	s.pending[t] = struct{}{}
+	s.mu.Unlock()
+	s.wake()
+}
+
+func (s *Subscription) end() {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	s.wake()
+}
+
+func (s *Subscription) wake() {
+	select {
+	case s.signal <- struct{}{}:
+	default:
+	}
+}
+
+// Next waits for changes and returns their topics, each once, or the error of
+// ctx, or ErrHubClosed. One goroutine at a time may call it.
+func (s *Subscription) Next(ctx context.Context) ([]Topic, error) {
+	for {
+		topics, ended := s.take()
+		switch {
+		case len(topics) > 0:
+			return topics, nil
+		case ended:
+			return nil, ErrHubClosed
+		}
+		select {
+		case <-s.signal:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (s *Subscription) take() (topics []Topic, ended bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range []Topic{Resync, Sites, Hosts, Facts, Events} {
+		if _, ok := s.pending[t]; ok {
+			topics = append(topics, t)
+		}
+	}
+	clear(s.pending)
+	return topics, s.ended
+}
+
+// Close ends the subscription.
+func (s *Subscription) Close() {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	delete(s.hub.subs[s.tenant], s)
+	if len(s.hub.subs[s.tenant]) == 0 {
+		delete(s.hub.subs, s.tenant)
+	}
+}

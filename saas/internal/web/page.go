@@ -1,0 +1,109 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/a-h/templ"
+	"github.com/danielgtaylor/huma/v2"
+
+	"assimilation/saas/internal/web/ui"
+	"assimilation/tenancy"
+)
+
+const maxForm = 64 << 10 // bytes of a page's form
+
+// Page serves a page of the console to actors who have the role; others are
+// sent to /signin. The pattern is ServeMux's, with the method. An error is
+// shown as error page: a huma.StatusError with its own text, any other as 500.
+func (s *Web) Page(pattern string, role tenancy.Role, h func(http.ResponseWriter, *http.Request, Actor) error) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		actor, status, why := s.permit(r, role)
+		switch {
+		case status == http.StatusUnauthorized:
+			http.Redirect(w, r, signinFor(r), http.StatusSeeOther)
+			return
+		case status != 0:
+			s.showError(w, r, huma.NewError(status, why))
+			return
+		}
+		r = r.WithContext(WithActor(r.Context(), actor))
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if err := h(w, r, actor); err != nil {
+			s.showError(w, r, err)
+		}
+	})
+}
+
+// PublicPage serves a page to anyone.
+func (s *Web) PublicPage(pattern string, h func(http.ResponseWriter, *http.Request) error) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if err := h(w, r); err != nil {
+			s.showError(w, r, err)
+		}
+	})
+}
+
+// signinFor is the sign-in page that leads back to a page that can be shown by
+// GET.
+func signinFor(r *http.Request) string {
+	if r.Method != http.MethodGet || r.URL.Path == "/" {
+		return "/signin"
+	}
+	return "/signin?next=" + url.QueryEscape(r.URL.RequestURI())
+}
+
+// Render writes a page: the body within the console's frame. section is the
+// entry of the navigation that is marked; status 0 means 200.
+func Render(w http.ResponseWriter, r *http.Request, status int, title, section string, body templ.Component) error {
+	a := ActorFrom(r.Context())
+	frame := ui.Frame{Title: title, Section: section, Email: a.Email, Tenant: a.TenantName, Role: string(a.Role)}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	if status != 0 {
+		w.WriteHeader(status)
+	}
+	return ui.Page(frame, body).Render(r.Context(), w)
+}
+
+func (s *Web) showError(w http.ResponseWriter, r *http.Request, err error) {
+	status, text := http.StatusInternalServerError, "The service failed; the cause is in its log."
+	var known huma.StatusError
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &known):
+		status, text = known.GetStatus(), known.Error()
+	case errors.As(err, &tooLarge):
+		status, text = http.StatusRequestEntityTooLarge, "The form is too large."
+	case r.Context().Err() != nil:
+		return // nobody reads the answer
+	default:
+		s.config.Log.Error("page", "method", r.Method, "path", r.Pattern, "error", err)
+	}
+	if err := Render(w, r, status, http.StatusText(status), "", ui.Problem(status, http.StatusText(status), text)); err != nil {
+		s.config.Log.Debug("writing the error page", "error", err)
+	}
+}
+
+// problem answers an error in the form that the client reads.
+func (s *Web) problem(w http.ResponseWriter, r *http.Request, status int, text string) {
+	if strings.HasPrefix(r.URL.Path, "/v1/") || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(status)
+		s.API.Marshal(w, "application/json", huma.NewError(status, text))
+		return
+	}
+	s.showError(w, r, huma.NewError(status, text))
+}
+
+func (s *Web) notFound(w http.ResponseWriter, r *http.Request) {
+	s.problem(w, r, http.StatusNotFound, "there is nothing at this address")
+}
+
+func (s *Web) denyCrossOrigin(w http.ResponseWriter, r *http.Request) {
+	s.metrics.refused.WithLabelValues("cross-origin").Inc()
+	s.problem(w, r, http.StatusForbidden, "the request came from a page of another site")
+}

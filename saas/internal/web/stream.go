@@ -1,0 +1,78 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"assimilation/tenancy"
+)
+
+const (
+	heartbeat    = 15 * time.Second // below the idle timeout of common proxies
+	writeTimeout = 10 * time.Second // a client that takes no bytes for so long is gone
+)
+
+// handleStream registers the live stream (server-sent events): one event per
+// topic that changed, its data always {}; a client then fetches what it shows.
+func (s *Web) handleStream() {
+	huma.Register(s.API, huma.Operation{
+		OperationID: "stream", Method: http.MethodGet, Path: "/v1/stream", Metadata: Needs(tenancy.Viewer), Tags: []string{"live"},
+		Summary: "What changes, as it changes",
+		Description: "Server-sent events. The event's name is the topic that changed: hosts, facts, events, sites; " +
+			"or resync: something may have been missed, look at everything again.",
+		Responses: map[string]*huma.Response{"200": {Description: "events", Content: map[string]*huma.MediaType{"text/event-stream": {}}}},
+	}, func(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
+		sub, err := s.config.Hub.Subscribe(ActorFrom(ctx).Tenant)
+		switch {
+		case errors.Is(err, ErrTooManySubscriptions):
+			return nil, huma.Error429TooManyRequests(err.Error())
+		case err != nil:
+			return nil, huma.Error503ServiceUnavailable(err.Error())
+		}
+		return &huma.StreamResponse{Body: func(ctx huma.Context) {
+			defer sub.Close()
+			r, w := humago.Unwrap(ctx)
+			s.stream(w, r, sub)
+		}}, nil
+	})
+}
+
+func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription) {
+	s.metrics.streams.Inc()
+	defer s.metrics.streams.Dec()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	control := http.NewResponseController(w)
+	send := func(text string) bool {
+		if err := control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return false
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			return false
+		}
+		return control.Flush() == nil
+	}
+	for ok := send(": listening\n\n"); ok; {
+		wait, cancel := context.WithTimeout(r.Context(), heartbeat)
+		topics, err := sub.Next(wait)
+		cancel()
+		text := ""
+		for _, t := range topics {
+			text += "event: " + string(t) + "\ndata: {}\n\n"
+		}
+		if errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil {
+			// A session that was revoked meanwhile ends here.
+			if _, status, _ := s.permit(r, tenancy.Viewer); status != 0 && status != http.StatusServiceUnavailable {
+				return
+			}
+			text, err = ": still here\n\n", nil
+		}
+		ok = err == nil && send(text)
+	}
+}

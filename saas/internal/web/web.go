@@ -1,0 +1,69 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is what the web front needs. Every field is required.
+type Config struct {
+	Auth    Authenticator
+	Hub     *Hub // live updates
+	Log     *slog.Logger
+	Metrics *prometheus.Registry
+	URL     *url.URL // public address; https makes cookies secure
+	Version string
+	// Ready reports why the service cannot serve now, or nil.
+	Ready func(context.Context) error
+}
+
+// Web is the HTTP front of the service. Features register at API, Page and
+// Public; then Handler serves.
+type Web struct {
+	// API is where features register their operations with huma.Register.
+	API huma.API
+
+	config  Config
+	mux     *http.ServeMux
+	metrics *metrics
+	faults  []error // of registration
+}
+
+// New makes the front with its own routes: /openapi.json, /v1/stream, /assets,
+// /livez, /readyz and /metrics.
+func New(c Config) *Web {
+	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics)}
+	s.API = s.newAPI()
+	s.handleHealth()
+	s.handleAssets()
+	s.handleStream()
+	return s
+}
+
+// Public serves a route to anyone, as relays' endpoints and downloads, which
+// authenticate by themselves or need not. A body over maxBody bytes is cut off
+// with an error of type *http.MaxBytesError.
+func (s *Web) Public(pattern string, maxBody int64, h http.Handler) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// Handler returns the whole, or what was wrong with the registrations.
+func (s *Web) Handler() (http.Handler, error) {
+	if err := errors.Join(s.faults...); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	s.mux.HandleFunc("/", s.notFound)
+	crossOrigin := http.NewCrossOriginProtection()
+	crossOrigin.SetDenyHandler(http.HandlerFunc(s.denyCrossOrigin))
+	return s.observe(s.secureHeaders(crossOrigin.Handler(s.mux))), nil
+}
