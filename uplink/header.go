@@ -1,12 +1,18 @@
 package uplink
 
-import "assimilation/tenancy"
+import (
+	"crypto/rand"
+	"time"
+
+	"assimilation/tenancy"
+	"assimilation/wire"
+)
 
 // Purpose says what an envelope holds, so that one cannot be taken for another.
 // Only append.
 type Purpose uint8
 
-// The purposes.
+// The purposes. An answer's number follows that of its request.
 const (
 	PurposeEnrol         Purpose = 1
 	PurposeEnrolAnswer   Purpose = 2
@@ -31,4 +37,55 @@ type Header struct {
 	Last  uint64 `cbor:"8,keyasint,omitempty"`
 	Prev  []byte `cbor:"9,keyasint,omitempty"`  // chain(First-1)
 	Chain []byte `cbor:"10,keyasint,omitempty"` // chain(Last)
+}
+
+// NewHeader is the header of a request: with a fresh nonce.
+func NewHeader(purpose Purpose, relay tenancy.RelayID, now time.Time) Header {
+	return Header{Purpose: purpose, Relay: relay, SentAt: now.UnixMilli(), Nonce: NewNonce()}
+}
+
+// Answer is the header of the answer to h.
+func (h Header) Answer(now time.Time) Header {
+	return Header{Purpose: h.Purpose + 1, Relay: h.Relay, SentAt: now.UnixMilli(), Nonce: h.Nonce}
+}
+
+// NewNonce draws the nonce of a header or of a request. The two are drawn
+// apart: a request's own nonce is secret.
+func NewNonce() []byte {
+	nonce := make([]byte, NonceSize)
+	rand.Read(nonce) // never fails since Go 1.24
+	return nonce
+}
+
+// Check reports why the header is not acceptable.
+func (h Header) Check() error {
+	switch {
+	case h.Purpose < PurposeEnrol || h.Purpose > PurposeOrders:
+		return refuse(wire.Unsupported, "purpose %d", h.Purpose)
+	case h.Relay.IsZero() != (h.Purpose == PurposeEnrol || h.Purpose == PurposeEnrolAnswer):
+		return malformed("header names a relay exactly when it is enrolled")
+	case len(h.KeyID) != KeyIDSize:
+		return malformed("key id is not %d bytes", KeyIDSize)
+	case len(h.Nonce) != NonceSize:
+		return malformed("nonce is not %d bytes", NonceSize)
+	case h.SentAt <= 0 || h.SentAt > maxTime:
+		return malformed("no possible time of sending")
+	}
+	if h.Purpose != PurposeBatch {
+		if h.Epoch != 0 || h.First != 0 || h.Last != 0 || h.Prev != nil || h.Chain != nil {
+			return malformed("stream position in an envelope that is no batch")
+		}
+		return nil
+	}
+	switch {
+	case h.Epoch < 1 || h.Epoch > maxNumber:
+		return malformed("epoch out of range")
+	case h.First < 1 || h.Last < h.First || h.Last > maxNumber:
+		return malformed("sequence out of range")
+	case h.Last-h.First >= MaxRecords:
+		return refuse(wire.TooLarge, "batch of more than %d records", MaxRecords)
+	case len(h.Prev) != HashSize || len(h.Chain) != HashSize:
+		return malformed("chain hashes are not %d bytes", HashSize)
+	}
+	return nil
 }

@@ -1,0 +1,137 @@
+package uplink
+
+import (
+	"crypto/ed25519"
+
+	"assimilation/tenancy"
+	"assimilation/wire"
+)
+
+// Encode is the payload of an envelope of PurposeEnrol.
+func (r EnrolRequest) Encode() ([]byte, error) { return encode(r) }
+
+// Check reports why the request is not acceptable.
+func (r EnrolRequest) Check() error {
+	switch {
+	case !validTokenID(r.TokenID) || len(r.Secret) != tenancy.SecretSize:
+		return malformed("token id or secret is of the wrong size")
+	case r.Name == "" || !shortText(r.Name, MaxName) || !shortText(r.Version, MaxVersion):
+		return malformed("name or version is missing, too long or not plain text")
+	case len(r.NoiseKey) != 32 || len(r.SignKey) != ed25519.PublicKeySize:
+		return malformed("noise or signing key is not 32 bytes")
+	case len(r.Nonce) != NonceSize:
+		return malformed("nonce is not %d bytes", NonceSize)
+	case r.Time <= 0 || r.Time > maxTime:
+		return malformed("impossible time")
+	}
+	_, err := ParseSealKey(r.SealKey)
+	return err
+}
+
+// Encode is the payload of an envelope of PurposeEnrolAnswer.
+func (a EnrolAnswer) Encode() ([]byte, error) { return encode(a) }
+
+// Check reports why the answer is not acceptable.
+func (a EnrolAnswer) Check() error {
+	switch {
+	case len(a.Nonce) != NonceSize:
+		return malformed("nonce is not %d bytes", NonceSize)
+	case !shortText(a.Detail, MaxDetail) || !shortText(a.SiteName, MaxName):
+		return malformed("detail or site name is too long or not plain text")
+	case a.Reason != wire.Accepted:
+		return nil
+	case a.Tenant.IsZero() || a.Site.IsZero() || a.Relay.IsZero():
+		return malformed("enrolment without tenant, site or relay")
+	case len(a.SiteKey) != ed25519.PublicKeySize || len(a.Certificate) == 0 || len(a.Certificate) > MaxDetail:
+		return malformed("enrolment without site key or certificate")
+	}
+	return nil
+}
+
+// Encode is the payload of an envelope of PurposeOrdersRequest.
+func (r OrdersRequest) Encode() ([]byte, error) { return encode(r) }
+
+// DecodeOrdersRequest reads what Encode wrote.
+func DecodeOrdersRequest(payload []byte) (OrdersRequest, error) {
+	return decode[OrdersRequest](payload)
+}
+
+// Check reports why the request is not acceptable.
+func (r OrdersRequest) Check() error {
+	switch {
+	case r.Revision > maxNumber || r.Epoch > maxNumber || r.Backlog > maxNumber || r.Hosts > maxNumber:
+		return malformed("number out of range")
+	case !shortText(r.Version, MaxVersion):
+		return malformed("version is too long or not plain text")
+	case len(r.Nonce) != NonceSize:
+		return malformed("nonce is not %d bytes", NonceSize)
+	case r.Time <= 0 || r.Time > maxTime:
+		return malformed("impossible time")
+	case r.Wait < 0 || r.Wait > MaxWait:
+		return malformed("a wait of 0 to %d ms is possible", MaxWait)
+	}
+	return nil
+}
+
+// Encode is the payload of an envelope of PurposeOrders.
+func (o Orders) Encode() ([]byte, error) { return encode(o) }
+
+// DecodeOrders reads what Encode wrote.
+func DecodeOrders(payload []byte) (Orders, error) { return decode[Orders](payload) }
+
+// Check reports why the orders are not acceptable.
+func (o Orders) Check() error {
+	switch {
+	case o.Revision > maxNumber:
+		return malformed("revision out of range")
+	case len(o.Nonce) != NonceSize:
+		return malformed("nonce is not %d bytes", NonceSize)
+	case o.Time <= 0 || o.Time > maxTime:
+		return malformed("impossible time")
+	case !shortText(o.SiteName, MaxName):
+		return malformed("site name is too long or not plain text")
+	case len(o.Certificate) > MaxDetail:
+		return malformed("certificate is too long")
+	case len(o.Tokens) > MaxTokens || len(o.Retired) > MaxRetired:
+		return refuse(wire.TooLarge, "too many tokens or retired hosts")
+	}
+	for _, t := range o.Tokens {
+		if err := t.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t TokenOrder) check() error {
+	switch {
+	case !validTokenID(t.ID) || len(t.Hash) != HashSize:
+		return malformed("token id or hash is of the wrong size")
+	case t.Expires < 0 || t.Expires > maxTime:
+		return malformed("impossible expiry of a token")
+	case t.Allowance < -1:
+		return malformed("negative allowance of a token")
+	}
+	return checkLabels(t.Labels)
+}
+
+// Encode is the payload of an envelope of PurposeAck.
+func (a Ack) Encode() ([]byte, error) { return encode(a) }
+
+// DecodeAck reads what Encode wrote.
+func DecodeAck(payload []byte) (Ack, error) { return decode[Ack](payload) }
+
+// Check reports why the acknowledgement is not acceptable.
+func (a Ack) Check() error {
+	switch {
+	case !shortText(a.Detail, MaxDetail):
+		return malformed("detail is too long or not plain text")
+	case a.Epoch > maxNumber || a.Position > maxNumber:
+		return malformed("position out of range")
+	case a.Chain != nil && len(a.Chain) != HashSize:
+		return malformed("chain is not %d bytes", HashSize)
+	case len(a.Nonce) != NonceSize:
+		return malformed("nonce is not %d bytes", NonceSize)
+	}
+	return nil
+}
