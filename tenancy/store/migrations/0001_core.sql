@@ -23,11 +23,27 @@ CREATE TABLE assim.tenant_roles (
     tenant uuid NOT NULL REFERENCES assim.tenants ON DELETE CASCADE
 );
 
+-- A role sees its own row, and so its own tenant.
+ALTER TABLE assim.tenant_roles ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_role ON assim.tenant_roles FOR SELECT USING (role = current_user);
+
 -- +goose StatementBegin
 CREATE FUNCTION assim.current_tenant() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT tenant FROM assim.tenant_roles WHERE role = current_user $$;
 -- +goose StatementEnd
+
+ALTER TABLE assim.tenants ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_tenant ON assim.tenants FOR SELECT USING (id = (SELECT assim.current_tenant()));
+-- An envelope names its receiver's key by the first 8 bytes of the key's hash.
+CREATE INDEX ON assim.tenants (substring(seal_key_hash FROM 1 FOR 8));
+-- Label ids of the caller's own graph: ids of its rows are made of them.
+CREATE VIEW assim.labels AS
+    SELECT l.name::text AS name, l.id
+    FROM ag_catalog.ag_label l
+    JOIN ag_catalog.ag_graph g ON g.graphid = l.graph
+    JOIN assim.tenants t ON t.graph = g.name
+    WHERE t.id = (SELECT assim.current_tenant());
 
 -- People. Not of a tenant: reached through store.Global only.
 CREATE TABLE assim.users (
@@ -74,12 +90,13 @@ CREATE TABLE assim.sites (
     site_private bytea NOT NULL,                -- wrapped by the master key
     orders_revision bigint NOT NULL DEFAULT 1,  -- rises with every change that relays must hear of
     created_at  timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (tenant, name)
+    UNIQUE (tenant, name),
+    UNIQUE (tenant, id)                         -- what others refer to: never another tenant's site
 );
 CREATE TABLE assim.relays (
     id          uuid PRIMARY KEY,
     tenant      uuid NOT NULL REFERENCES assim.tenants ON DELETE CASCADE,
-    site        uuid NOT NULL REFERENCES assim.sites ON DELETE CASCADE,
+    site        uuid NOT NULL,
     name        text NOT NULL,
     token       text NOT NULL,
     noise_key   bytea NOT NULL,
@@ -90,12 +107,20 @@ CREATE TABLE assim.relays (
     created_at  timestamptz NOT NULL DEFAULT now(),
     seen_at     timestamptz,
     backlog     bigint NOT NULL DEFAULT 0,
-    revoked_at  timestamptz
+    revoked_at  timestamptz,
+    UNIQUE (tenant, id),
+    FOREIGN KEY (tenant, site) REFERENCES assim.sites (tenant, id) ON DELETE CASCADE
 );
+-- The lookup that comes before a tenant is known.
+-- +goose StatementBegin
+CREATE FUNCTION assim.tenant_of_relay(relay uuid) RETURNS uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+    AS $$ SELECT tenant FROM assim.relays WHERE id = relay $$;
+-- +goose StatementEnd
 CREATE TABLE assim.tokens (
     id         text PRIMARY KEY,
     tenant     uuid NOT NULL REFERENCES assim.tenants ON DELETE CASCADE,
-    site       uuid NOT NULL REFERENCES assim.sites ON DELETE CASCADE,
+    site       uuid NOT NULL,
     kind       text NOT NULL CHECK (kind IN ('enr', 'rly')),
     name       text NOT NULL DEFAULT '',
     hash       bytea NOT NULL,
@@ -107,23 +132,27 @@ CREATE TABLE assim.tokens (
     uses       bigint NOT NULL DEFAULT 0,
     revoked_at timestamptz,
     last_used_at timestamptz,
-    last_used_by text NOT NULL DEFAULT ''
+    last_used_by text NOT NULL DEFAULT '',
+    UNIQUE (tenant, id),
+    FOREIGN KEY (tenant, site) REFERENCES assim.sites (tenant, id) ON DELETE CASCADE
 );
 -- What an offline relay may count by itself.
 CREATE TABLE assim.token_leases (
     tenant  uuid NOT NULL REFERENCES assim.tenants ON DELETE CASCADE,
-    token   text NOT NULL REFERENCES assim.tokens ON DELETE CASCADE,
-    relay   uuid NOT NULL REFERENCES assim.relays ON DELETE CASCADE,
+    token   text NOT NULL,
+    relay   uuid NOT NULL,
     granted bigint NOT NULL,
     used    bigint NOT NULL DEFAULT 0,
-    PRIMARY KEY (token, relay)
+    PRIMARY KEY (token, relay),
+    FOREIGN KEY (tenant, token) REFERENCES assim.tokens (tenant, id) ON DELETE CASCADE,
+    FOREIGN KEY (tenant, relay) REFERENCES assim.relays (tenant, id) ON DELETE CASCADE
 );
 
 -- Hosts, facts, history.
 CREATE TABLE assim.hosts (
-    id          uuid PRIMARY KEY,
+    id          uuid NOT NULL,                  -- given by a relay, so unique within the tenant only
     tenant      uuid NOT NULL REFERENCES assim.tenants ON DELETE CASCADE,
-    site        uuid NOT NULL REFERENCES assim.sites ON DELETE CASCADE,
+    site        uuid NOT NULL,
     relay       uuid NOT NULL,
     name        text NOT NULL,
     probe_key   bytea NOT NULL,
@@ -136,17 +165,20 @@ CREATE TABLE assim.hosts (
     token       text NOT NULL DEFAULT '',
     enrolled_at timestamptz NOT NULL,
     changed_at  timestamptz NOT NULL,           -- of its newest fact
-    retired_at  timestamptz
+    retired_at  timestamptz,
+    PRIMARY KEY (tenant, id),
+    FOREIGN KEY (tenant, site) REFERENCES assim.sites (tenant, id) ON DELETE CASCADE
 );
 CREATE INDEX ON assim.hosts (tenant, lower(name));
 CREATE TABLE assim.streams (
     tenant   uuid NOT NULL REFERENCES assim.tenants ON DELETE CASCADE,
-    relay    uuid NOT NULL REFERENCES assim.relays ON DELETE CASCADE,
+    relay    uuid NOT NULL,
     epoch    bigint NOT NULL,
     position bigint NOT NULL,
     chain    bytea NOT NULL,
     updated_at timestamptz NOT NULL,
-    PRIMARY KEY (tenant, relay)
+    PRIMARY KEY (tenant, relay),
+    FOREIGN KEY (tenant, relay) REFERENCES assim.relays (tenant, id) ON DELETE CASCADE
 );
 CREATE TABLE assim.fact_bodies (
     tenant uuid NOT NULL REFERENCES assim.tenants ON DELETE CASCADE,

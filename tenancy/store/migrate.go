@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+//go:embed access.sql
+var accessSQL string
+
+// Migrate brings the database to the state that this program needs: tables,
+// login roles, rights, and the labels of every tenant's graph. It may run at any
+// time, in several processes at once, and again after a crash.
+func Migrate(ctx context.Context, adminURL string, passwords Passwords) error {
+	config, err := pgx.ParseConfig(adminURL)
+	if err != nil {
+		return fmt.Errorf("reading the database URL: %w", err)
+	}
+	if err := migrateTables(ctx, config); err != nil {
+		return fmt.Errorf("migrating database %s: %w", config.Database, err)
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("connecting to database %s: %w", config.Database, err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if err := grantAccess(ctx, conn, config.Database, passwords); err != nil {
+		return fmt.Errorf("granting access to database %s: %w", config.Database, err)
+	}
+	if err := refreshGraphs(ctx, adminURL, conn); err != nil {
+		return fmt.Errorf("refreshing the graphs of database %s: %w", config.Database, err)
+	}
+	return nil
+}
+
+func migrateTables(ctx context.Context, config *pgx.ConnConfig) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return err
+	}
+	var pool *sql.DB = stdlib.OpenDB(*config)
+	defer pool.Close()
+	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files, goose.WithSessionLocker(locker))
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// accessLock serialises what changes roles and rights: Postgres answers
+// "tuple concurrently updated" when two sessions grant on one object.
+const accessLock = `SELECT pg_advisory_xact_lock(hashtextextended('assim access', 0))`
+
+func grantAccess(ctx context.Context, conn *pgx.Conn, database string, passwords Passwords) error {
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		// The statements that follow hold passwords, which no server log may keep.
+		quiet := `SET LOCAL log_statement = 'none'; SET LOCAL log_min_duration_statement = -1;
+			SET LOCAL log_min_error_statement = 'panic'; SET LOCAL client_min_messages = 'warning'`
+		if _, err := tx.Exec(ctx, quiet); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, accessLock); err != nil {
+			return err
+		}
+		r := rolesOf(database)
+		for _, group := range r.groups() {
+			if err := ensureRole(ctx, tx, group, "NOLOGIN"); err != nil {
+				return err
+			}
+		}
+		for _, login := range r.logins() {
+			if err := ensureRole(ctx, tx, login, "LOGIN NOINHERIT PASSWORD "+literal(passwords(login))); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, r.replacer(database).Replace(accessSQL))
+		return err
+	})
+}
+
+func ensureRole(ctx context.Context, tx pgx.Tx, name, options string) error {
+	var exists bool
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)`, name).Scan(&exists); err != nil {
+		return err
+	}
+	verb := "CREATE ROLE "
+	if exists {
+		verb = "ALTER ROLE "
+	}
+	if _, err := tx.Exec(ctx, verb+quote(name)+" "+options); err != nil {
+		return fmt.Errorf("making role %s: %w", name, err)
+	}
+	return nil
+}
+
+// refreshGraphs gives older graphs the labels and indexes of this program. Each
+// in its own transaction: one graph takes some 300 locks.
+func refreshGraphs(ctx context.Context, adminURL string, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, `SELECT graph FROM assim.tenants ORDER BY graph`)
+	if err != nil {
+		return err
+	}
+	graphs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, graph := range graphs {
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return ensureGraph(ctx, tx, graph) })
+		if err != nil {
+			return fmt.Errorf("graph %s: %w", graph, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"assimilation/tenancy"
+)
+
+// ErrUnknownTenant is the error of a transaction for a tenant that was never
+// provisioned.
+var ErrUnknownTenant = errors.New("unknown tenant")
+
+// In runs fn in a transaction as the tenant's writer and commits it when fn
+// returns nil. It is not retried.
+func (db *DB) In(ctx context.Context, tenant tenancy.TenantID, fn func(pgx.Tx) error) error {
+	return db.run(ctx, db.writer, "BEGIN; SET LOCAL ROLE "+quote(writerRole(tenant)), fn)
+}
+
+// Read runs fn in a read-only snapshot as the tenant's reader.
+func (db *DB) Read(ctx context.Context, tenant tenancy.TenantID, fn func(pgx.Tx) error) error {
+	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE " + quote(readerRole(tenant))
+	return db.run(ctx, db.reader, begin, fn)
+}
+
+// Global runs fn in a transaction that sees people, their memberships, sessions
+// and API tokens, the list of tenants, and assim.tenant_of_relay; nothing else
+// of a tenant.
+func (db *DB) Global(ctx context.Context, fn func(pgx.Tx) error) error {
+	return db.run(ctx, db.global, "BEGIN", fn)
+}
+
+func (db *DB) run(ctx context.Context, pool *pgxpool.Pool, begin string, fn func(pgx.Tx) error) error {
+	tx, err := pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
+	if err != nil {
+		if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) && pgErr.Code == invalidRole {
+			return ErrUnknownTenant
+		}
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	// After a commit this does nothing; after an error or a panic of fn it must
+	// happen even when ctx is over.
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	return nil
+}
+
+// invalidRole is invalid_parameter_value: what SET ROLE says of a role that does
+// not exist.
+const invalidRole = "22023"
