@@ -3,13 +3,10 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"assimilation/tenancy"
 )
@@ -44,18 +41,24 @@ var (
 // Hub hears the writers' notices on one connection and hands them to whoever
 // follows the tenant they are about.
 type Hub struct {
-	connect func(context.Context) (*pgx.Conn, error)
-	log     *slog.Logger
+	source Listener
+	log    *slog.Logger
 
 	mu     sync.Mutex
 	closed bool
 	subs   map[tenancy.TenantID]map[*Subscription]struct{}
 }
 
-// NewHub makes a hub; connect opens a connection of its own to the database in
-// which the notices are sent.
-func NewHub(connect func(context.Context) (*pgx.Conn, error), log *slog.Logger) *Hub {
-	return &Hub{connect: connect, log: log, subs: map[tenancy.TenantID]map[*Subscription]struct{}{}}
+// Listener hears notices on a connection of its own until it breaks or ctx
+// ends. It calls ready once notices arrive: earlier ones are lost.
+// *store.DB is one.
+type Listener interface {
+	Listen(ctx context.Context, channel string, ready func(), heard func(payload string)) error
+}
+
+// NewHub makes a hub that hears from source.
+func NewHub(source Listener, log *slog.Logger) *Hub {
+	return &Hub{source: source, log: log, subs: map[tenancy.TenantID]map[*Subscription]struct{}{}}
 }
 
 // Run listens until ctx ends, reconnecting with backoff; then it ends all
@@ -65,12 +68,12 @@ func (h *Hub) Run(ctx context.Context) error {
 	const first, limit = 100 * time.Millisecond, 10 * time.Second
 	wait := first
 	for {
-		listened, err := h.listen(ctx)
+		err := h.source.Listen(ctx, Channel, func() {
+			wait = first
+			h.publishAll(Resync)
+		}, h.dispatch)
 		if ctx.Err() != nil {
 			return ctx.Err()
-		}
-		if listened {
-			wait = first
 		}
 		h.log.Warn("live updates interrupted", "error", err, "retry_in", wait)
 		select {
@@ -79,31 +82,6 @@ func (h *Hub) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		wait = min(2*wait, limit)
-	}
-}
-
-// listen serves one connection until it breaks.
-func (h *Hub) listen(ctx context.Context) (listened bool, err error) {
-	conn, err := h.connect(ctx)
-	if err != nil {
-		return false, fmt.Errorf("connecting: %w", err)
-	}
-	defer func() {
-		// ctx may be over; the goodbye must not wait for a dead server.
-		bye, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		conn.Close(bye)
-	}()
-	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{Channel}.Sanitize()); err != nil {
-		return false, fmt.Errorf("listening: %w", err)
-	}
-	h.publishAll(Resync)
-	for {
-		n, err := conn.WaitForNotification(ctx)
-		if err != nil {
-			return true, fmt.Errorf("waiting for a notice: %w", err)
-		}
-		h.dispatch(n.Payload)
 	}
 }
 

@@ -99,9 +99,36 @@ func (s *Web) problem(w http.ResponseWriter, r *http.Request, status int, text s
 	s.showError(w, r, huma.NewError(status, text))
 }
 
-func (s *Web) notFound(w http.ResponseWriter, r *http.Request) {
-	s.problem(w, r, http.StatusNotFound, "there is nothing at this address")
+// route is the mux with its own error texts replaced by ours.
+func (s *Web) route(w http.ResponseWriter, r *http.Request) {
+	h, pattern := s.mux.Handler(r)
+	if pattern != "" {
+		s.mux.ServeHTTP(w, r)
+		return
+	}
+	// Only the mux knows whether another method would do.
+	answer := &discard{header: http.Header{}}
+	h.ServeHTTP(answer, r)
+	switch {
+	case answer.status == http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", answer.header.Get("Allow"))
+		s.problem(w, r, answer.status, "this address knows only the methods "+answer.header.Get("Allow"))
+	case answer.header.Get("Location") != "":
+		h.ServeHTTP(w, r)
+	default:
+		s.problem(w, r, http.StatusNotFound, "there is nothing at this address")
+	}
 }
+
+// discard keeps an answer's status and header only.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) WriteHeader(status int)      { d.status = status }
 
 func (s *Web) denyCrossOrigin(w http.ResponseWriter, r *http.Request) {
 	s.metrics.refused.WithLabelValues("cross-origin").Inc()

@@ -62,8 +62,7 @@ func (s *Web) Handler() (http.Handler, error) {
 	if err := errors.Join(s.faults...); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s.mux.HandleFunc("/", s.notFound)
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(http.HandlerFunc(s.denyCrossOrigin))
-	return s.observe(s.secureHeaders(crossOrigin.Handler(s.mux))), nil
+	return s.observe(s.secureHeaders(crossOrigin.Handler(http.HandlerFunc(s.route)))), nil
 }
