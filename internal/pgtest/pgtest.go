@@ -1,0 +1,99 @@
+// Package pgtest gives tests a real database: Postgres with AGE, one fresh
+// database per test, dropped when the test ends together with the tenants'
+// roles it left behind.
+//
+// The server is the one of ASSIM_DATABASE_URL, else the development server of
+// ops/postgres, which is started when it does not run. A test that gets no
+// server fails; it is never skipped.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// databasePrefix is followed by the Unix time of creation, so that databases
+// of test processes that were killed can be told by their age.
+const databasePrefix = "assim_test_"
+
+// URL returns a superuser's URL of an empty database that belongs to the test.
+func URL(t testing.TB) string {
+	t.Helper()
+	return create(t, "template1")
+}
+
+// Copy returns a superuser's URL of a database that belongs to the test and
+// starts as prepare left it. prepare runs once per key on a server, however
+// many tests and processes ask; so key must change with what prepare does,
+// as a hash of the migrations does.
+func Copy(t testing.TB, key string, prepare func(ctx context.Context, adminURL string) error) string {
+	t.Helper()
+	admin := connect(t)
+	template, err := ensureTemplate(t.Context(), admin, key, prepare)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	if err := admin.Close(t.Context()); err != nil {
+		t.Fatalf("pgtest: closing the connection: %v", err)
+	}
+	return create(t, template)
+}
+
+// create makes the test's own database from a template.
+func create(t testing.TB, template string) string {
+	t.Helper()
+	admin := connect(t)
+	defer admin.Close(context.Background())
+	if err := sweep(t.Context(), admin, time.Now().Add(-abandonedAfter)); err != nil {
+		t.Fatalf("pgtest: dropping databases of ended tests: %v", err)
+	}
+	name := fmt.Sprintf("%s%d_%s", databasePrefix, time.Now().Unix(), rand.Text()[:10])
+	if err := copyDatabase(t.Context(), admin, template, name); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() {
+		// The test's own context has ended by now.
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		admin, err := pgx.Connect(ctx, admin.Config().ConnString())
+		if err != nil {
+			t.Errorf("pgtest: connecting to drop %s: %v", name, err)
+			return
+		}
+		defer admin.Close(ctx)
+		if err := drop(ctx, admin, name); err != nil {
+			t.Errorf("pgtest: %v", err)
+		}
+	})
+	return databaseURL(admin, name)
+}
+
+// connect opens the superuser's connection to the server.
+func connect(t testing.TB) *pgx.Conn {
+	t.Helper()
+	adminURL, err := server()
+	if err != nil {
+		t.Fatalf("pgtest: no database server: %v", err)
+	}
+	conn, err := pgx.Connect(t.Context(), adminURL)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	return conn
+}
+
+// databaseURL is the connection's URL with another database in it.
+func databaseURL(conn *pgx.Conn, name string) string {
+	u, err := url.Parse(conn.Config().ConnString())
+	if err != nil {
+		panic(fmt.Sprintf("pgtest: the server's URL became unreadable: %v", err))
+	}
+	u.Path = "/" + name
+	return u.String()
+}
