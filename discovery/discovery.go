@@ -79,13 +79,19 @@ type Watcher interface {
 	Watch(ctx context.Context, changed func()) error
 }
 
-// Degraded reports that facts are incomplete because a right is missing.
+// Degraded reports that facts are incomplete, because a right is missing or a
+// limit was reached.
 type Degraded struct {
-	Needs Capability
-	What  string // what is missing for the want of it
+	Needs Capability // "" when no right would help
+	What  string     // what is missing
 }
 
-func (d *Degraded) Error() string { return "degraded: needs " + string(d.Needs) + ": " + d.What }
+func (d *Degraded) Error() string {
+	if d.Needs == "" {
+		return "degraded: " + d.What
+	}
+	return "degraded: needs " + string(d.Needs) + ": " + d.What
+}
 
 // HostRef is what a projector knows about the host beside the fact.
 type HostRef struct {

@@ -24,7 +24,7 @@ var Kind = discovery.Kind{
 
 // Facts is the body, sorted by device, then address.
 type Facts struct {
-	Neighbours []Neighbour `json:"neighbours" key:"device,ip"`
+	Neighbours []Neighbour `json:"neighbours" key:"device,ip" title:"ip,device"`
 }
 
 // Neighbour is one resolved address. Multicast, broadcast, failed and

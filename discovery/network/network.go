@@ -19,7 +19,7 @@ var Kind = discovery.Kind{
 // Facts is the body. Lists are sorted by their key fields.
 type Facts struct {
 	Links  []Link  `json:"links" key:"name"`
-	Routes []Route `json:"routes" key:"family,table,destination,metric,device,gateway,type"`
+	Routes []Route `json:"routes" key:"family,table,destination,metric,device,gateway,type" title:"destination,gateway,device"`
 }
 
 // Link is one network interface.
@@ -33,8 +33,10 @@ type Link struct {
 	OperState string `json:"oper_state" class:"internal"` // RFC 2863 as the kernel prints it: up, down, unknown, lowerlayerdown, dormant...
 	Master    string `json:"master,omitempty" class:"internal"`
 	Parent    string `json:"parent,omitempty" class:"internal"` // IFLA_LINK within the same namespace
-	// Private: a bridge without a physical member (docker0, virbr0) and what
-	// hangs on it. Its addresses mean something on this host only.
+	// Private: a bridge whose members are all virtual ends on this host (docker0,
+	// virbr0), and the links stacked on it (VLANs). Its addresses, and what is
+	// reached through it, mean something on this host only. Its members are not
+	// private themselves.
 	Private   bool      `json:"private,omitempty" class:"internal"`
 	Addresses []Address `json:"addresses,omitempty" key:"ip,prefix"`
 }

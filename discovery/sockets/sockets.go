@@ -30,7 +30,7 @@ var Kind = discovery.Kind{
 
 // Facts is the body: services sorted by their key fields.
 type Facts struct {
-	Services []Service `json:"services" key:"exe,argv,uid,gid,container"`
+	Services []Service `json:"services" key:"exe,argv,uid,gid,container" title:"name"`
 }
 
 // Service is a group of identical processes: same executable, arguments, user,
@@ -44,10 +44,10 @@ type Service struct {
 	UID       int64    `json:"uid" class:"internal"`            // effective; -1 unknown
 	GID       int64    `json:"gid" class:"internal"`
 	Container string   `json:"container,omitempty" class:"internal"` // 64 hex digits from the cgroup path
-	Listens   []Listen `json:"listens,omitempty" key:"protocol,ip,port"`
+	Listens   []Listen `json:"listens,omitempty" key:"protocol,ip,port,device" title:"protocol,ip:port,device"`
 	// Connects holds the endpoints this service is a client of. The service's
 	// own ephemeral ports, and connections it accepted, are no fact.
-	Connects []Connect `json:"connects,omitempty" key:"protocol,ip,port"`
+	Connects []Connect `json:"connects,omitempty" key:"protocol,ip,port" title:"protocol,ip:port"`
 }
 
 // Listen is one endpoint, a wildcard listener expanded to the addresses that

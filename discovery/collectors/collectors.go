@@ -1,0 +1,2 @@
+// Package collectors lists the collectors that a probe runs.
+package collectors

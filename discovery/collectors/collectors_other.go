@@ -1,0 +1,8 @@
+//go:build !linux
+
+package collectors
+
+import "assimilation/discovery"
+
+// All returns none: no kind is collected on this system yet.
+func All() []discovery.Collector { return nil }
