@@ -97,7 +97,7 @@ func Verify(h Header, records [][]byte) error {
 	return nil
 }
 
-// Entry is one record of a verified batch. Err is a *Refused when the record
+// Entry is one record of a verified batch. Err is a *wire.Error when the record
 // itself is not acceptable; its place in the stream is taken all the same, so
 // one bad record never holds up the ones behind it.
 type Entry struct {
