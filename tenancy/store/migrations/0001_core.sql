@@ -106,6 +106,7 @@ CREATE TABLE assim.relays (
     version     text NOT NULL DEFAULT '',
     created_at  timestamptz NOT NULL DEFAULT now(),
     seen_at     timestamptz,
+    sent_at     bigint NOT NULL DEFAULT 0,      -- the newest orders request, Unix ms by the relay's clock: an older one is a replay
     backlog     bigint NOT NULL DEFAULT 0,
     revoked_at  timestamptz,
     UNIQUE (tenant, id),
