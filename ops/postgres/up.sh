@@ -169,21 +169,29 @@ write_url() {
 }
 
 start_server() {
-    # After a crash the pid in the file may belong to somebody else by now;
+    # After a crash the pid in these files may belong to somebody else by now;
     # Postgres would then refuse to start. The server is known to be gone.
-    as_postgres rm -f "$home/data/postmaster.pid"
+    as_postgres sh -c "rm -f '$home/data/postmaster.pid' '$home'/.s.PGSQL.*"
     as_postgres pg_ctl start --wait --timeout=300 --silent --pgdata="$home/data" \
         --log="$home/log" --options="-p $(cat "$dir/port")"
 }
 
-# old_server_gone: after kill -9 of the postmaster its children end by
+# await_old_server: after kill -9 of the postmaster its children end by
 # themselves; until then the data is theirs.
-old_server_gone() {
+await_old_server() {
+    for _ in $(seq 300); do
+        old_server_runs || return 0
+        sleep 0.1
+    done
+    die "processes of a killed server still use $dir/data"
+}
+
+old_server_runs() {
     local proc
     for proc in /proc/[0-9]*; do
-        [ "$proc/cwd" -ef "$dir/data" ] && return 1
+        if [ "$proc/cwd" -ef "$dir/data" ]; then return 0; fi
     done
-    return 0
+    return 1
 }
 
 serve_here() {
@@ -199,10 +207,7 @@ serve_here() {
     [ "$way" != root ] || make_root
     make_home
     init_data
-    for _ in $(seq 100); do
-        old_server_gone && break
-        sleep 0.1
-    done
+    await_old_server
     for _ in 1 2 3; do
         if [ ! -s "$dir/port" ] || (: <"/dev/tcp/127.0.0.1/$(cat "$dir/port")") 2>/dev/null; then
             free_port >"$dir/port"
