@@ -48,8 +48,10 @@ stop_server() {
 remove_segment() {
     local key id
     read -r key id < <(sed -n 7p "$dir/data/postmaster.pid" 2>/dev/null) || return 0
-    awk -v key="$key" -v id="$id" '$1 == key && $2 == id && $7 == 0 { found = 1 } END { exit !found }' \
-        /proc/sysvipc/shm && ipcrm -m "$id" || true
+    if awk -v key="$key" -v id="$id" '$1 == key && $2 == id && $7 == 0 { found = 1 } END { exit !found }' \
+        /proc/sysvipc/shm; then
+        ipcrm -m "$id"
+    fi
 }
 
 if [ "$(cat "$dir/way" 2>/dev/null)" = docker ]; then

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What up.sh and down.sh share: where the development server lives and whether
 # it runs. Sourced, not run.
 #
@@ -7,6 +8,7 @@
 #   $dir/data      its data; for the way "root" a link into the root
 #   $dir/log       what it said; for the way "root" a link too
 
+# shellcheck disable=SC2034 # used by those who source this
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 say() { printf 'postgres: %s\n' "$*" >&2; }
