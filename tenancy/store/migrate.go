@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -38,7 +37,7 @@ func Migrate(ctx context.Context, adminURL string, passwords Passwords) error {
 	if err := grantAccess(ctx, conn, config.Database, passwords); err != nil {
 		return fmt.Errorf("granting access to database %s: %w", config.Database, err)
 	}
-	if err := refreshGraphs(ctx, adminURL, conn); err != nil {
+	if err := refreshGraphs(ctx, conn); err != nil {
 		return fmt.Errorf("refreshing the graphs of database %s: %w", config.Database, err)
 	}
 	return nil
@@ -53,7 +52,7 @@ func migrateTables(ctx context.Context, config *pgx.ConnConfig) error {
 	if err != nil {
 		return err
 	}
-	var pool *sql.DB = stdlib.OpenDB(*config)
+	pool := stdlib.OpenDB(*config)
 	defer pool.Close()
 	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files, goose.WithSessionLocker(locker))
 	if err != nil {
@@ -111,7 +110,7 @@ func ensureRole(ctx context.Context, tx pgx.Tx, name, options string) error {
 
 // refreshGraphs gives older graphs the labels and indexes of this program. Each
 // in its own transaction: one graph takes some 300 locks.
-func refreshGraphs(ctx context.Context, adminURL string, conn *pgx.Conn) error {
+func refreshGraphs(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `SELECT graph FROM assim.tenants ORDER BY graph`)
 	if err != nil {
 		return err

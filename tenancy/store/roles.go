@@ -25,15 +25,21 @@ type roles struct {
 var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
 func rolesOf(database string) roles {
-	base := database
-	if !plainName.MatchString(base) {
-		sum := sha256.Sum256([]byte(database))
-		base = "db_" + hex.EncodeToString(sum[:12])
-	}
+	p := RolePrefix(database)
 	return roles{
-		writer: base + "_login_writer", reader: base + "_login_reader", global: base + "_login_global",
-		writers: base + "_tenant_writers", readers: base + "_tenant_readers",
+		writer: p + "login_writer", reader: p + "login_reader", global: p + "login_global",
+		writers: p + "tenant_writers", readers: p + "tenant_readers",
 	}
+}
+
+// RolePrefix begins the names of the roles that belong to one database and to no
+// tenant of it. They outlive the database: who drops it drops them.
+func RolePrefix(database string) string {
+	if plainName.MatchString(database) {
+		return database + "_"
+	}
+	sum := sha256.Sum256([]byte(database))
+	return "db_" + hex.EncodeToString(sum[:12]) + "_"
 }
 
 func (r roles) logins() []string { return []string{r.writer, r.reader, r.global} }
