@@ -1,0 +1,94 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	messageHeader  = 2 // type and flags
+	flagCompressed = 1 << 0
+	// compressFrom is the size below which zstd's own header eats the gain.
+	compressFrom = 256
+)
+
+var encMode = mustMode(cbor.CoreDetEncOptions().EncMode())
+
+var decMode = mustMode(cbor.DecOptions{
+	DupMapKey:        cbor.DupMapKeyEnforcedAPF,
+	MaxNestedLevels:  8,
+	MaxArrayElements: MaxFacts,
+	MaxMapPairs:      64,
+	IndefLength:      cbor.IndefLengthForbidden,
+	TagsMd:           cbor.TagsForbidden,
+	UTF8:             cbor.UTF8RejectInvalid,
+}.DecMode())
+
+func mustMode[M any](mode M, err error) M {
+	if err != nil {
+		panic("wire: CBOR options: " + err.Error())
+	}
+	return mode
+}
+
+// Marshal encodes a message. It refuses what Unmarshal would refuse at the
+// other end, with the same reasons.
+func Marshal(m Message) ([]byte, error) {
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("encode message %d: %w", m.messageType(), err)
+	}
+	body, err := encMode.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode message %d: %w", m.messageType(), err)
+	}
+	if len(body) > MaxMessage-messageHeader {
+		return nil, refuse(TooLarge, "message %d of %d bytes", m.messageType(), len(body))
+	}
+	encoded := make([]byte, messageHeader, messageHeader+len(body))
+	encoded[0] = byte(m.messageType())
+	if len(body) >= compressFrom {
+		if packed := compress(encoded, body); len(packed) < messageHeader+len(body) {
+			packed[1] = flagCompressed
+			return packed, nil
+		}
+	}
+	return append(encoded, body...), nil
+}
+
+// Unmarshal decodes and checks a message. The error's reason (ReasonOf) is
+// what to refuse the message with.
+func Unmarshal(b []byte) (Message, error) {
+	switch {
+	case len(b) < messageHeader:
+		return nil, refuse(Malformed, "message of %d bytes", len(b))
+	case len(b) > MaxMessage:
+		return nil, refuse(TooLarge, "message of %d bytes", len(b))
+	case b[1]&^flagCompressed != 0:
+		return nil, refuse(Unsupported, "message flags %#x", b[1])
+	}
+	m := newMessage(MessageType(b[0]))
+	if m == nil {
+		return nil, refuse(Unsupported, "message type %d", b[0])
+	}
+	body := b[messageHeader:]
+	if b[1]&flagCompressed != 0 {
+		var err error
+		if body, err = decompress(body); err != nil {
+			return nil, err
+		}
+	}
+	if err := decMode.Unmarshal(body, m); err != nil {
+		return nil, refuse(Malformed, "message %d: %v", b[0], err)
+	}
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("message %d: %w", b[0], err)
+	}
+	return m, nil
+}
+
+func sizeError(err error) bool {
+	return errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded)
+}

@@ -1,0 +1,40 @@
+package wire
+
+// Hello is the first message of every session of an enrolled probe.
+type Hello struct {
+	AgentVersion string            `cbor:"1,keyasint"`
+	HostName     string            `cbor:"2,keyasint"`
+	OS           string            `cbor:"3,keyasint"` // GOOS
+	Arch         string            `cbor:"4,keyasint"` // GOARCH
+	Boot         uint64            `cbor:"5,keyasint"` // random, drawn at the probe's start
+	Time         int64             `cbor:"6,keyasint"` // Unix ms
+	Labels       map[string]string `cbor:"7,keyasint,omitempty"`
+}
+
+func (*Hello) messageType() MessageType { return TypeHello }
+
+func (m *Hello) check() error {
+	return firstError(
+		checkText("agent version", m.AgentVersion, MaxVersion),
+		checkText("host name", m.HostName, MaxHostName),
+		checkText("operating system", m.OS, MaxPlatform),
+		checkText("architecture", m.Arch, MaxPlatform),
+		checkTime("time", m.Time),
+		checkLabels(m.Labels),
+	)
+}
+
+func checkLabels(labels map[string]string) error {
+	if len(labels) > MaxLabels {
+		return refuse(TooLarge, "%d labels, at most %d", len(labels), MaxLabels)
+	}
+	for k, v := range labels {
+		if k == "" {
+			return refuse(Malformed, "label without a name")
+		}
+		if err := firstError(checkText("label name", k, MaxLabelKey), checkText("label value", v, MaxLabelValue)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package wire
+
+import (
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// The pools keep what is costly to make while it is in use, and give it back
+// to the garbage collector at rest: a quiet probe holds no compressor.
+var (
+	encoders = sync.Pool{New: func() any { return newEncoder() }}
+	decoders = sync.Pool{New: func() any { return newDecoder() }}
+)
+
+// zstdWindow bounds both ends' memory per message; facts repeat themselves
+// within a few kilobytes.
+const zstdWindow = 128 << 10
+
+func newEncoder() *zstd.Encoder {
+	e, err := zstd.NewWriter(nil,
+		zstd.WithEncoderConcurrency(1),
+		zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithWindowSize(zstdWindow),
+		zstd.WithLowerEncoderMem(true),
+		zstd.WithEncoderCRC(false)) // the session authenticates every byte
+	if err != nil {
+		panic("wire: zstd encoder options: " + err.Error())
+	}
+	return e
+}
+
+func newDecoder() *zstd.Decoder {
+	d, err := zstd.NewReader(nil,
+		zstd.WithDecoderConcurrency(1),
+		zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(MaxMessage))
+	if err != nil {
+		panic("wire: zstd decoder options: " + err.Error())
+	}
+	return d
+}
+
+// compress appends the compressed body to a copy of prefix.
+func compress(prefix, body []byte) []byte {
+	e := encoders.Get().(*zstd.Encoder)
+	defer encoders.Put(e)
+	dst := make([]byte, len(prefix), len(prefix)+len(body)/2)
+	copy(dst, prefix)
+	return e.EncodeAll(body, dst)
+}
+
+// decompress returns at most MaxMessage bytes.
+func decompress(packed []byte) ([]byte, error) {
+	d := decoders.Get().(*zstd.Decoder)
+	defer decoders.Put(d)
+	body, err := d.DecodeAll(packed, nil)
+	switch {
+	case sizeError(err):
+		return nil, refuse(TooLarge, "message expands beyond %d bytes", MaxMessage)
+	case err != nil:
+		return nil, refuse(Malformed, "compressed message: %v", err)
+	}
+	return body, nil
+}
