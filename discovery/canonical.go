@@ -33,7 +33,7 @@ func Canonical(v any) ([]byte, error) {
 		return nil, err
 	}
 	if len(e.out) > MaxBody {
-		return nil, fmt.Errorf("body of %d bytes exceeds %d", len(e.out), MaxBody)
+		return nil, tooLarge(len(e.out))
 	}
 	return e.out, nil
 }

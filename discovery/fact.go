@@ -3,6 +3,7 @@ package discovery
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"unicode"
@@ -28,7 +29,7 @@ func HashBody(kind string, version int, body []byte) Hash {
 func NewFact(kind Kind, instance string, body any) (Fact, error) {
 	encoded, err := Canonical(body)
 	if err != nil {
-		return Fact{}, fmt.Errorf("fact %s/%s: %w", kind.Name, instance, err)
+		return Fact{}, &Invalid{Kind: kind.Name, Instance: instance, Why: err.Error(), TooLarge: errors.Is(err, errTooLarge)}
 	}
 	f := Fact{kind.Name, instance, kind.Version, encoded, HashBody(kind.Name, kind.Version, encoded)}
 	return f, f.Check()
@@ -40,24 +41,33 @@ func NewFact(kind Kind, instance string, body any) (Fact, error) {
 func (f Fact) Check() error {
 	switch {
 	case !validKind(f.Kind):
-		return &Invalid{f.Kind, f.Instance, "kind name is not [a-z][a-z0-9-]* of at most 32 bytes"}
+		return &Invalid{Kind: f.Kind, Instance: f.Instance, Why: "kind name is not [a-z][a-z0-9-]* of at most 32 bytes"}
 	case !validInstance(f.Instance):
-		return &Invalid{f.Kind, "", "instance is not plain UTF-8 of at most 128 bytes"}
+		return &Invalid{Kind: f.Kind, Why: "instance is not plain UTF-8 of at most 128 bytes"}
 	case f.Version < 1 || f.Version > 255:
-		return &Invalid{f.Kind, f.Instance, "schema version is not 1 to 255"}
+		return &Invalid{Kind: f.Kind, Instance: f.Instance, Why: "schema version is not 1 to 255"}
 	case len(f.Body) > MaxBody:
-		return &Invalid{f.Kind, f.Instance, fmt.Sprintf("body of %d bytes exceeds %d", len(f.Body), MaxBody)}
+		return &Invalid{Kind: f.Kind, Instance: f.Instance, Why: tooLarge(len(f.Body)).Error(), TooLarge: true}
 	case f.Hash != HashBody(f.Kind, f.Version, f.Body):
-		return &Invalid{f.Kind, f.Instance, "content hash does not match the body"}
+		return &Invalid{Kind: f.Kind, Instance: f.Instance, Why: "content hash does not match the body"}
 	}
 	if err := CheckCanonical(f.Body); err != nil {
-		return &Invalid{f.Kind, f.Instance, err.Error()}
+		return &Invalid{Kind: f.Kind, Instance: f.Instance, Why: err.Error()}
 	}
 	return nil
 }
 
 // Invalid names a fact that was refused, and why.
-type Invalid struct{ Kind, Instance, Why string }
+type Invalid struct {
+	Kind, Instance, Why string
+	TooLarge            bool // its size is what is wrong
+}
+
+var errTooLarge = errors.New("too large")
+
+func tooLarge(size int) error {
+	return fmt.Errorf("%w: body of %d bytes exceeds %d", errTooLarge, size, MaxBody)
+}
 
 func (e *Invalid) Error() string {
 	return fmt.Sprintf("fact %q instance %q refused: %s", e.Kind, e.Instance, e.Why)
