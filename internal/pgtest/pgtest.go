@@ -1,6 +1,6 @@
-// Package pgtest gives tests a real database: Postgres with AGE, one fresh
-// database per test, dropped when the test ends together with the tenants'
-// roles it left behind.
+// Package pgtest gives tests a real database: Postgres with AGE, one fresh,
+// empty database per test, dropped when the test ends together with the roles
+// it left behind. tenancy/store/storetest builds on it for migrated ones.
 //
 // The server is the one of ASSIM_DATABASE_URL, else the development server of
 // ops/postgres, which is started when it does not run. A test that gets no
@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,37 +26,14 @@ const databasePrefix = "assim_test_"
 // URL returns a superuser's URL of an empty database that belongs to the test.
 func URL(t testing.TB) string {
 	t.Helper()
-	return create(t, "template1")
-}
-
-// Copy returns a superuser's URL of a database that belongs to the test and
-// starts as prepare left it. prepare runs once per key on a server, however
-// many tests and processes ask; so key must change with what prepare does,
-// as a hash of the migrations does.
-func Copy(t testing.TB, key string, prepare func(ctx context.Context, adminURL string) error) string {
-	t.Helper()
-	admin := connect(t)
-	template, err := ensureTemplate(t.Context(), admin, key, prepare)
-	if err != nil {
-		t.Fatalf("pgtest: %v", err)
-	}
-	if err := admin.Close(t.Context()); err != nil {
-		t.Fatalf("pgtest: closing the connection: %v", err)
-	}
-	return create(t, template)
-}
-
-// create makes the test's own database from a template.
-func create(t testing.TB, template string) string {
-	t.Helper()
 	admin := connect(t)
 	defer admin.Close(context.Background())
 	if err := sweep(t.Context(), admin, time.Now().Add(-abandonedAfter)); err != nil {
 		t.Fatalf("pgtest: dropping databases of ended tests: %v", err)
 	}
-	name := fmt.Sprintf("%s%d_%s", databasePrefix, time.Now().Unix(), rand.Text()[:10])
-	if err := copyDatabase(t.Context(), admin, template, name); err != nil {
-		t.Fatalf("pgtest: %v", err)
+	name := fmt.Sprintf("%s%d_%s", databasePrefix, time.Now().Unix(), strings.ToLower(rand.Text()[:10]))
+	if _, err := admin.Exec(t.Context(), `CREATE DATABASE `+quote(name)); err != nil {
+		t.Fatalf("pgtest: making database %s: %v", name, err)
 	}
 	t.Cleanup(func() {
 		// The test's own context has ended by now.
