@@ -3,6 +3,7 @@ package web
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -63,16 +64,24 @@ func (l *Limiter) sweep(now time.Time) {
 	}
 }
 
-// ClientKey is the key of the address a request comes from. IPv6 clients own
-// whole networks, so there the key is the /64.
-func ClientKey(r *http.Request) string {
+// ClientAddress is the IP address a request comes from: of the client, or of
+// the proxy before us.
+func ClientAddress(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	ip := net.ParseIP(host)
-	if ip == nil || ip.To4() != nil {
+	return host
+}
+
+// ClientKey is the key under which a request's address is limited. IPv6 clients
+// own whole networks, so there it is the /64.
+func ClientKey(r *http.Request) string {
+	host := ClientAddress(r)
+	ip, err := netip.ParseAddr(host)
+	if err != nil || ip.Unmap().Is4() {
 		return host
 	}
-	return ip.Mask(net.CIDRMask(64, 128)).String()
+	network, _ := ip.WithZone("").Prefix(64)
+	return network.String()
 }
