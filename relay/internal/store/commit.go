@@ -1,0 +1,263 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// A group is committed when it has maxGroup writes, or when gather has passed
+// since its first one and no more are waiting.
+const (
+	maxGroup  = 512
+	maxQueued = 2048
+	gather    = 2 * time.Millisecond
+)
+
+// ErrClosed is the error of a write after Close.
+var ErrClosed = errors.New("the store is closed")
+
+type write struct {
+	fn   func(*Tx) error
+	done func(error)
+}
+
+type writer struct {
+	store     *Store
+	db        *sql.DB
+	conn      *sql.Conn
+	queries   map[string]*sql.Stmt
+	committed func(time.Duration, int)
+	head      Head
+
+	mu       sync.RWMutex // guards closed against a send on queue
+	closed   bool
+	queue    chan write
+	ended    chan struct{}
+	appended chan struct{}
+	last     Head // head as others may read it, guarded by headMu
+	headMu   sync.Mutex
+}
+
+func newWriter(s *Store, db *sql.DB, conn *sql.Conn, committed func(time.Duration, int)) *writer {
+	if committed == nil {
+		committed = func(time.Duration, int) {}
+	}
+	return &writer{
+		store: s, db: db, conn: conn, queries: map[string]*sql.Stmt{}, committed: committed,
+		queue: make(chan write, maxQueued), ended: make(chan struct{}), appended: make(chan struct{}, 1),
+	}
+}
+
+// Submit queues fn for the next group commit, and blocks only while the queue
+// is full. done is called once, from the writer's goroutine: with nil when fn's
+// writes are durable, with the error when none of them happened. It must not
+// block. fn returns an error only if it could not write: whatever it decides
+// otherwise it reports through its own variables, and it may run twice.
+func (s *Store) Submit(fn func(*Tx) error, done func(error)) {
+	w := s.writer
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.closed {
+		done(ErrClosed)
+		return
+	}
+	w.queue <- write{fn, done}
+}
+
+// Do is Submit for those who wait. When ctx ends first, whether fn will have
+// happened is unknown.
+func (s *Store) Do(ctx context.Context, fn func(*Tx) error) error {
+	result := make(chan error, 1)
+	s.Submit(fn, func(err error) { result <- err })
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	group := make([]write, 0, maxGroup)
+	for first := range w.queue {
+		group = w.fill(append(group[:0], first))
+		w.commit(group)
+		clear(group)
+	}
+}
+
+// fill adds what is waiting, and what comes within gather.
+func (w *writer) fill(group []write) []write {
+	timer := time.NewTimer(gather)
+	defer timer.Stop()
+	for len(group) < maxGroup {
+		select {
+		case next, open := <-w.queue:
+			if !open {
+				return group
+			}
+			group = append(group, next)
+		case <-timer.C:
+			return group
+		}
+	}
+	return group
+}
+
+func (w *writer) commit(group []write) {
+	started := time.Now()
+	err := w.transact(group)
+	w.committed(time.Since(started), len(group))
+	if err != nil && len(group) > 1 {
+		for i := range group {
+			group[i].done(w.transact(group[i : i+1]))
+		}
+		return
+	}
+	for _, write := range group {
+		write.done(err)
+	}
+}
+
+// transact runs the writes in one transaction.
+func (w *writer) transact(group []write) (err error) {
+	ctx := context.Background() // a commit is never abandoned half-way
+	tx := &Tx{writer: w, head: w.head}
+	if err := tx.exec("BEGIN IMMEDIATE"); err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			if _, rollback := w.conn.ExecContext(ctx, "ROLLBACK"); rollback != nil {
+				err = errors.Join(err, rollback)
+			}
+		}
+	}()
+	for _, write := range group {
+		if err := write.fn(tx); err != nil {
+			return err
+		}
+	}
+	if err := tx.saveHead(); err != nil {
+		return err
+	}
+	if err := tx.exec("COMMIT"); err != nil {
+		return fmt.Errorf("committing: %w", err)
+	}
+	w.publish(tx.head, tx.grown)
+	return nil
+}
+
+// publish adopts what a commit has made durable.
+func (w *writer) publish(head Head, grown int64) {
+	grew := head.Epoch != w.head.Epoch || head.Last > w.head.Last
+	w.head = head
+	w.headMu.Lock()
+	w.last = head
+	w.headMu.Unlock()
+	w.store.backlog.Add(grown)
+	if grew {
+		select {
+		case w.appended <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (w *writer) stop() {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
+	<-w.ended
+}
+
+func (w *writer) close() error {
+	var errs []error
+	for _, stmt := range w.queries {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close(), w.db.Close())...)
+}
+
+// Tx is the transaction that a group shares. It is valid inside fn only.
+type Tx struct {
+	writer *writer
+	head   Head
+	moved  bool  // head differs from the row on disk
+	grown  int64 // bytes added to the outbox
+}
+
+// prepared keeps one statement per text: the texts are constants of this
+// package, so the map stays small.
+func (tx *Tx) prepared(query string) (*sql.Stmt, error) {
+	if stmt, ok := tx.writer.queries[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := tx.writer.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	tx.writer.queries[query] = stmt
+	return stmt, nil
+}
+
+func (tx *Tx) exec(query string, args ...any) error {
+	stmt, err := tx.prepared(query)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(context.Background(), args...)
+	return err
+}
+
+func (tx *Tx) changed(query string, args ...any) (int64, error) {
+	stmt, err := tx.prepared(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// row scans the first row into dest; found is false when there is none.
+func (tx *Tx) row(query string, args []any, dest ...any) (found bool, err error) {
+	stmt, err := tx.prepared(query)
+	if err != nil {
+		return false, err
+	}
+	err = stmt.QueryRowContext(context.Background(), args...).Scan(dest...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// each calls scan for every row. scan must not use tx.
+func (tx *Tx) each(query string, args []any, scan func(*sql.Rows) error) error {
+	stmt, err := tx.prepared(query)
+	if err != nil {
+		return err
+	}
+	rows, err := stmt.QueryContext(context.Background(), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,234 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"assimilation/discovery"
+	"assimilation/tenancy"
+	"assimilation/uplink"
+)
+
+// maxTombstones is how many of the facts that went are remembered per host and
+// kind, beside those that are current.
+const maxTombstones = discovery.MaxInstances
+
+// Fact is the current fact of one key; a nil Hash says that it went.
+type Fact struct {
+	Host     tenancy.HostID
+	Kind     string
+	Instance string
+	Hash     []byte
+	Schema   uint8
+	Observed int64 // the probe's clock
+	Changed  int64 // the relay's
+}
+
+// PutResult is what became of a fact.
+type PutResult int
+
+// The results.
+const (
+	Stored    PutResult = iota
+	Unchanged           // the hash is current already: no record
+	TooMany             // the host has discovery.MaxInstances of the kind
+	NoHost              // the host is not known, or no longer
+)
+
+// PutFact makes f the current fact of its key and records it. f was checked.
+func (tx *Tx) PutFact(host tenancy.HostID, f discovery.Fact, observed, now int64) (PutResult, error) {
+	var old []byte
+	found, err := tx.row("SELECT hash FROM facts WHERE host = ? AND kind = ? AND instance = ?", []any{host.UUID[:], f.Kind, f.Instance}, &old)
+	if err != nil {
+		return 0, fmt.Errorf("looking up a fact: %w", err)
+	}
+	if found && old != nil && discovery.Hash(old) == f.Hash {
+		return Unchanged, nil
+	}
+	if old == nil {
+		if count, err := tx.countFacts(host, f.Kind, true); err != nil || count >= discovery.MaxInstances {
+			return TooMany, err
+		}
+	}
+	if _, found, err := tx.Host(host); err != nil || !found {
+		return NoHost, err
+	}
+	if err := tx.keepBody(f); err != nil {
+		return 0, err
+	}
+	fact := Fact{Host: host, Kind: f.Kind, Instance: f.Instance, Hash: f.Hash[:], Schema: uint8(f.Version), Observed: observed, Changed: now}
+	if err := tx.writeFact(fact, old); err != nil {
+		return 0, err
+	}
+	change := uplink.Change{
+		Type: uplink.FactPut, Host: host, SeenAt: now, ObservedAt: observed,
+		Kind: f.Kind, Instance: f.Instance, Schema: fact.Schema, Hash: fact.Hash, Body: f.Body,
+	}
+	if change.Term, change.Version, err = tx.nextVersion(host); err != nil {
+		return 0, err
+	}
+	return Stored, tx.Append(change)
+}
+
+// DropFact notes and records that a fact is gone, if it was there.
+func (tx *Tx) DropFact(host tenancy.HostID, kind, instance string, observed, now int64) error {
+	var old []byte
+	var schema uint8
+	found, err := tx.row("SELECT hash, schema FROM facts WHERE host = ? AND kind = ? AND instance = ?",
+		[]any{host.UUID[:], kind, instance}, &old, &schema)
+	if err != nil || !found || old == nil {
+		return err
+	}
+	fact := Fact{Host: host, Kind: kind, Instance: instance, Schema: schema, Observed: observed, Changed: now}
+	if err := tx.writeFact(fact, old); err != nil {
+		return err
+	}
+	if err := tx.pruneTombstones(host, kind); err != nil {
+		return err
+	}
+	return tx.appendFact(fact, now)
+}
+
+// Compare is the relay's answer to a probe's list: need holds what the list
+// has and the relay lacks; what the relay has and the list lacks, in the kinds
+// named, is dropped.
+func (tx *Tx) Compare(host tenancy.HostID, kinds []string, listed []discovery.Fact, now int64) (need []discovery.Fact, err error) {
+	type key struct{ kind, instance string }
+	held := map[key]discovery.Hash{}
+	for _, kind := range kinds {
+		err := tx.each("SELECT instance, hash FROM facts WHERE host = ? AND kind = ? AND hash IS NOT NULL", []any{host.UUID[:], kind},
+			func(rows *sql.Rows) error {
+				var instance string
+				var hash []byte
+				if err := rows.Scan(&instance, &hash); err != nil {
+					return err
+				}
+				held[key{kind, instance}] = discovery.Hash(hash)
+				return nil
+			})
+		if err != nil {
+			return nil, fmt.Errorf("reading a host's facts: %w", err)
+		}
+	}
+	for _, f := range listed {
+		k := key{f.Kind, f.Instance}
+		if hash, ok := held[k]; !ok || hash != f.Hash {
+			need = append(need, f)
+		}
+		delete(held, k)
+	}
+	for k := range held {
+		if err := tx.DropFact(host, k.kind, k.instance, 0, now); err != nil {
+			return nil, fmt.Errorf("dropping a fact that is gone: %w", err)
+		}
+	}
+	return need, nil
+}
+
+func (tx *Tx) countFacts(host tenancy.HostID, kind string, live bool) (count int, err error) {
+	_, err = tx.row("SELECT count(*) FROM facts WHERE host = ? AND kind = ? AND (hash IS NOT NULL) = ?", []any{host.UUID[:], kind, live}, &count)
+	return count, err
+}
+
+// writeFact replaces the row, and the body of old if nothing else has it.
+func (tx *Tx) writeFact(f Fact, old []byte) error {
+	err := tx.exec(`INSERT INTO facts (host, kind, instance, hash, schema, observed, changed) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET hash = excluded.hash, schema = excluded.schema, observed = excluded.observed, changed = excluded.changed`,
+		f.Host.UUID[:], f.Kind, f.Instance, f.Hash, f.Schema, f.Observed, f.Changed)
+	if err != nil {
+		return fmt.Errorf("writing a fact: %w", err)
+	}
+	if old == nil {
+		return nil
+	}
+	return tx.releaseBody(old)
+}
+
+func (tx *Tx) pruneTombstones(host tenancy.HostID, kind string) error {
+	count, err := tx.countFacts(host, kind, false)
+	if err != nil || count <= maxTombstones {
+		return err
+	}
+	return tx.exec(`DELETE FROM facts WHERE host = ?1 AND kind = ?2 AND instance IN (SELECT instance FROM facts
+		WHERE host = ?1 AND kind = ?2 AND hash IS NULL ORDER BY changed LIMIT ?3)`, host.UUID[:], kind, count-maxTombstones)
+}
+
+// dropFacts forgets a host's facts and problems without a record.
+func (tx *Tx) dropFacts(host tenancy.HostID) error {
+	var hashes [][]byte
+	err := tx.each("SELECT DISTINCT hash FROM facts WHERE host = ? AND hash IS NOT NULL", []any{host.UUID[:]}, func(rows *sql.Rows) error {
+		var hash []byte
+		err := rows.Scan(&hash)
+		hashes = append(hashes, hash)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, statement := range []string{"DELETE FROM facts WHERE host = ?", "DELETE FROM problems WHERE host = ?"} {
+		if err := tx.exec(statement, host.UUID[:]); err != nil {
+			return err
+		}
+	}
+	for _, hash := range hashes {
+		if err := tx.releaseBody(hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) keepBody(f discovery.Fact) error {
+	var one int
+	found, err := tx.row("SELECT 1 FROM bodies WHERE hash = ?", []any{f.Hash[:]}, &one)
+	if err != nil || found {
+		return err
+	}
+	packed := tx.writer.store.packer.EncodeAll(f.Body, nil)
+	if err := tx.exec("INSERT INTO bodies (hash, body) VALUES (?, ?)", f.Hash[:], packed); err != nil {
+		return fmt.Errorf("writing a body: %w", err)
+	}
+	return nil
+}
+
+func (tx *Tx) releaseBody(hash []byte) error {
+	err := tx.exec("DELETE FROM bodies WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM facts WHERE hash = ?1)", hash)
+	if err != nil {
+		return fmt.Errorf("collecting a body: %w", err)
+	}
+	return nil
+}
+
+func (tx *Tx) body(hash []byte) ([]byte, error) {
+	var packed []byte
+	found, err := tx.row("SELECT body FROM bodies WHERE hash = ?", []any{hash}, &packed)
+	if err == nil && !found {
+		err = errors.New("it is missing")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the body %s: %w", hex.EncodeToString(hash), err)
+	}
+	return tx.writer.store.opener.DecodeAll(packed, nil)
+}
+
+// Facts lists the current facts of a host, without bodies.
+func (s *Store) Facts(ctx context.Context, host tenancy.HostID) ([]Fact, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT kind, instance, hash, schema, observed, changed FROM facts
+		WHERE host = ? AND hash IS NOT NULL ORDER BY kind, instance`, host.UUID[:])
+	if err != nil {
+		return nil, fmt.Errorf("reading facts: %w", err)
+	}
+	defer rows.Close()
+	var facts []Fact
+	for rows.Next() {
+		fact := Fact{Host: host}
+		if err := rows.Scan(&fact.Kind, &fact.Instance, &fact.Hash, &fact.Schema, &fact.Observed, &fact.Changed); err != nil {
+			return nil, fmt.Errorf("reading facts: %w", err)
+		}
+		facts = append(facts, fact)
+	}
+	return facts, rows.Err()
+}

@@ -1,0 +1,239 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"assimilation/tenancy"
+	"assimilation/uplink"
+)
+
+// Host is an enrolled host as this relay knows it.
+type Host struct {
+	ID           tenancy.HostID
+	ProbeKey     [32]byte
+	Name         string
+	MachineID    []byte
+	Token        string            // with which it was enrolled
+	TokenLabels  map[string]string // given by the token; they win over Labels
+	Labels       map[string]string // the probe's own
+	State        uplink.State
+	StateAt      int64
+	AgentVersion string
+	OS           string
+	Arch         string
+	Address      string
+	EnrolledAt   int64
+	Term         uint64
+	Version      uint64
+}
+
+const hostColumns = `id, probe_key, name, machine_id, token, token_labels, labels, state, state_at, agent_version, os, arch, address,
+	enrolled_at, term, version`
+
+func scanHost(scan func(...any) error) (h Host, err error) {
+	var id, key []byte
+	var tokenLabels, labels string
+	err = scan(&id, &key, &h.Name, &h.MachineID, &h.Token, &tokenLabels, &labels, &h.State, &h.StateAt, &h.AgentVersion, &h.OS, &h.Arch,
+		&h.Address, &h.EnrolledAt, &h.Term, &h.Version)
+	if err != nil {
+		return Host{}, err
+	}
+	if len(id) != 16 || len(key) != 32 {
+		return Host{}, fmt.Errorf("host %x is damaged", id)
+	}
+	h.ID.UUID, h.ProbeKey = [16]byte(id), [32]byte(key)
+	if h.TokenLabels, err = parseLabels(tokenLabels); err != nil {
+		return Host{}, err
+	}
+	h.Labels, err = parseLabels(labels)
+	return h, err
+}
+
+// Hosts reads all hosts, ordered by id.
+func (s *Store) Hosts(ctx context.Context) ([]Host, error) {
+	rows, err := s.readers.QueryContext(ctx, "SELECT "+hostColumns+" FROM hosts ORDER BY id")
+	if err != nil {
+		return nil, fmt.Errorf("reading hosts: %w", err)
+	}
+	defer rows.Close()
+	var hosts []Host
+	for rows.Next() {
+		host, err := scanHost(rows.Scan)
+		if err != nil {
+			return nil, fmt.Errorf("reading hosts: %w", err)
+		}
+		hosts = append(hosts, host)
+	}
+	return hosts, rows.Err()
+}
+
+// Host looks a host up.
+func (tx *Tx) Host(id tenancy.HostID) (Host, bool, error) { return tx.host("id", id.UUID[:]) }
+
+// HostByKey looks up whom a probe's key belongs to.
+func (tx *Tx) HostByKey(key [32]byte) (Host, bool, error) { return tx.host("probe_key", key[:]) }
+
+func (tx *Tx) host(column string, value []byte) (h Host, found bool, err error) {
+	stmt, err := tx.prepared("SELECT " + hostColumns + " FROM hosts WHERE " + column + " = ?")
+	if err != nil {
+		return Host{}, false, err
+	}
+	h, err = scanHost(stmt.QueryRowContext(context.Background(), value).Scan)
+	if err == sql.ErrNoRows {
+		return Host{}, false, nil
+	}
+	return h, err == nil, err
+}
+
+// AddHost admits a host and records it as enrolled.
+func (tx *Tx) AddHost(h Host) error {
+	h.Term, h.Version = uint64(newTerm(h.EnrolledAt)), 0
+	tokenLabels, labels, err := labelTexts(h)
+	if err != nil {
+		return err
+	}
+	err = tx.exec("INSERT INTO hosts ("+hostColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		h.ID.UUID[:], h.ProbeKey[:], h.Name, h.MachineID, h.Token, tokenLabels, labels, string(h.State), h.StateAt, h.AgentVersion, h.OS,
+		h.Arch, h.Address, h.EnrolledAt, int64(h.Term), int64(h.Version))
+	if err != nil {
+		return fmt.Errorf("adding a host: %w", err)
+	}
+	return tx.appendHost(h, h.EnrolledAt, true)
+}
+
+// Greeting is what a probe says of itself when its session begins.
+type Greeting struct {
+	Name, AgentVersion, OS, Arch string
+	Labels                       map[string]string
+	Address                      string
+}
+
+// Greet notes that a host is up, and records it if that or what it says of
+// itself is new. found is false for a host that is not, or no longer, known.
+func (tx *Tx) Greet(id tenancy.HostID, g Greeting, now int64) (host Host, found bool, err error) {
+	h, found, err := tx.Host(id)
+	if err != nil || !found {
+		return Host{}, false, err
+	}
+	if g.Name == "" {
+		g.Name = h.Name // a record needs one
+	}
+	news := h.State != uplink.Up || h.Name != g.Name || h.AgentVersion != g.AgentVersion || h.OS != g.OS || h.Arch != g.Arch ||
+		!maps.Equal(h.Labels, g.Labels)
+	if !news && h.Address == g.Address {
+		return h, true, nil
+	}
+	if h.State != uplink.Up {
+		h.State, h.StateAt = uplink.Up, now
+	}
+	h.Name, h.AgentVersion, h.OS, h.Arch, h.Labels, h.Address = g.Name, g.AgentVersion, g.OS, g.Arch, g.Labels, g.Address
+	_, labels, err := labelTexts(h)
+	if err != nil {
+		return Host{}, false, err
+	}
+	err = tx.exec(`UPDATE hosts SET name = ?, agent_version = ?, os = ?, arch = ?, labels = ?, address = ?, state = ?, state_at = ? WHERE id = ?`,
+		h.Name, h.AgentVersion, h.OS, h.Arch, labels, h.Address, string(h.State), h.StateAt, id.UUID[:])
+	if err != nil {
+		return Host{}, false, fmt.Errorf("noting a host's greeting: %w", err)
+	}
+	if news {
+		err = tx.appendHost(h, now, false)
+	}
+	return h, true, err
+}
+
+// SetState notes a host's state, and records it if it is new.
+func (tx *Tx) SetState(id tenancy.HostID, state uplink.State, cause string, now int64) error {
+	n, err := tx.changed("UPDATE hosts SET state = ?1, state_at = ?2 WHERE id = ?3 AND state <> ?1", string(state), now, id.UUID[:])
+	if err != nil || n == 0 {
+		return err
+	}
+	return tx.Append(uplink.Change{
+		Type: uplink.HostState, Host: id, SeenAt: now,
+		HostState: &uplink.HostStateBody{State: state, Cause: cause},
+	})
+}
+
+// maxLabels is what a record can carry. Where there are more, the token's come
+// before the probe's.
+const maxLabels = 64
+
+func (h Host) merged() map[string]string {
+	labels := map[string]string{}
+	maps.Copy(labels, h.TokenLabels)
+	for _, key := range slices.Sorted(maps.Keys(h.Labels)) {
+		if _, given := labels[key]; !given && len(labels) < maxLabels {
+			labels[key] = h.Labels[key]
+		}
+	}
+	return labels
+}
+
+// appendHost records a host in full. As in Enrolled, the record of a new host
+// also carries its key and its token.
+func (tx *Tx) appendHost(h Host, at int64, enrolled bool) error {
+	body := &uplink.HostStateBody{
+		State: h.State, Name: h.Name, AgentVersion: h.AgentVersion, OS: h.OS, Arch: h.Arch, Enrolled: enrolled,
+		ProbeKey: h.ProbeKey[:], MachineID: h.MachineID, Labels: h.merged(),
+	}
+	change := uplink.Change{Type: uplink.HostState, Host: h.ID, SeenAt: at, Term: h.Term, HostState: body}
+	if enrolled {
+		change.Token = h.Token
+	}
+	return tx.Append(change)
+}
+
+// IsRetired reports whether the service has retired the host.
+func (tx *Tx) IsRetired(id tenancy.HostID) (bool, error) {
+	var one int
+	return tx.row("SELECT 1 FROM retired WHERE id = ?", []any{id.UUID[:]}, &one)
+}
+
+// replaceRetired forgets the hosts that ids names, and returns those of them
+// that were known.
+func (tx *Tx) replaceRetired(ids []tenancy.HostID) ([]tenancy.HostID, error) {
+	if err := tx.exec("DELETE FROM retired"); err != nil {
+		return nil, err
+	}
+	var known []tenancy.HostID
+	for _, id := range ids {
+		if err := tx.exec("INSERT OR IGNORE INTO retired (id) VALUES (?)", id.UUID[:]); err != nil {
+			return nil, err
+		}
+		n, err := tx.changed("DELETE FROM hosts WHERE id = ?", id.UUID[:])
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			continue
+		}
+		known = append(known, id)
+		if err := tx.dropFacts(id); err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
+}
+
+// nextVersion counts one change of a host's facts.
+func (tx *Tx) nextVersion(id tenancy.HostID) (term, version uint64, err error) {
+	found, err := tx.row("UPDATE hosts SET version = version + 1 WHERE id = ? RETURNING term, version", []any{id.UUID[:]}, &term, &version)
+	if err == nil && !found {
+		err = fmt.Errorf("host %s is not known", id)
+	}
+	return term, version, err
+}
+
+func labelTexts(h Host) (token, own string, err error) {
+	tokenText, err := json.Marshal(h.TokenLabels)
+	if err != nil {
+		return "", "", err
+	}
+	ownText, err := json.Marshal(h.Labels)
+	return string(tokenText), string(ownText), err
+}

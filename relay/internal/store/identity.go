@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"crypto/ed25519"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"assimilation/tenancy"
+	"assimilation/uplink"
+)
+
+// Keys are the relay's own secrets, drawn once.
+type Keys struct {
+	Noise [32]byte           // X25519: what the site certifies
+	Sign  ed25519.PrivateKey // signs what goes to the service
+	Seal  uplink.OpenKey     // opens what comes from it
+}
+
+// Enrolment is what the relay learnt when the service admitted it.
+type Enrolment struct {
+	URL         string
+	TenantKey   uplink.SealKey
+	Tenant      tenancy.TenantID
+	Site        tenancy.SiteID
+	Relay       tenancy.RelayID
+	SiteKey     ed25519.PublicKey
+	SiteName    string
+	Certificate []byte // encoded wire.Certificate, renewed by orders
+}
+
+// Identity is the whole of it.
+type Identity struct {
+	Keys      Keys
+	Enrolled  bool
+	Enrolment Enrolment
+	Orders    uint64 // revision last applied
+	OrdersAt  int64
+	Revoked   bool
+}
+
+// Identity reads who this relay is. found is false before SaveKeys.
+func (s *Store) Identity(ctx context.Context) (id Identity, found bool, err error) {
+	var noise, sign, seal, tenantKey, tenant, site, relay []byte
+	var url, siteName sql.NullString
+	e := &id.Enrolment
+	err = s.readers.QueryRowContext(ctx, `SELECT noise_key, sign_key, seal_key, url, tenant_key, tenant, site, id, site_key, site_name,
+		certificate, orders, orders_at, revoked FROM relay`).Scan(&noise, &sign, &seal, &url, &tenantKey, &tenant, &site, &relay,
+		(*[]byte)(&e.SiteKey), &siteName, &e.Certificate, &id.Orders, &id.OrdersAt, &id.Revoked)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Identity{}, false, nil
+	}
+	if err != nil {
+		return Identity{}, false, fmt.Errorf("reading the relay's identity: %w", err)
+	}
+	if len(noise) != 32 || len(sign) != ed25519.SeedSize {
+		return Identity{}, false, errors.New("the relay's keys are damaged")
+	}
+	id.Keys.Noise = [32]byte(noise)
+	id.Keys.Sign = ed25519.NewKeyFromSeed(sign)
+	if id.Keys.Seal, err = uplink.ParseOpenKey(seal); err != nil {
+		return Identity{}, false, fmt.Errorf("reading the relay's seal key: %w", err)
+	}
+	if relay == nil {
+		return id, true, nil
+	}
+	if len(tenant) != 16 || len(site) != 16 || len(relay) != 16 || len(e.SiteKey) != ed25519.PublicKeySize {
+		return Identity{}, false, errors.New("the relay's enrolment is damaged")
+	}
+	if e.TenantKey, err = uplink.ParseSealKey(tenantKey); err != nil {
+		return Identity{}, false, fmt.Errorf("reading the tenant's key: %w", err)
+	}
+	id.Enrolled = true
+	e.URL, e.SiteName = url.String, siteName.String
+	e.Tenant.UUID, e.Site.UUID, e.Relay.UUID = [16]byte(tenant), [16]byte(site), [16]byte(relay)
+	return id, true, nil
+}
+
+// SaveKeys stores the keys of a new relay.
+func (tx *Tx) SaveKeys(k Keys) error {
+	seal, err := k.Seal.Bytes()
+	if err != nil {
+		return err
+	}
+	return tx.exec("INSERT INTO relay (one, noise_key, sign_key, seal_key) VALUES (1, ?, ?, ?)", k.Noise[:], k.Sign.Seed(), seal)
+}
+
+// Enrol stores an enrolment and begins the stream. A relay that was moved to
+// another site forgets the hosts of the old one: they are that site's.
+func (tx *Tx) Enrol(e Enrolment, now int64) error {
+	var site []byte
+	if _, err := tx.row("SELECT site FROM relay", nil, &site); err != nil {
+		return err
+	}
+	if site != nil && [16]byte(site) != e.Site.UUID {
+		if err := tx.forgetSite(); err != nil {
+			return fmt.Errorf("forgetting the former site: %w", err)
+		}
+	}
+	err := tx.exec(`UPDATE relay SET url = ?, tenant_key = ?, tenant = ?, site = ?, id = ?, site_key = ?, site_name = ?,
+		certificate = ?, orders = 0, orders_at = 0, revoked = 0`, e.URL, e.TenantKey.Bytes(), e.Tenant.UUID[:], e.Site.UUID[:],
+		e.Relay.UUID[:], []byte(e.SiteKey), e.SiteName, e.Certificate)
+	if err != nil {
+		return fmt.Errorf("storing the enrolment: %w", err)
+	}
+	return tx.Restart(e.Relay, now)
+}
+
+func (tx *Tx) forgetSite() error {
+	var size int64
+	if _, err := tx.row("SELECT coalesce(sum(length(record)), 0) FROM outbox", nil, &size); err != nil {
+		return err
+	}
+	for _, statement := range []string{"DELETE FROM outbox", "DELETE FROM tokens", "DELETE FROM hosts", "DELETE FROM retired",
+		"DELETE FROM facts", "DELETE FROM bodies", "DELETE FROM problems"} {
+		if err := tx.exec(statement); err != nil {
+			return err
+		}
+	}
+	tx.grown -= size
+	tx.head = Head{}
+	return nil
+}

@@ -1,0 +1,140 @@
+package store
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+
+	"assimilation/tenancy"
+	"assimilation/uplink"
+)
+
+// Restart begins a new epoch: what the service has not acknowledged is numbered
+// anew, the terms of all hosts rise above whatever the service may hold, and a
+// resync is due. relay is who this relay is from now on.
+func (tx *Tx) Restart(relay tenancy.RelayID, now int64) error {
+	epoch := newEpoch()
+	start := uplink.ChainStart(relay, epoch)
+	kept := tx.head
+	tx.head = Head{Relay: relay, Epoch: epoch, Chain: start, AckedChain: start, Resyncing: true}
+	tx.moved = true
+	err := tx.exec(`INSERT INTO stream (one, epoch, last, chain, acked, acked_chain, resync) VALUES (1, ?1, 0, ?2, 0, ?2, x'')
+		ON CONFLICT (one) DO UPDATE SET resync = x''`, int64(epoch), start[:])
+	if err != nil {
+		return fmt.Errorf("beginning a new epoch: %w", err)
+	}
+	if err := tx.exec("UPDATE hosts SET term = max(term + 1, ?), version = 0", newTerm(now)); err != nil {
+		return fmt.Errorf("raising the hosts' terms: %w", err)
+	}
+	return tx.renumber(kept)
+}
+
+// newTerm is the term of hosts that this relay takes on: seconds, so that it
+// lies above those of a store that was lost.
+func newTerm(now int64) int64 { return now / 1000 }
+
+// renumber moves the records of the old epoch into the new one.
+func (tx *Tx) renumber(kept Head) error {
+	if err := tx.exec("UPDATE outbox SET seq = -seq"); err != nil {
+		return fmt.Errorf("putting old records aside: %w", err)
+	}
+	for seq := kept.Acked + 1; seq <= kept.Last; seq++ {
+		var record []byte
+		if _, err := tx.row("SELECT record FROM outbox WHERE seq = ?", []any{-int64(seq)}, &record); err != nil {
+			return err
+		}
+		tx.grown -= int64(len(record))
+		if err := tx.exec("DELETE FROM outbox WHERE seq = ?", -int64(seq)); err != nil {
+			return err
+		}
+		change, err := uplink.DecodeRecord(record)
+		if err != nil {
+			// The resync that follows makes up for it as far as anything can.
+			tx.writer.store.log.Error("record of the outbox is damaged and left out", "seq", seq, "error", err)
+			continue
+		}
+		if err := tx.Append(change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Resync appends the state and every fact of the next few hosts. more is false
+// when all were sent.
+func (tx *Tx) Resync(hosts int, now int64) (more bool, err error) {
+	var after []byte
+	found, err := tx.row("SELECT resync FROM stream WHERE resync IS NOT NULL", nil, &after)
+	if err != nil || !found {
+		return false, err
+	}
+	var ids [][]byte
+	err = tx.each("SELECT id FROM hosts WHERE id > coalesce(?, x'') ORDER BY id LIMIT ?", []any{after, hosts}, func(rows *sql.Rows) error {
+		var id []byte
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, id := range ids {
+		if err := tx.resyncHost(tenancy.HostID{UUID: [16]byte(id)}, now); err != nil {
+			return false, fmt.Errorf("sending a host anew: %w", err)
+		}
+	}
+	if len(ids) < hosts {
+		tx.head.Resyncing = false
+		tx.moved = true
+		return false, tx.exec("UPDATE stream SET resync = NULL")
+	}
+	return true, tx.exec("UPDATE stream SET resync = ?", bytes.Clone(ids[len(ids)-1]))
+}
+
+func (tx *Tx) resyncHost(id tenancy.HostID, now int64) error {
+	host, found, err := tx.host("id", id.UUID[:])
+	if err != nil || !found {
+		return err
+	}
+	if err := tx.appendHost(host, host.StateAt, true); err != nil {
+		return err
+	}
+	var facts []Fact
+	err = tx.each("SELECT kind, instance, hash, schema, observed, changed FROM facts WHERE host = ? ORDER BY kind, instance",
+		[]any{id.UUID[:]}, func(rows *sql.Rows) error {
+			fact := Fact{Host: id}
+			err := rows.Scan(&fact.Kind, &fact.Instance, &fact.Hash, &fact.Schema, &fact.Observed, &fact.Changed)
+			facts = append(facts, fact)
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	for _, fact := range facts {
+		if err := tx.appendFact(fact, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendFact writes the record of a fact as it is in the table, under the
+// host's next version.
+func (tx *Tx) appendFact(fact Fact, seen int64) error {
+	change := uplink.Change{
+		Type: uplink.FactGone, Host: fact.Host, SeenAt: seen, ObservedAt: fact.Observed,
+		Kind: fact.Kind, Instance: fact.Instance, Schema: fact.Schema,
+	}
+	if fact.Hash != nil {
+		body, err := tx.body(fact.Hash)
+		if err != nil {
+			return err
+		}
+		change.Type, change.Hash, change.Body = uplink.FactPut, fact.Hash, body
+	}
+	var err error
+	if change.Term, change.Version, err = tx.nextVersion(fact.Host); err != nil {
+		return err
+	}
+	return tx.Append(change)
+}
