@@ -60,13 +60,21 @@ func signinFor(r *http.Request) string {
 // entry of the navigation that is marked; status 0 means 200.
 func Render(w http.ResponseWriter, r *http.Request, status int, title, section string, body templ.Component) error {
 	a := ActorFrom(r.Context())
-	frame := ui.Frame{Title: title, Section: section, Email: a.Email, Tenant: a.TenantName, Role: string(a.Role)}
+	frame := ui.Frame{Title: title, Section: section, Email: a.Email, Tenant: a.TenantName, Role: string(a.Role), Theme: themeOf(r)}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	if status != 0 {
 		w.WriteHeader(status)
 	}
 	return ui.Page(frame, body).Render(r.Context(), w)
+}
+
+// themeOf is what the person chose; the style then does not flash.
+func themeOf(r *http.Request) string {
+	if c, err := r.Cookie("assim-theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
+		return c.Value
+	}
+	return "auto"
 }
 
 func (s *Web) showError(w http.ResponseWriter, r *http.Request, err error) {

@@ -5,16 +5,28 @@ package ui
 
 import (
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
+	"fmt"
+	"path"
 	"sync"
 )
 
-//go:embed assets/console.css
-var style []byte
+//go:generate go run github.com/a-h/templ/cmd/templ@v0.3.977 generate
 
-//go:embed assets/console.js
-var script []byte
+//go:embed assets
+var files embed.FS
+
+// The files that pages refer to.
+const (
+	icon   = "icon.svg"
+	script = "console.js"
+	style  = "console.css"
+)
+
+var mediaTypes = map[string]string{
+	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+}
 
 // Asset is a file that pages refer to.
 type Asset struct {
@@ -24,19 +36,19 @@ type Asset struct {
 	Body []byte
 }
 
-// Assets lists them: the style, then the script.
-var Assets = sync.OnceValue(func() []Asset {
-	return []Asset{
-		newAsset("console", ".css", "text/css; charset=utf-8", style),
-		newAsset("console", ".js", "text/javascript; charset=utf-8", script),
+// Assets lists them, by file name.
+var Assets = sync.OnceValue(func() map[string]Asset {
+	all := map[string]Asset{}
+	for _, name := range []string{icon, script, style} {
+		body, err := files.ReadFile("assets/" + name)
+		if err != nil {
+			panic(fmt.Sprintf("embedded file: %v", err)) // the build holds it
+		}
+		sum := sha256.Sum256(body)
+		hash, ext := hex.EncodeToString(sum[:8]), path.Ext(name)
+		all[name] = Asset{"/assets/" + name[:len(name)-len(ext)] + "-" + hash + ext, mediaTypes[ext], `"` + hash + `"`, body}
 	}
+	return all
 })
 
-func newAsset(name, ext, mediaType string, body []byte) Asset {
-	sum := sha256.Sum256(body)
-	hash := hex.EncodeToString(sum[:8])
-	return Asset{"/assets/" + name + "-" + hash + ext, mediaType, `"` + hash + `"`, body}
-}
-
-func stylePath() string  { return Assets()[0].Path }
-func scriptPath() string { return Assets()[1].Path }
+func asset(name string) string { return Assets()[name].Path }

@@ -1,1 +1,118 @@
+// The console's script: keeps what is on the page fresh, and copies, ages and
+// themes. Every page works without it.
 "use strict";
+(() => {
+  const hour = 3600, day = 86400;
+
+  // Same words as ui.Ago in Go.
+  const ago = (seconds) => {
+    const s = Math.abs(seconds), word = (n, unit) => seconds < 0 ? `in ${n} ${unit}` : `${n} ${unit} ago`;
+    if (s < 5) return "now";
+    if (s < 60) return word(Math.floor(s), "s");
+    if (s < hour) return word(Math.floor(s / 60), "min");
+    if (s < 2 * day) return word(Math.floor(s / hour), "h");
+    return word(Math.floor(s / day), "days");
+  };
+  const age = () => {
+    for (const t of document.querySelectorAll("time[data-ago]")) {
+      const text = ago((Date.now() - Date.parse(t.dateTime)) / 1000);
+      if (t.textContent !== text) t.textContent = text;
+    }
+  };
+
+  // A live region carries an id and the topics it shows; it is replaced by the
+  // element of the same id in a fresh copy of the page.
+  const regions = () => [...document.querySelectorAll("[data-live][id]")];
+  const wants = (el, topics) => topics.has("resync") || el.dataset.live.split(" ").some((t) => topics.has(t));
+  const busy = (el) => el.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
+
+  const swap = (old, fresh) => {
+    if (old.isEqualNode(fresh)) return;
+    const open = new Set([...old.querySelectorAll("details[open][id]")].map((d) => d.id));
+    const focus = document.activeElement && old.contains(document.activeElement) ? document.activeElement.id : "";
+    for (const d of fresh.querySelectorAll("details[id]")) d.open = d.open || open.has(d.id);
+    old.replaceWith(fresh);
+    if (focus) document.getElementById(focus)?.focus({preventScroll: true});
+  };
+
+  let pending = new Set(), timer = 0, running = false;
+  const refresh = async () => {
+    timer = 0;
+    if (running || document.hidden) return;
+    const topics = pending;
+    pending = new Set();
+    if (!regions().some((el) => wants(el, topics))) return;
+    running = true;
+    try {
+      const answer = await fetch(location.href, {headers: {Accept: "text/html"}, cache: "no-store"});
+      if (answer.redirected && new URL(answer.url).pathname === "/signin") return location.reload();
+      if (!answer.ok) throw new Error(answer.statusText);
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const old of regions()) {
+        const fresh = page.getElementById(old.id);
+        if (fresh && wants(old, topics) && !busy(old)) swap(old, document.importNode(fresh, true));
+      }
+      age();
+    } catch {
+      for (const t of topics) pending.add(t);
+    } finally {
+      running = false;
+      if (pending.size) soon(2000);
+    }
+  };
+  const soon = (ms) => { timer ||= setTimeout(refresh, ms); };
+
+  const listen = () => {
+    const sign = document.querySelector(".live");
+    const show = (state, text) => { if (sign) { sign.dataset.state = state; sign.textContent = text; } };
+    if (!sign) return;
+    const stream = new EventSource("/v1/stream");
+    stream.onopen = () => show("on", "live");
+    stream.onerror = () => {
+      show("off", "reconnecting");
+      // A browser gives up after an error status; the page does not.
+      if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+    };
+    for (const topic of ["hosts", "facts", "events", "sites", "resync"]) {
+      stream.addEventListener(topic, () => { pending.add(topic); soon(250); });
+    }
+  };
+
+  const themes = ["auto", "light", "dark"];
+  const theme = (button) => {
+    const next = themes[(themes.indexOf(document.documentElement.dataset.theme || "auto") + 1) % themes.length];
+    document.documentElement.dataset.theme = next;
+    document.cookie = `assim-theme=${next}; path=/; max-age=31536000; samesite=lax`;
+    button.textContent = `theme: ${next}`;
+  };
+
+  const copy = async (button) => {
+    const target = document.getElementById(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(target.textContent);
+    } catch {
+      // Without https there is no clipboard: select the text instead.
+      getSelection().selectAllChildren(target);
+      button.textContent = "press Ctrl-C";
+      return;
+    }
+    button.textContent = "copied";
+    setTimeout(() => { button.textContent = "copy"; }, 2000);
+  };
+
+  document.addEventListener("click", (e) => {
+    const button = e.target.closest("button");
+    if (button?.dataset.copy) copy(button);
+    if (button && "themeSwitch" in button.dataset) theme(button);
+  });
+  document.addEventListener("submit", (e) => {
+    const question = e.target.dataset.confirm;
+    if (question && !confirm(question)) e.preventDefault();
+  });
+  document.addEventListener("change", (e) => {
+    if (e.target.matches("form.filter select")) e.target.form.requestSubmit();
+  });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && pending.size) soon(0); });
+  setInterval(age, 10000);
+  listen();
+})();
