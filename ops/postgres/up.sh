@@ -23,6 +23,7 @@ image=apache/age:release_PG17_1.6.0
 packages=postgresql-17,postgresql-17-age
 suite=trixie
 
+umask 022 # the root is for the server's user too; secrets are made tighter below
 dir=$(absolute "${1:-$project/.dev/postgres}")
 mkdir -p "$dir"
 exec 9>"$dir/lock"

@@ -1,0 +1,62 @@
+# Run `make` to see what there is.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PROGRAMS    := assim-probe assim-relay assim-saas assim
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+LDFLAGS     := -s -w $(foreach cli,probe/cli relay/cli saas/cli cmd/assim/internal/cli,-X assimilation/$(cli).Version=$(VERSION))
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+TEMPL       := github.com/a-h/templ/cmd/templ@v0.3.977
+FUZZTIME    ?= 20s
+FUZZ        ?= .
+
+.PHONY: help build up down logs test test-race e2e fuzz bench lint generate check-generated
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the programs, static, into bin/
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./cmd/%)
+
+up: ## start everything on this machine and print the dashboard's address
+	@ops/dev/up.sh
+
+down: ## stop what `make up` started and remove it
+	@ops/dev/down.sh
+
+logs: ## follow what the programs say
+	@ops/dev/logs.sh
+
+test: lint check-generated ## everything that must hold; needs root for the tests with network namespaces
+	@ops/postgres/up.sh
+	go test ./...
+
+test-race: ## all tests under the race detector (needs gcc)
+	@ops/postgres/up.sh
+	go test -race ./...
+
+e2e: ## only the tests of the whole, with the real programs
+	@ops/postgres/up.sh
+	go test -count=1 -v ./e2e/...
+
+fuzz: ## every fuzz target for FUZZTIME (20s); FUZZ=regexp chooses
+	@ops/dev/fuzz.sh '$(FUZZ)' '$(FUZZTIME)'
+
+bench: ## ingest beside plain tables, and what else has a benchmark
+	@ops/postgres/up.sh
+	go test -run '^$$' -bench . -benchmem ./...
+
+lint: ## gofmt, go vet, staticcheck; shellcheck where it is installed
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	    if [ -n "$$unformatted" ]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	@if command -v shellcheck >/dev/null; then shellcheck -x $$(git ls-files '*.sh' .ci/run); else echo "shellcheck is not installed: scripts are not linted"; fi
+
+generate: ## write generated files anew: pages (templ), the probe's list of packages
+	go run $(TEMPL) generate -log-level=error
+	ops/dev/probe-deps.sh >cmd/assim-probe/deps.txt
+
+check-generated:
+	@ops/dev/check-generated.sh
