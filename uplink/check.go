@@ -119,7 +119,7 @@ func (c Change) checkHostState() error {
 	case s.Enrolled && (s.ProbeKey == nil || s.Name == ""):
 		return malformed("new host without key or name")
 	}
-	return checkLabels(s.Labels)
+	return CheckLabels(s.Labels)
 }
 
 func (c Change) checkRefusal() error {
@@ -143,7 +143,8 @@ func (c Change) checkRelayState() error {
 	return nil
 }
 
-func checkLabels(labels map[string]string) error {
+// CheckLabels reports why labels would not be acceptable in a record or an order.
+func CheckLabels(labels map[string]string) error {
 	if len(labels) > maxLabels {
 		return refuse(wire.TooLarge, "more than %d labels", maxLabels)
 	}

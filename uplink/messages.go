@@ -112,7 +112,7 @@ func (t TokenOrder) check() error {
 	case t.Allowance < -1:
 		return malformed("negative allowance of a token")
 	}
-	return checkLabels(t.Labels)
+	return CheckLabels(t.Labels)
 }
 
 // Encode is the payload of an envelope of PurposeAck.

@@ -182,6 +182,8 @@ func (c *Channel) endpoint(name string, limit int64, answer func(*http.Request, 
 		_ = deadlines.SetReadDeadline(time.Now().Add(readTime))
 		_ = deadlines.SetWriteDeadline(time.Now().Add(writeTime))
 		envelope, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+		// Left in place, the deadline would end a long poll as if the relay had gone.
+		_ = deadlines.SetReadDeadline(time.Time{})
 		if err != nil {
 			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 				err = &wire.Error{Reason: wire.TooLarge, What: "body of a request"}
