@@ -65,7 +65,7 @@ var seed = []string{
 	`INSERT INTO assim.fact_bodies (tenant, hash, kind, schema, body, size) VALUES (@, 'h', 'os', 1, 'b', 1)`,
 	`INSERT INTO assim.facts (tenant, host, kind, instance, hash, term, version, at, seen_at) VALUES (@, @, 'os', '', 'h', 1, 1, now(), now())`,
 	`INSERT INTO assim.fact_versions (tenant, host, kind, instance, at, seen_at, term, version, relay, epoch, seq) VALUES (@, @, 'os', '', now(), now(), 1, 1, @, 1, 1)`,
-	`INSERT INTO assim.undo (tenant, at, label, key) VALUES (@, now(), 'Host', 'k')`,
+	`INSERT INTO assim.undo (tenant, at, step, label, key) VALUES (@, now(), 1, 'Host', 'k')`,
 	`INSERT INTO assim.events (tenant, at, seen_at, type) VALUES (@, now(), now(), 'x')`,
 	`INSERT INTO assim.findings (tenant, host, rule, subject, detail, opened_at) VALUES (@, @, 'r', 's', 'd', now())`,
 	`INSERT INTO assim.audit (tenant, actor, action) VALUES (@, 'a', 'b')`,

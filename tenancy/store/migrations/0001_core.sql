@@ -229,6 +229,7 @@ CREATE TABLE assim.fact_versions_default PARTITION OF assim.fact_versions DEFAUL
 CREATE TABLE assim.undo (
     tenant uuid NOT NULL,
     at     timestamptz NOT NULL,
+    step   smallint NOT NULL,                   -- order within one time: 1 put, 2 removed, 3 swept
     label  text NOT NULL,                       -- vertex label or edge type
     key    text NOT NULL,                       -- of the vertex, or of the edge's start
     to_key text NOT NULL DEFAULT '',            -- of the edge's end; '' for a vertex

@@ -1,0 +1,112 @@
+package graph
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/cmdb"
+	"assimilation/tenancy"
+	"assimilation/tenancy/store"
+)
+
+// Read returns every element of the tenant's graph, for comparison with what
+// the facts say. A vertex without a key, which only damage can make, comes back
+// with an empty one.
+func Read(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) (cmdb.Elements, error) {
+	var all cmdb.Elements
+	graph := store.Graph(tenant)
+	for _, spec := range cmdb.Vertices {
+		rows, err := tx.Query(ctx, `SELECT ag_catalog.agtype_out(properties)::text FROM `+tableOf(graph, string(spec.Label)))
+		if err != nil {
+			return cmdb.Elements{}, fmt.Errorf("reading vertices %s: %w", spec.Label, err)
+		}
+		var text []byte
+		_, err = pgx.ForEachRow(rows, []any{&text}, func() error {
+			props, err := decodeProperties(text)
+			if err != nil {
+				return err
+			}
+			key, _ := props[store.KeyProperty].(string)
+			delete(props, store.KeyProperty)
+			all.AddVertex(spec.Label, key, props)
+			return nil
+		})
+		if err != nil {
+			return cmdb.Elements{}, fmt.Errorf("reading vertices %s: %w", spec.Label, err)
+		}
+	}
+	for _, spec := range cmdb.Edges {
+		sql := fmt.Sprintf(`SELECT coalesce(a.properties ->> %[4]s::text, ''), coalesce(z.properties ->> %[4]s::text, ''), ag_catalog.agtype_out(e.properties)::text
+			FROM %[1]s e JOIN %[2]s a ON a.id = e.start_id JOIN %[3]s z ON z.id = e.end_id`,
+			tableOf(graph, string(spec.Type)), tableOf(graph, string(spec.From)), tableOf(graph, string(spec.To)), literal(store.KeyProperty))
+		rows, err := tx.Query(ctx, sql)
+		if err != nil {
+			return cmdb.Elements{}, fmt.Errorf("reading edges %s: %w", spec.Type, err)
+		}
+		var from, to string
+		var text []byte
+		_, err = pgx.ForEachRow(rows, []any{&from, &to, &text}, func() error {
+			props, err := decodeProperties(text)
+			if err != nil {
+				return err
+			}
+			all.AddEdge(spec.Type, cmdb.Ref{Label: spec.From, Key: from}, cmdb.Ref{Label: spec.To, Key: to}, props)
+			return nil
+		})
+		if err != nil {
+			return cmdb.Elements{}, fmt.Errorf("reading edges %s: %w", spec.Type, err)
+		}
+	}
+	return all, nil
+}
+
+// decodeProperties reads back what properties wrote. What else it may find is
+// kept as it is, so that it differs from whatever the facts say.
+func decodeProperties(text []byte) (map[string]any, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var raw map[string]any
+	if err := dec.Decode(&raw); err != nil {
+		return nil, fmt.Errorf("properties %.60q: %w", text, err)
+	}
+	for name, v := range raw {
+		raw[name] = property(v)
+	}
+	return raw, nil
+}
+
+func property(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+	case []any:
+		return propertyList(v)
+	}
+	return v
+}
+
+func propertyList(list []any) any {
+	var texts []string
+	var numbers []int64
+	for _, item := range list {
+		switch item := property(item).(type) {
+		case string:
+			texts = append(texts, item)
+		case int64:
+			numbers = append(numbers, item)
+		}
+	}
+	switch len(list) {
+	case len(texts):
+		return texts
+	case len(numbers):
+		return numbers
+	}
+	return list
+}
