@@ -1,11 +1,9 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
-	"github.com/klauspost/compress/zstd"
 )
 
 const (
@@ -61,34 +59,37 @@ func Marshal(m Message) ([]byte, error) {
 // Unmarshal decodes and checks a message. The error's reason (ReasonOf) is
 // what to refuse the message with.
 func Unmarshal(b []byte) (Message, error) {
+	m, _, err := UnmarshalSize(b)
+	return m, err
+}
+
+// UnmarshalSize is Unmarshal that also says how many bytes the message is when
+// it is not compressed: what it costs to hold.
+func UnmarshalSize(b []byte) (Message, int, error) {
 	switch {
 	case len(b) < messageHeader:
-		return nil, refuse(Malformed, "message of %d bytes", len(b))
+		return nil, 0, refuse(Malformed, "message of %d bytes", len(b))
 	case len(b) > MaxMessage:
-		return nil, refuse(TooLarge, "message of %d bytes", len(b))
+		return nil, 0, refuse(TooLarge, "message of %d bytes", len(b))
 	case b[1]&^flagCompressed != 0:
-		return nil, refuse(Unsupported, "message flags %#x", b[1])
+		return nil, 0, refuse(Unsupported, "message flags %#x", b[1])
 	}
 	m := newMessage(MessageType(b[0]))
 	if m == nil {
-		return nil, refuse(Unsupported, "message type %d", b[0])
+		return nil, 0, refuse(Unsupported, "message type %d", b[0])
 	}
 	body := b[messageHeader:]
 	if b[1]&flagCompressed != 0 {
 		var err error
 		if body, err = decompress(body); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	if err := decMode.Unmarshal(body, m); err != nil {
-		return nil, refuse(Malformed, "message %d: %v", b[0], err)
+		return nil, 0, refuse(Malformed, "message %d: %v", b[0], err)
 	}
 	if err := m.check(); err != nil {
-		return nil, fmt.Errorf("message %d: %w", b[0], err)
+		return nil, 0, fmt.Errorf("message %d: %w", b[0], err)
 	}
-	return m, nil
-}
-
-func sizeError(err error) bool {
-	return errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded)
+	return m, messageHeader + len(body), nil
 }

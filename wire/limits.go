@@ -83,6 +83,9 @@ const (
 	// MaxHeld bounds what a receiver holds for one peer: chunks of incomplete
 	// messages and complete messages without the application's verdict.
 	MaxHeld = MaxMessage + CreditWindow
+	// MaxOpen bounds the same once they are decompressed: further messages are
+	// refused as Busy.
+	MaxOpen = 4 * MaxMessage
 	// MaxIncomplete bounds the messages of more than one chunk that are under
 	// way at a time.
 	MaxIncomplete = 64
@@ -98,6 +101,9 @@ const (
 	InitialRTO = 200 * time.Millisecond
 	MinRTO     = 50 * time.Millisecond
 	MaxRTO     = 10 * time.Second
+	// QueryAfter is how long a sender waits for the verdict on a message that
+	// has arrived whole, before it asks; then twice as long, up to MaxRTO.
+	QueryAfter = 500 * time.Millisecond
 	// AckDelay is how long a receiver may wait for the application's verdict
 	// before it acknowledges the mere receipt.
 	AckDelay = 20 * time.Millisecond

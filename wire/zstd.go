@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -56,7 +57,7 @@ func decompress(packed []byte) ([]byte, error) {
 	defer decoders.Put(d)
 	body, err := d.DecodeAll(packed, nil)
 	switch {
-	case sizeError(err):
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return nil, refuse(TooLarge, "message expands beyond %d bytes", MaxMessage)
 	case err != nil:
 		return nil, refuse(Malformed, "compressed message: %v", err)

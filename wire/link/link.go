@@ -1,9 +1,8 @@
-// Package link carries messages over a session, reliably and independently of
-// one another.
 package link
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"assimilation/wire"
@@ -17,51 +16,157 @@ var (
 	ErrExhausted = errors.New("session has used up its message ids")
 )
 
-// Link is the sending and receiving half of one session.
+// maxEchoes bounds the echoes without a reply and the replies to send.
+const maxEchoes = 8
+
+// Link is one end of a session: what it has to send, and what has arrived in
+// part. It belongs to one owner; it is not safe for concurrent use.
 type Link struct {
 	session *session.Session
+	in      incoming
+	out     outgoing
 	heard   time.Time
+	stats   Stats
+
+	datagrams uint64 // sent; the number of the last one
+	nonce     uint64 // of the last echo
+	toEcho    []uint64
+	echoes    []echo
+	replies   []uint64
 }
 
-// Stats counts what the link has seen.
-type Stats struct{}
+type echo struct {
+	nonce  uint64
+	sentAt time.Time
+}
 
-// New makes the link of a session. random returns numbers in [0,1) for jitter.
+// New makes the link of a session. random returns numbers in [0,1): the jitter
+// of retransmissions.
 func New(s *session.Session, now time.Time, random func() float64) *Link {
 	s.Start(now)
-	return &Link{session: s, heard: now}
+	return &Link{session: s, in: newIncoming(), out: newOutgoing(now, random), heard: now}
 }
 
-// Send queues a message.
-func (l *Link) Send(now time.Time, m wire.Message) (uint32, error) { return 0, ErrQueueFull }
+// Send queues a message and returns the id by which Delivered or Refused will
+// name it. It fails with ErrQueueFull, ErrTooLarge, or as wire.Marshal does.
+func (l *Link) Send(now time.Time, m wire.Message) (uint32, error) {
+	encoded, err := wire.Marshal(m)
+	if wire.ReasonOf(err) == wire.TooLarge {
+		return 0, fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return l.SendEncoded(now, encoded)
+}
 
-// SendEncoded queues what wire.Marshal returned.
-func (l *Link) SendEncoded(now time.Time, encoded []byte) (uint32, error) { return 0, ErrQueueFull }
+// SendEncoded queues what wire.Marshal returned. The link keeps the slice.
+func (l *Link) SendEncoded(_ time.Time, encoded []byte) (uint32, error) {
+	return l.out.enqueue(encoded)
+}
 
-// Receive takes in one datagram.
-func (l *Link) Receive(now time.Time, datagram []byte) ([]Event, error) { return nil, nil }
+// Receive takes in one datagram. An error says why it was dropped; then
+// nothing has changed but a counter.
+func (l *Link) Receive(now time.Time, datagram []byte) ([]Event, error) {
+	plaintext, err := l.session.Open(datagram)
+	if err != nil {
+		l.stats.countDrop(err)
+		return nil, err
+	}
+	frames, unknown, err := parseFrames(plaintext)
+	if err != nil {
+		l.stats.BadFrames++
+		return nil, err
+	}
+	if unknown {
+		l.stats.UnknownFrames++
+	}
+	l.stats.Received++
+	l.stats.BytesReceived += uint64(len(datagram))
+	l.heard = now
+	var events []Event
+	for _, f := range frames {
+		if e := l.apply(now, f); e != nil {
+			events = append(events, e)
+		}
+	}
+	l.out.detectLoss(now, l.datagrams)
+	return events, nil
+}
 
-// Done says that the received message is durable.
-func (l *Link) Done(id uint32) {}
+func (l *Link) apply(now time.Time, f frame) Event {
+	switch f.kind {
+	case frameData:
+		if encoded, complete := l.in.data(now, f, &l.stats); complete {
+			return l.decode(now, f.id, encoded)
+		}
+	case frameAck:
+		return l.out.ack(now, f, &l.stats)
+	case frameCredit:
+		l.out.granted(f.number)
+	case frameEcho:
+		if len(l.replies) < maxEchoes {
+			l.replies = append(l.replies, f.number)
+		}
+	case frameEchoReply:
+		for i, e := range l.echoes {
+			if e.nonce == f.number {
+				l.echoes = append(l.echoes[:i], l.echoes[i+1:]...)
+				l.out.pace.sample(now.Sub(e.sentAt))
+				return EchoReply{RTT: now.Sub(e.sentAt)}
+			}
+		}
+	}
+	return nil
+}
 
-// Refuse says that the received message is not wanted.
-func (l *Link) Refuse(id uint32, reason wire.Reason) {}
+// decode turns a complete message into an event, or refuses it.
+func (l *Link) decode(now time.Time, id uint32, encoded []byte) Event {
+	m, size, err := wire.UnmarshalSize(encoded)
+	if err != nil {
+		l.stats.RefusedMessages++
+		l.in.verdict(now, id, wire.ReasonOf(err))
+		return Malformed{id, wire.ReasonOf(err), err}
+	}
+	if !l.in.decoded(id, size) {
+		l.stats.Overruns++
+		l.stats.RefusedMessages++
+		l.in.verdict(now, id, wire.Busy)
+		return nil
+	}
+	return Received{id, m}
+}
 
-// Echo asks the peer for a sign of life.
-func (l *Link) Echo(now time.Time) {}
+// Done is the owner's verdict that a received message is durable, or has had
+// its effect: only then does the peer forget it. An id without an open message
+// is ignored.
+func (l *Link) Done(id uint32) { l.in.verdict(l.heard, id, wire.Accepted) }
 
-// Poll returns what must be sent now.
-func (l *Link) Poll(now time.Time) (datagrams [][]byte, wake time.Time) { return nil, time.Time{} }
+// Refuse is the owner's verdict that a received message is not wanted.
+func (l *Link) Refuse(id uint32, reason wire.Reason) {
+	if reason == wire.Accepted {
+		reason = wire.Malformed
+	}
+	l.in.verdict(l.heard, id, reason)
+}
+
+// Echo asks the peer's program for a sign of life: EchoReply says that it came.
+// An echo is not repeated.
+func (l *Link) Echo(_ time.Time) {
+	if len(l.toEcho) >= maxEchoes {
+		return
+	}
+	l.nonce++
+	l.toEcho = append(l.toEcho, l.nonce)
+}
 
 // LastHeard is when the last authentic datagram came.
 func (l *Link) LastHeard() time.Time { return l.heard }
 
-// Expired reports whether it is time for a new handshake.
+// Expired reports whether it is time for a new handshake. The link goes on
+// working meanwhile.
 func (l *Link) Expired(now time.Time) bool { return l.session.Expired(now) }
 
-// Pending is the number of messages sent or queued that the peer has neither
+// Pending is the number of messages queued or sent that the peer has neither
 // done nor refused.
-func (l *Link) Pending() int { return 0 }
-
-// Stats returns the link's counters.
-func (l *Link) Stats() Stats { return Stats{} }
+func (l *Link) Pending() int { return len(l.out.live) + len(l.out.waiting) }
