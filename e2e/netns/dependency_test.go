@@ -1,15 +1,19 @@
 package netns_test
 
 import (
-	"bufio"
 	"fmt"
-	"os/exec"
+	"os"
 	"testing"
 	"time"
 
 	"assimilation/e2e/netns"
 	"assimilation/e2e/world"
 )
+
+func TestMain(m *testing.M) {
+	world.PeerMain()
+	os.Exit(m.Run())
+}
 
 // A client on one host that uses a service on another shows as host -> service
 // -> endpoint -> client -> host, in the query and on the page; a listener
@@ -26,27 +30,8 @@ func TestDependencyBetweenTwoHosts(t *testing.T) {
 
 	// Two plain programs, the one a server on alpha, the other its client on beta.
 	const port = 7077
-	server := exec.Command("ip", "netns", "exec", lab.Hosts[0].Netns, "python3", "-u", "-c", fmt.Sprintf(`
-import socket
-s = socket.create_server(("%s", %d))
-print("listening", flush=True)
-held = []
-while True: held.append(s.accept())`, lab.Hosts[0].IP, port))
-	stdout, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop := func() {
-		_ = server.Process.Kill() // gone already is as good
-		_ = server.Wait()
-	}
-	t.Cleanup(stop)
-	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
-		t.Fatalf("the server did not start: %v", err)
-	}
+	address := fmt.Sprintf("%s:%d", lab.Hosts[0].IP, port)
+	server := world.Peer(t, world.Node{Netns: lab.Hosts[0].Netns}, "listen", address)
 	listed := func() (bool, string) {
 		for _, r := range w.Rows("query", "allipports") {
 			if r["ip"] == lab.Hosts[0].IP && fmt.Sprint(r["port"]) == fmt.Sprint(port) && r["host"] == "alpha" {
@@ -57,14 +42,7 @@ while True: held.append(s.accept())`, lab.Hosts[0].IP, port))
 	}
 	appeared := world.Eventually(t, 15*time.Second, "the listener in allipports", listed)
 
-	client := exec.Command("ip", "netns", "exec", lab.Hosts[1].Netns, "python3", "-c", fmt.Sprintf(`
-import socket, time
-s = socket.create_connection(("%s", %d))
-time.sleep(3600)`, lab.Hosts[0].IP, port))
-	if err := client.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client.Process.Kill(); _ = client.Wait() })
+	world.Peer(t, world.Node{Netns: lab.Hosts[1].Netns}, "connect", address)
 	dependent := world.Eventually(t, 60*time.Second, "the dependency in hostdependencies", func() (bool, string) {
 		rows := w.Rows("query", "hostdependencies", "host=alpha")
 		for _, r := range rows {
@@ -74,7 +52,7 @@ time.sleep(3600)`, lab.Hosts[0].IP, port))
 		}
 		return false, fmt.Sprint(rows)
 	})
-	stop()
+	server.Kill()
 	gone := world.Eventually(t, 15*time.Second, "the listener gone from allipports", func() (bool, string) {
 		ok, row := listed()
 		return !ok, row

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// readyWithin is how long a small program may take to begin.
+const readyWithin = 10 * time.Second
+
 // Process is one running program of the world. Its output goes to a log file
 // and is searched by tests.
 type Process struct {
