@@ -68,7 +68,7 @@ func clientOf(r *http.Request) client {
 	if len(agent) > 200 {
 		agent = agent[:200]
 	}
-	return client{web.ClientKey(r), web.ClientAddress(r), toText(agent)}
+	return client{web.ClientKey(r), web.ClientAddress(r), web.Text(agent)}
 }
 
 // account is one user's place in one tenant.

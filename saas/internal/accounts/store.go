@@ -3,7 +3,6 @@ package accounts
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -185,9 +184,4 @@ func membersOf(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) ([]membe
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[member])
-}
-
-// toText makes a string that Postgres stores as text: valid UTF-8 without NUL.
-func toText(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\x00", "?")
 }

@@ -142,3 +142,9 @@ func (s *Web) denyCrossOrigin(w http.ResponseWriter, r *http.Request) {
 	s.metrics.refused.WithLabelValues("cross-origin").Inc()
 	s.problem(w, r, http.StatusForbidden, "the request came from a page of another site")
 }
+
+// Text makes any string one that Postgres takes as text: valid UTF-8 without
+// NUL. A name that needed mending matches nothing.
+func Text(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}

@@ -1,0 +1,223 @@
+package hosts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/discovery/sockets"
+	"assimilation/saas/internal/web"
+	"assimilation/tenancy"
+)
+
+type hostView struct {
+	ID           tenancy.HostID    `json:"id" format:"uuid"`
+	Name         string            `json:"name"`
+	State        string            `json:"state" enum:"up,silent,shut down,retired"`
+	StateAt      time.Time         `json:"state_at" doc:"since when, by the relay's clock"`
+	Site         string            `json:"site" doc:"name"`
+	SiteID       tenancy.SiteID    `json:"site_id" format:"uuid"`
+	RelayID      tenancy.RelayID   `json:"relay_id" format:"uuid"`
+	OS           string            `json:"os"`
+	Arch         string            `json:"arch"`
+	AgentVersion string            `json:"agent_version"`
+	Labels       map[string]string `json:"labels"`
+	EnrolledAt   time.Time         `json:"enrolled_at"`
+	ChangedAt    time.Time         `json:"changed_at" doc:"when its newest fact came"`
+	RetiredAt    *time.Time        `json:"retired_at,omitempty"`
+	OpenFindings int               `json:"open_findings"`
+}
+
+func viewOf(h Host) hostView {
+	v := hostView{
+		ID: h.ID, Name: h.Name, State: h.State, StateAt: h.StateAt.UTC(), Site: h.SiteName, SiteID: h.Site, RelayID: h.Relay,
+		OS: h.OS, Arch: h.Arch, AgentVersion: h.AgentVersion, Labels: h.Labels,
+		EnrolledAt: h.EnrolledAt.UTC(), ChangedAt: h.ChangedAt.UTC(), OpenFindings: h.Findings,
+	}
+	if h.RetiredAt != nil {
+		t := h.RetiredAt.UTC()
+		v.RetiredAt = &t
+	}
+	return v
+}
+
+type factView struct {
+	Kind     string          `json:"kind"`
+	Instance string          `json:"instance"`
+	Schema   int             `json:"schema"`
+	Hash     string          `json:"hash" doc:"content hash, hexadecimal"`
+	Size     int             `json:"size" doc:"bytes of the body"`
+	Version  int64           `json:"version" doc:"rises with every change of the host"`
+	SeenAt   time.Time       `json:"seen_at" doc:"by the relay's clock"`
+	At       time.Time       `json:"at" doc:"when it took effect here"`
+	Body     json.RawMessage `json:"body,omitempty"`
+}
+
+func viewOfFact(f Fact, body json.RawMessage) factView {
+	return factView{f.Kind, f.Instance, f.Schema, f.HashText(), f.Size, f.Version, f.SeenAt.UTC(), f.At.UTC(), body}
+}
+
+type findingView struct {
+	Rule     string    `json:"rule"`
+	Subject  string    `json:"subject"`
+	Detail   string    `json:"detail"`
+	OpenedAt time.Time `json:"opened_at"`
+}
+
+type wholeView struct {
+	hostView
+	Facts        []factView        `json:"facts" nullable:"false" doc:"without bodies"`
+	Services     []sockets.Service `json:"services" nullable:"false"`
+	Dependencies []Dependency      `json:"dependencies" nullable:"false"`
+	Findings     []findingView     `json:"findings" nullable:"false" doc:"open ones"`
+}
+
+type page[T any] struct {
+	Items      []T    `json:"items" nullable:"false"`
+	NextCursor string `json:"next_cursor,omitempty"`
+}
+
+type answer[T any] struct{ Body T }
+
+type byHost struct {
+	Host string `path:"host" maxLength:"255" doc:"id or name"`
+}
+
+// Register adds the REST operations.
+func (s *Service) Register(api huma.API) {
+	tags := []string{"hosts"}
+	huma.Register(api, huma.Operation{
+		OperationID: "list-hosts", Method: http.MethodGet, Path: "/v1/hosts", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		Summary: "The enrolled hosts, by name",
+	}, func(ctx context.Context, in *struct {
+		Site   string `query:"site" maxLength:"100" doc:"id or name of a site"`
+		State  string `query:"state" enum:"up,silent,shut down,retired" doc:"default all but retired"`
+		Name   string `query:"name" maxLength:"255" doc:"part of the name"`
+		Cursor string `query:"cursor" maxLength:"512"`
+		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
+	}) (*answer[page[hostView]], error) {
+		hosts, next, err := s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Site), in.State, web.Text(in.Name), in.Cursor, in.Limit})
+		return &answer[page[hostView]]{page[hostView]{each(hosts, viewOf), next}}, err
+	})
+
+	huma.Register(api, huma.Operation{
+		OperationID: "get-host", Method: http.MethodGet, Path: "/v1/hosts/{host}", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		Summary: "One host: facts in brief, services, dependencies, findings",
+	}, func(ctx context.Context, in *byHost) (*answer[wholeView], error) {
+		v, err := s.whole(ctx, web.ActorFrom(ctx), in.Host)
+		return &answer[wholeView]{v}, err
+	})
+
+	huma.Register(api, huma.Operation{
+		OperationID: "list-facts", Method: http.MethodGet, Path: "/v1/hosts/{host}/facts", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		Summary: "All facts of a host, with their bodies",
+	}, func(ctx context.Context, in *byHost) (*answer[page[factView]], error) {
+		v, err := s.facts(ctx, web.ActorFrom(ctx), in.Host, "")
+		return &answer[page[factView]]{page[factView]{Items: v}}, err
+	})
+
+	huma.Register(api, huma.Operation{
+		OperationID: "list-facts-of-kind", Method: http.MethodGet, Path: "/v1/hosts/{host}/facts/{kind}", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		Summary: "The facts of one kind of a host, with their bodies",
+	}, func(ctx context.Context, in *struct {
+		byHost
+		Kind string `path:"kind" maxLength:"32"`
+	}) (*answer[page[factView]], error) {
+		v, err := s.facts(ctx, web.ActorFrom(ctx), in.Host, web.Text(in.Kind))
+		return &answer[page[factView]]{page[factView]{Items: v}}, err
+	})
+
+	huma.Register(api, huma.Operation{
+		OperationID: "retire-host", Method: http.MethodPost, Path: "/v1/hosts/{host}/retire", Metadata: web.Needs(tenancy.Operator), Tags: tags,
+		Summary: "Take a host out of the estate; its key is refused from then on",
+	}, func(ctx context.Context, in *byHost) (*answer[hostView], error) {
+		host, err := s.Retire(ctx, web.ActorFrom(ctx), in.Host)
+		host.State = "retired"
+		return &answer[hostView]{viewOf(host)}, err
+	})
+}
+
+func (s *Service) whole(ctx context.Context, a web.Actor, ref string) (wholeView, error) {
+	var v wholeView
+	err := s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) error {
+		host, err := s.find(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		facts, err := factHeads(ctx, tx, host.ID)
+		if err != nil {
+			return err
+		}
+		services, _, err := readKind[sockets.Facts](ctx, tx, host.ID, sockets.Kind)
+		if err != nil {
+			return err
+		}
+		dependencies, err := dependenciesOf(ctx, tx, a.Tenant, host.ID)
+		if err != nil {
+			return err
+		}
+		findings, err := findingsOf(ctx, tx, host.ID)
+		v = wholeView{
+			viewOf(host), each(facts, func(f Fact) factView { return viewOfFact(f, nil) }), allServices(services),
+			each(dependencies, func(d Dependency) Dependency { return d }),
+			each(findings, func(f Finding) findingView { return findingView{f.Rule, f.Subject, f.Detail, f.OpenedAt.UTC()} }),
+		}
+		return err
+	})
+	return v, err
+}
+
+func allServices(facts []sockets.Facts) []sockets.Service {
+	all := []sockets.Service{}
+	for _, f := range facts {
+		all = append(all, f.Services...)
+	}
+	return all
+}
+
+// facts reads the facts of one kind, or of all when kind is empty. A kind that
+// the host never sent is an empty list, not an error: kinds come and go.
+func (s *Service) facts(ctx context.Context, a web.Actor, ref, kind string) ([]factView, error) {
+	var views []factView
+	err := s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) error {
+		host, err := s.find(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		var facts []Fact
+		if kind == "" {
+			facts, err = allFacts(ctx, tx, host.ID)
+		} else {
+			facts, err = factsOfKind(ctx, tx, host.ID, kind)
+		}
+		if err != nil {
+			return err
+		}
+		raw, err := bodies(facts)
+		if err != nil {
+			return err
+		}
+		views = make([]factView, len(facts))
+		for i, f := range facts {
+			views[i] = viewOfFact(f, raw[i])
+		}
+		return nil
+	})
+	if errors.Is(err, errTooLarge) {
+		err = huma.Error413RequestEntityTooLarge("the facts of this host are too large for one answer; ask for one kind")
+	}
+	return views, err
+}
+
+func each[From, To any](from []From, view func(From) To) []To {
+	to := make([]To, len(from))
+	for i, f := range from {
+		to[i] = view(f)
+	}
+	return to
+}

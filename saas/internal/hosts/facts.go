@@ -1,0 +1,125 @@
+package hosts
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/klauspost/compress/zstd"
+
+	"assimilation/discovery"
+	"assimilation/tenancy"
+)
+
+// Fact is one current fact of a host.
+type Fact struct {
+	Kind     string
+	Instance string
+	Schema   int
+	Hash     []byte
+	Size     int // bytes of the body
+	Version  int64
+	At       time.Time
+	SeenAt   time.Time
+	Packed   []byte // zstd of the body; nil when only the head was read
+}
+
+// HashText is the content hash as it is shown.
+func (f Fact) HashText() string { return hex.EncodeToString(f.Hash) }
+
+const selectFact = `
+	SELECT f.kind, f.instance, b.schema::int, f.hash, b.size, f.version, f.at, f.seen_at, CASE WHEN $2 THEN b.body END
+	FROM assim.facts f JOIN assim.fact_bodies b ON b.tenant = f.tenant AND b.hash = f.hash
+	WHERE f.host = $1 `
+
+// factHeads lists a host's facts without their bodies.
+func factHeads(ctx context.Context, tx pgx.Tx, host tenancy.HostID) ([]Fact, error) {
+	rows, err := tx.Query(ctx, selectFact+`ORDER BY f.kind, f.instance LIMIT 10000`, host, false)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Fact])
+}
+
+// factsOfKind reads a host's facts of one kind, bodies included.
+func factsOfKind(ctx context.Context, tx pgx.Tx, host tenancy.HostID, kind string) ([]Fact, error) {
+	rows, err := tx.Query(ctx, selectFact+`AND f.kind = $3 ORDER BY f.instance LIMIT $4`, host, true, kind, discovery.MaxInstances)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Fact])
+}
+
+// maxAnswer bounds the facts that one request may read, in bytes of bodies.
+const maxAnswer = 64 << 20
+
+var errTooLarge = errors.New("more facts than one answer may hold")
+
+// allFacts reads all facts of a host, bodies included.
+func allFacts(ctx context.Context, tx pgx.Tx, host tenancy.HostID) ([]Fact, error) {
+	heads, err := factHeads(ctx, tx, host)
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	for _, f := range heads {
+		total += f.Size
+	}
+	if total > maxAnswer {
+		return nil, errTooLarge
+	}
+	rows, err := tx.Query(ctx, selectFact+`ORDER BY f.kind, f.instance LIMIT 10000`, host, true)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Fact])
+}
+
+// newUnpacker refuses a body over the limit of facts: it is damage.
+func newUnpacker() (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(discovery.MaxBody))
+}
+
+// bodies unpacks the facts' bodies.
+func bodies(facts []Fact) ([]json.RawMessage, error) {
+	unpack, err := newUnpacker()
+	if err != nil {
+		return nil, err
+	}
+	defer unpack.Close()
+	all := make([]json.RawMessage, len(facts))
+	for i, f := range facts {
+		if all[i], err = unpack.DecodeAll(f.Packed, nil); err != nil {
+			return nil, fmt.Errorf("unpacking fact %s/%s: %w", f.Kind, f.Instance, err)
+		}
+	}
+	return all, nil
+}
+
+// readKind reads all instances of a kind into its body type. A kind that the
+// host never sent gives none.
+func readKind[Body any](ctx context.Context, tx pgx.Tx, host tenancy.HostID, kind discovery.Kind) ([]Body, time.Time, error) {
+	facts, err := factsOfKind(ctx, tx, host, kind.Name)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	raw, err := bodies(facts)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	var newest time.Time
+	all := make([]Body, len(raw))
+	for i := range raw {
+		if err := json.Unmarshal(raw[i], &all[i]); err != nil {
+			return nil, time.Time{}, fmt.Errorf("reading fact %s/%s of host %s: %w", kind.Name, facts[i].Instance, host, err)
+		}
+		if facts[i].SeenAt.After(newest) {
+			newest = facts[i].SeenAt
+		}
+	}
+	return all, newest, nil
+}

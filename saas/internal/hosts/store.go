@@ -1,0 +1,151 @@
+package hosts
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/saas/internal/web"
+	"assimilation/tenancy"
+)
+
+// Host is the row of a host.
+type Host struct {
+	ID           tenancy.HostID
+	Name         string
+	State        string // up, silent, shut down, retired
+	StateAt      time.Time
+	Site         tenancy.SiteID
+	SiteName     string
+	Relay        tenancy.RelayID
+	OS           string
+	Arch         string
+	AgentVersion string
+	Labels       map[string]string
+	EnrolledAt   time.Time
+	ChangedAt    time.Time
+	RetiredAt    *time.Time
+	Findings     int // open
+}
+
+// Filter chooses hosts. Empty fields choose all; retired hosts are shown only
+// when their state is asked for.
+type Filter struct {
+	Site   string // id or name
+	State  string
+	Name   string // part of the name
+	Cursor string
+	Limit  int
+}
+
+const selectHost = `
+	SELECT h.id, h.name, CASE WHEN h.retired_at IS NULL THEN h.state ELSE 'retired' END, h.state_at, h.site, s.name, h.relay,
+		h.os, h.arch, h.agent_version, h.labels, h.enrolled_at, h.changed_at, h.retired_at,
+		(SELECT count(*)::int FROM assim.findings f WHERE f.tenant = h.tenant AND f.host = h.id AND f.closed_at IS NULL)
+	FROM assim.hosts h JOIN assim.sites s ON s.tenant = h.tenant AND s.id = h.site `
+
+func listHosts(ctx context.Context, tx pgx.Tx, f Filter) ([]Host, string, error) {
+	afterName, afterID, err := parseCursor(f.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	rows, err := tx.Query(ctx, selectHost+`
+		WHERE ($1 = '' OR s.id::text = $1 OR s.name = $1)
+		  AND CASE WHEN $2 = 'retired' THEN h.retired_at IS NOT NULL ELSE h.retired_at IS NULL AND ($2 = '' OR h.state = $2) END
+		  AND ($3 = '' OR strpos(lower(h.name), lower($3)) > 0)
+		  AND ($4 = '' OR (lower(h.name), h.id) > ($4, $5::uuid))
+		ORDER BY lower(h.name), h.id LIMIT $6`,
+		f.Site, f.State, f.Name, afterName, afterID, f.Limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	hosts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Host])
+	if err != nil || len(hosts) <= f.Limit {
+		return hosts, "", err
+	}
+	last := hosts[f.Limit-1]
+	return hosts[:f.Limit], makeCursor(last), nil
+}
+
+func makeCursor(h Host) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(h.ID.String() + strings.ToLower(h.Name)))
+}
+
+func parseCursor(s string) (name string, id tenancy.HostID, err error) {
+	if s == "" {
+		return "", id, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(s)
+	if err == nil && len(raw) > 36 {
+		if id, err = tenancy.ParseID[tenancy.HostID](string(raw[:36])); err == nil {
+			return web.Text(string(raw[36:])), id, nil
+		}
+	}
+	return "", id, huma.Error422UnprocessableEntity("cursor is not one that this list gave")
+}
+
+// hostsNamed returns at most two hosts: enough to tell one from several.
+func hostsNamed(ctx context.Context, tx pgx.Tx, ref string) ([]Host, error) {
+	rows, err := tx.Query(ctx, selectHost+`
+		WHERE h.id::text = $1 OR lower(h.name) = lower($1)
+		ORDER BY h.id::text = $1 DESC, h.retired_at IS NOT NULL, h.retired_at DESC LIMIT 2`, web.Text(ref))
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Host])
+	if err == nil && len(hosts) == 2 && hosts[0].ID.String() == ref {
+		hosts = hosts[:1]
+	}
+	return hosts, err
+}
+
+// retire marks the host and orders its site's relays to refuse its key.
+func retire(ctx context.Context, tx pgx.Tx, h Host, at time.Time) error {
+	if _, err := tx.Exec(ctx, `UPDATE assim.hosts SET retired_at = $2 WHERE id = $1`, h.ID, at); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE assim.findings SET closed_at = $2 WHERE host = $1 AND closed_at IS NULL`, h.ID, at); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `UPDATE assim.sites SET orders_revision = orders_revision + 1 WHERE id = $1`, h.Site)
+	return err
+}
+
+func notify(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, topics ...web.Topic) error {
+	for _, topic := range topics {
+		if _, err := tx.Exec(ctx, `SELECT pg_notify($1, $2)`, web.Channel, tenant.String()+" "+string(topic)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Finding is a violated rule of one host.
+type Finding struct {
+	Rule     string
+	Subject  string
+	Detail   string
+	OpenedAt time.Time
+}
+
+func findingsOf(ctx context.Context, tx pgx.Tx, host tenancy.HostID) ([]Finding, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT rule, subject, detail, opened_at FROM assim.findings WHERE host = $1 AND closed_at IS NULL
+		ORDER BY opened_at DESC, rule, subject LIMIT 1000`, host)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Finding])
+}
+
+func siteNames(ctx context.Context, tx pgx.Tx) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT name FROM assim.sites ORDER BY lower(name) LIMIT 1000`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
