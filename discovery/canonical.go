@@ -74,7 +74,7 @@ var numberType = reflect.TypeFor[json.Number]()
 
 func (e *canonicalEncoder) value(v reflect.Value, depth int) error {
 	if len(e.out) > MaxBody {
-		return fmt.Errorf("body exceeds %d bytes", MaxBody)
+		return tooLarge(len(e.out))
 	}
 	switch v.Kind() {
 	case reflect.Invalid:

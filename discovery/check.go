@@ -12,7 +12,7 @@ import (
 // allocation (but for keys that hold escapes), and safe on any input.
 func CheckCanonical(b []byte) error {
 	if len(b) > MaxBody {
-		return fmt.Errorf("body of %d bytes exceeds %d", len(b), MaxBody)
+		return tooLarge(len(b))
 	}
 	s := canonicalScanner{b: b}
 	err := s.value(0)

@@ -6,6 +6,7 @@ import (
 	network "assimilation/discovery/network/collect"
 	os "assimilation/discovery/os/collect"
 	packages "assimilation/discovery/packages/collect"
+	sockets "assimilation/discovery/sockets/collect"
 )
 
 // All returns a new collector of this host for every kind, those that say most
@@ -15,6 +16,7 @@ func All() []discovery.Collector {
 		os.Local(),
 		network.Local(),
 		neighbours.Local(),
+		sockets.Local(),
 		packages.Local(),
 	}
 }

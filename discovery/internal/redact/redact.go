@@ -1,0 +1,273 @@
+// Package redact takes secrets out of command lines.
+//
+// What is a secret cannot be known, so it errs on the side of silence: from
+// the place where a secret may begin, the rest of that argument is replaced by
+// Mark. It knows
+//
+//   - names that speak of a secret (password, token, key...), as --name=value,
+//     --name value, NAME=value, "Name: value", also within one argument (the
+//     string of sh -c, a connection string, JSON);
+//   - -p value unless it looks like a port, and the short options of programs
+//     that take a password by them (mysql -pX, redis-cli -a X);
+//   - user:password after -u or --user;
+//   - the user information of URLs;
+//   - values that are tokens by their look (JWT, "ghp_...", ours).
+package redact
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// Mark stands where a secret was.
+const Mark = "***"
+
+// Args returns argv with its secrets replaced. It has the same length.
+func Args(argv []string) []string {
+	out := make([]string, len(argv))
+	var s scanner
+	for i, arg := range argv {
+		out[i] = s.arg(arg)
+	}
+	return out
+}
+
+// scanner goes through the words of a command line in order.
+type scanner struct {
+	flags string // short options by which a program named so far takes a password
+	// What the previous word says of the next.
+	next expectation
+}
+
+type expectation int
+
+const (
+	anything expectation = iota
+	secret
+	userAndSecret // a secret if it has a colon (curl -u) or a percent sign (smbclient -U)
+	portOrSecret  // -p
+)
+
+// arg redacts one argument, word by word.
+func (s *scanner) arg(arg string) string {
+	out := ""
+	for rest := arg; rest != ""; {
+		start := strings.IndexFunc(rest, func(r rune) bool { return !unicode.IsSpace(r) })
+		if start < 0 {
+			return out + rest
+		}
+		end := strings.IndexFunc(rest[start:], unicode.IsSpace)
+		if end < 0 {
+			end = len(rest)
+		} else {
+			end += start
+		}
+		word, cut := s.word(rest[start:end])
+		out += rest[:start] + word
+		if cut { // the rest of the argument may belong to the secret
+			return out
+		}
+		rest = rest[end:]
+	}
+	return out
+}
+
+// word redacts one word; cut says that a secret began in it.
+func (s *scanner) word(w string) (redacted string, cut bool) {
+	expected := s.next
+	s.next = anything
+	switch {
+	case expected == secret,
+		expected == portOrSecret && !isPort(w),
+		looksLikeToken(w):
+		return Mark, true
+	case expected == userAndSecret:
+		if i := strings.IndexAny(w, ":%,"); i >= 0 {
+			return w[:i+1] + Mark, true
+		}
+	}
+	if flags, known := passwordOptions[program(w)]; known {
+		s.flags += flags
+	}
+	if strings.HasPrefix(w, "-") && len(w) > 1 {
+		if redacted, cut = s.option(w); cut {
+			return redacted, cut
+		}
+	} else if bareNames[strings.ToLower(strings.Trim(w, `"'`))] {
+		s.next = secret
+	}
+	if at := assignment(w); at >= 0 {
+		if strings.Trim(w[at:], `"'`) == "" {
+			s.next = secret
+			return w, false
+		}
+		return w[:at] + Mark, true
+	}
+	return userInfo(w)
+}
+
+// option looks at a word that starts with a dash.
+func (s *scanner) option(w string) (redacted string, cut bool) {
+	letter := w[1:2]
+	short := w[1] != '-'
+	switch {
+	case short && strings.Contains(s.flags, letter):
+		if len(w) > 2 {
+			return w[:2] + Mark, true
+		}
+		s.next = secret
+	case w == "-p":
+		s.next = portOrSecret
+	case w == "-u" || w == "-U" || w == "--user" || w == "--proxy-user":
+		s.next = userAndSecret
+	case strings.HasPrefix(w, "-u") || strings.HasPrefix(w, "-U") ||
+		strings.HasPrefix(w, "--user=") || strings.HasPrefix(w, "--proxy-user="):
+		if i := strings.IndexAny(w, ":%"); i >= 0 {
+			return w[:i+1] + Mark, true
+		}
+	case !strings.ContainsAny(w, "=:") && namesSecret(strings.TrimLeft(w, "-")):
+		s.next = secret
+	}
+	return w, false
+}
+
+// assignment returns where the value of the first secret-like name begins, in
+// name=value, name:value and the like, or -1.
+func assignment(w string) int {
+	for i := 0; i < len(w); i++ {
+		if w[i] != '=' && w[i] != ':' {
+			continue
+		}
+		name := strings.TrimRight(w[:i], `"'\`)
+		start := strings.LastIndexFunc(name, func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-.", r)
+		})
+		if start >= 0 {
+			name = name[start:]
+			name = strings.TrimLeftFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		}
+		if namesSecret(name) {
+			return i + 1
+		}
+	}
+	return -1
+}
+
+// secretParts speak of a secret wherever they stand in a name, secretWords
+// only as a whole word of it.
+var (
+	secretParts = []string{"pass", "pwd", "secret", "token", "credential", "authoriz", "bearer"}
+	secretWords = []string{
+		"key", "keys", "auth", "pw", "pin", "psk", "otp", "jwt", "sas", "cookie",
+		"cred", "creds", "private", "signature", "salt", "seed", "community",
+	}
+	bareNames = map[string]bool{
+		"password": true, "passwd": true, "passphrase": true, "token": true, "secret": true,
+		"requirepass": true, "masterauth": true, "bearer": true, "apikey": true,
+	}
+)
+
+func namesSecret(name string) bool {
+	lower := strings.ToLower(name)
+	for _, part := range secretParts {
+		if strings.Contains(lower, part) {
+			return true
+		}
+	}
+	for _, word := range nameWords(name) {
+		if slices.Contains(secretWords, word) || strings.HasSuffix(word, "key") {
+			return true
+		}
+	}
+	return false
+}
+
+// nameWords splits a name at punctuation and where camelCase begins a word.
+func nameWords(name string) []string {
+	var words []string
+	var word strings.Builder
+	previous := ' '
+	for _, r := range name {
+		letter := unicode.IsLetter(r) || unicode.IsDigit(r)
+		if word.Len() > 0 && (!letter || unicode.IsUpper(r) && unicode.IsLower(previous)) {
+			words = append(words, word.String())
+			word.Reset()
+		}
+		if letter {
+			word.WriteRune(unicode.ToLower(r))
+		}
+		previous = r
+	}
+	if word.Len() > 0 {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+// passwordOptions are the short options by which well-known programs take a
+// secret.
+var passwordOptions = map[string]string{
+	"mysql": "p", "mysqldump": "p", "mysqladmin": "p", "mysqlshow": "p", "mysqlimport": "p", "mysqlcheck": "p",
+	"mysqlbinlog": "p", "mysqlslap": "p", "mysqlpump": "p", "xtrabackup": "p",
+	"mariadb": "p", "mariadb-dump": "p", "mariadb-admin": "p", "mariadb-check": "p", "mariadb-import": "p",
+	"mariadb-show": "p", "mariadb-binlog": "p", "mariadb-backup": "p", "mariabackup": "p",
+	"mongo": "p", "mongosh": "p", "mongodump": "p", "mongorestore": "p", "mongoexport": "p", "mongoimport": "p",
+	"cqlsh": "p", "sshpass": "p", "rdesktop": "p", "login": "p", "7z": "p", "7za": "p", "7zz": "p", "rar": "p", "unrar": "p",
+	"redis-cli": "a", "keydb-cli": "a", "valkey-cli": "a",
+	"ldapsearch": "w", "ldapadd": "w", "ldapmodify": "w", "ldapdelete": "w", "ldappasswd": "wsa", "ldapwhoami": "w",
+	"sqlcmd": "P", "bcp": "P", "isql": "P", "tsql": "P", "zip": "P", "unzip": "P",
+	"mosquitto_pub": "P", "mosquitto_sub": "P", "mosquitto_rr": "P", "ipmitool": "P",
+	"snmpget": "cAX", "snmpwalk": "cAX", "snmpbulkwalk": "cAX", "snmptrap": "cAX", "snmpset": "cAX",
+	"htpasswd": "b", "lftp": "u", "openconnect": "p", "vncviewer": "p",
+}
+
+func program(w string) string { return path.Base(strings.Trim(w, `"'`)) }
+
+func isPort(w string) bool {
+	n, err := strconv.ParseUint(w, 10, 16)
+	return err == nil && n > 0
+}
+
+// userInfo replaces what stands before the @ of a URL. A password may hold an
+// unescaped slash: then the "port" before the slash is no number.
+func userInfo(w string) (redacted string, cut bool) {
+	from := 0
+	for {
+		i := strings.Index(w[from:], "://")
+		if i < 0 {
+			return w, false
+		}
+		from += i + len("://")
+		authority := w[from:]
+		if end := strings.IndexAny(authority, "/?#"); end >= 0 {
+			authority = authority[:end]
+		}
+		at := strings.LastIndexByte(authority, '@')
+		if _, port, found := strings.Cut(authority, ":"); at < 0 && found && !isPort(port) && !strings.HasPrefix(authority, "[") {
+			at = strings.LastIndexByte(w[from:], '@')
+		}
+		if at >= 0 {
+			w = w[:from] + Mark + w[from+at:]
+			from += len(Mark)
+		}
+	}
+}
+
+// tokenPrefixes begin the tokens of well-known services, and our own.
+var tokenPrefixes = []string{
+	"asm_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk-", "sk_live_", "rk_live_",
+	"AKIA", "ASIA", "hvs.", "npm_", "pypi-", "dop_v1_", "-----BEGIN",
+}
+
+// looksLikeToken needs some length beside the prefix.
+func looksLikeToken(w string) bool {
+	w = strings.Trim(w, `"'`)
+	if strings.HasPrefix(w, "eyJ") && strings.Count(w, ".") >= 2 {
+		return true
+	}
+	return len(w) >= 16 && slices.ContainsFunc(tokenPrefixes, func(p string) bool { return strings.HasPrefix(w, p) }) ||
+		strings.HasPrefix(w, "-----BEGIN")
+}

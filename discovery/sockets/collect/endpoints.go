@@ -1,0 +1,72 @@
+package collect
+
+import (
+	"cmp"
+	"slices"
+
+	kind "assimilation/discovery/sockets"
+)
+
+// endpoints gathers the listeners of one poll by service.
+type endpoints struct {
+	who     map[string]*identity
+	listens map[string][]kind.Listen
+}
+
+func newEndpoints() *endpoints {
+	return &endpoints{map[string]*identity{}, map[string][]kind.Listen{}}
+}
+
+func (e *endpoints) listen(who *identity, at []kind.Listen) {
+	e.who[who.key] = who
+	e.listens[who.key] = append(e.listens[who.key], at...)
+}
+
+// facts is the body: the listeners now, and the remembered clients.
+func (e *endpoints) facts(remembered *clients) kind.Facts {
+	who := map[string]*identity{}
+	connects := map[string][]kind.Connect{}
+	for c, s := range remembered.seen {
+		who[c.service] = s.who
+		connects[c.service] = append(connects[c.service], kind.Connect{
+			Protocol: c.protocol, IP: c.remote.Addr().String(), Port: int64(c.remote.Port()), Private: s.private,
+		})
+	}
+	for key, listening := range e.who {
+		if len(e.listens[key]) > 0 {
+			who[key] = listening
+		}
+	}
+	body := kind.Facts{Services: make([]kind.Service, 0, len(who))}
+	for key, w := range who {
+		s := w.service
+		s.Listens = sortListens(e.listens[key])
+		s.Connects = connects[key]
+		slices.SortFunc(s.Connects, func(a, b kind.Connect) int {
+			return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.IP, b.IP), cmp.Compare(a.Port, b.Port))
+		})
+		body.Services = append(body.Services, s)
+	}
+	slices.SortFunc(body.Services, func(a, b kind.Service) int {
+		return cmp.Or(
+			cmp.Compare(a.Exe, b.Exe), slices.Compare(a.Argv, b.Argv), cmp.Compare(a.UID, b.UID),
+			cmp.Compare(a.GID, b.GID), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Name, b.Name),
+		)
+	})
+	return body
+}
+
+// sortListens sorts and leaves one of each endpoint: the one that was bound to
+// the very address rather than to a wildcard.
+func sortListens(listens []kind.Listen) []kind.Listen {
+	byKey := func(a, b kind.Listen) int {
+		return cmp.Or(
+			cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.IP, b.IP),
+			cmp.Compare(a.Port, b.Port), cmp.Compare(a.Device, b.Device),
+		)
+	}
+	slices.SortFunc(listens, func(a, b kind.Listen) int {
+		return cmp.Or(byKey(a, b), cmp.Compare(a.Wildcard, b.Wildcard))
+	})
+	return slices.CompactFunc(listens, func(a, b kind.Listen) bool { return byKey(a, b) == 0 })
+}
