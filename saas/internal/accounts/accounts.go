@@ -21,8 +21,9 @@ import (
 
 // How long credentials live.
 const (
-	sessionLife = 30 * 24 * time.Hour
-	loginToken  = 90 * 24 * time.Hour // of a token that a program gets by logging in
+	sessionLife  = 30 * 24 * time.Hour
+	loginToken   = 90 * 24 * time.Hour  // of a token that a program gets by logging in
+	maxTokenLife = 10 * 365 * 24 * 3600 // seconds
 )
 
 // Limits of tries. A person mistypes a few times; a whole office may sit behind
