@@ -11,7 +11,7 @@ TEMPL       := github.com/a-h/templ/cmd/templ@v0.3.977
 FUZZTIME    ?= 20s
 FUZZ        ?= .
 
-.PHONY: help build up down logs test test-race e2e fuzz bench lint generate check-generated
+.PHONY: help build up down logs test test-race e2e fuzz bench lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,3 +60,6 @@ generate: ## write generated files anew: pages (templ), the probe's list of pack
 
 check-generated:
 	@ops/dev/check-generated.sh
+
+check-truth: ## what the service says of this host against the host's own tools; MUTATE=1 proves that it can fail
+	@go run ./e2e/checktruth $(if $(MUTATE),-mutate)

@@ -1,0 +1,104 @@
+// Command checktruth compares what the service says of this host with what the
+// host's own tools say, prints the number of differences per class, and fails
+// if there is any. It is behind `make check-truth`.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"assimilation/e2e/truth"
+)
+
+func main() {
+	var c check
+	hostname, _ := os.Hostname() // an empty name is refused by the service
+	flag.StringVar(&c.assim, "assim", "bin/assim", "the tenant's command line")
+	flag.StringVar(&c.host, "host", hostname, "name or id of this host at the service")
+	flag.BoolVar(&c.mutate, "mutate", false, "drop one record of each class from the service's answer: each must show one difference")
+	flag.DurationVar(&c.patience, "patience", 45*time.Second, "how long what happened just before may take to arrive")
+	flag.Parse()
+	if err := c.run(); err != nil {
+		fmt.Fprintln(os.Stderr, "check-truth:", err)
+		os.Exit(1)
+	}
+}
+
+type check struct {
+	assim, host string
+	mutate      bool
+	patience    time.Duration
+}
+
+func (c check) run() error {
+	for deadline := time.Now().Add(c.patience); ; {
+		before, service, after, err := c.read()
+		if err != nil {
+			return err
+		}
+		differences := truth.Compare(before, after, service)
+		if total(differences) > 0 && time.Now().Before(deadline) {
+			time.Sleep(time.Second) // what happened a moment ago is on its way
+			continue
+		}
+		if !c.mutate {
+			show(before, service, differences)
+			if n := total(differences); n > 0 {
+				return fmt.Errorf("%d differences", n)
+			}
+			return nil
+		}
+		return showMutated(before, after, service)
+	}
+}
+
+func (c check) read() (before truth.Reading, service truth.Records, after truth.Reading, err error) {
+	if before, err = truth.ReadHost(); err != nil {
+		return
+	}
+	if service, err = truth.ReadService(c.assim, c.host); err != nil {
+		return
+	}
+	after, err = truth.ReadHost()
+	return
+}
+
+func showMutated(before, after truth.Reading, service truth.Records) error {
+	mutated := truth.DropOne(before, after, service)
+	differences := truth.Compare(before, after, mutated)
+	show(before, mutated, differences)
+	for class, d := range differences {
+		if want := len(service[class]) - len(mutated[class]); d.Count() != want || want == 0 {
+			return fmt.Errorf("%s: %d records dropped, %d differences found", class, want, d.Count())
+		}
+	}
+	return nil
+}
+
+func total(differences map[truth.Class]truth.Difference) (n int) {
+	for _, d := range differences {
+		n += d.Count()
+	}
+	return n
+}
+
+// shown is how many records of a class are printed.
+const shown = 20
+
+func show(host truth.Reading, service truth.Records, differences map[truth.Class]truth.Difference) {
+	fmt.Printf("%-12s %8s %8s %12s\n", "", "host", "service", "differences")
+	for _, class := range truth.Classes {
+		d := differences[class]
+		fmt.Printf("%-12s %8d %8d %12d\n", class, len(host.Must[class]), len(service[class]), d.Count())
+		for _, list := range []struct {
+			who     string
+			records []string
+		}{{"only the host", d.Missing}, {"only the service", d.Extra}} {
+			for _, record := range list.records[:min(shown, len(list.records))] {
+				fmt.Printf("    %s: %s\n", list.who, record)
+			}
+		}
+	}
+}

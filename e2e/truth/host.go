@@ -1,0 +1,89 @@
+package truth
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+)
+
+// ReadHost asks the tools of this host.
+func ReadHost() (Reading, error) {
+	r := Reading{Records{}, Records{}}
+	for _, read := range []func(Reading) error{readPackages, readNetwork, readNeighbours, readListeners, readOS} {
+		if err := read(r); err != nil {
+			return Reading{}, err
+		}
+	}
+	return r, nil
+}
+
+func output(name string, args ...string) (string, error) {
+	out, err := exec.Command(name, args...).Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+			err = errors.New(strings.TrimSpace(string(exit.Stderr)))
+		}
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return string(out), nil
+}
+
+func outputJSON(into any, name string, args ...string) error {
+	out, err := output(name, args...)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(out) == "" {
+		return nil // ip prints nothing for an empty list
+	}
+	if err := json.Unmarshal([]byte(out), into); err != nil {
+		return fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	return nil
+}
+
+func readPackages(r Reading) error {
+	out, err := output("dpkg-query", "-W", "-f", `${db:Status-Status} ${Package} ${Version} ${Architecture}\n`)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(out) {
+		if installed, ok := strings.CutPrefix(strings.TrimSpace(line), "installed "); ok {
+			r.Must.add(Packages, installed)
+		}
+	}
+	return nil
+}
+
+// releaseFields are the assignments of os-release(5) that are facts.
+var releaseFields = []string{"ID", "ID_LIKE", "NAME", "PRETTY_NAME", "VERSION", "VERSION_ID", "VERSION_CODENAME",
+	"VARIANT", "BUILD_ID", "IMAGE_ID", "IMAGE_VERSION"}
+
+func readOS(r Reading) error {
+	// The file is a piece of shell, so a shell reads it.
+	script := ". /etc/os-release\n"
+	for _, field := range releaseFields {
+		script += `printf '%s=%s\n' ` + field + ` "$` + field + `"` + "\n"
+	}
+	out, err := output("env", "-i", "sh", "-c", script)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(out) {
+		line = strings.TrimSpace(line)
+		if !strings.HasSuffix(line, "=") {
+			r.Must.add(OS, line)
+		}
+	}
+	for flag, field := range map[string]string{"-s": "name", "-r": "release", "-v": "version", "-m": "machine"} {
+		out, err := output("uname", flag)
+		if err != nil {
+			return err
+		}
+		r.Must.add(Kernel, field+" "+strings.TrimSpace(out))
+	}
+	return nil
+}
