@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"slices"
+
+	"assimilation/discovery"
+	"assimilation/discovery/collectors"
+	"assimilation/probe"
+)
+
+func factsFlags(set *flag.FlagSet, o *options) { outputFlag(set, o) }
+
+// printedFact is one line of -o json.
+type printedFact struct {
+	Kind     string          `json:"kind"`
+	Instance string          `json:"instance"`
+	Version  int             `json:"version"`
+	Hash     string          `json:"hash"`
+	Bytes    int             `json:"bytes"`
+	Body     json.RawMessage `json:"body"`
+}
+
+func facts(ctx context.Context, o *options, kinds []string) int {
+	if !o.goodOutput() {
+		return exitUsage
+	}
+	chosen, err := choose(collectors.All(), kinds)
+	if err != nil {
+		fmt.Fprintln(o.Err, "assim-probe:", err)
+		return exitUsage
+	}
+	code := exitOK
+	probe.Facts(ctx, chosen, func(kind discovery.Kind, facts []discovery.Fact, err error) {
+		if err != nil {
+			fmt.Fprintf(o.Err, "assim-probe: kind %s: %v\n", kind.Name, err)
+			if len(facts) == 0 {
+				code = exitWrong
+			}
+		}
+		for _, f := range facts {
+			if err := o.printFact(f); err != nil {
+				code = o.fail(err)
+			}
+		}
+	})
+	return code
+}
+
+func choose(all []discovery.Collector, kinds []string) (chosen []discovery.Collector, err error) {
+	var names []string
+	for _, c := range all {
+		name := c.Kind().Name
+		names = append(names, name)
+		if len(kinds) == 0 || slices.Contains(kinds, name) {
+			chosen = append(chosen, c)
+		}
+	}
+	for _, k := range kinds {
+		if !slices.Contains(names, k) {
+			return nil, fmt.Errorf("no kind %q; there are %v", k, names)
+		}
+	}
+	return chosen, nil
+}
+
+func (o *options) printFact(f discovery.Fact) error {
+	if o.output == "json" {
+		e := json.NewEncoder(o.Out)
+		e.SetEscapeHTML(false) // the body as it is sent, byte for byte
+		return e.Encode(printedFact{f.Kind, f.Instance, f.Version, f.Hash.String(), len(f.Body), f.Body})
+	}
+	var body bytes.Buffer
+	if err := json.Indent(&body, f.Body, "", "  "); err != nil {
+		return fmt.Errorf("printing fact %s/%s: %w", f.Kind, f.Instance, err)
+	}
+	_, err := fmt.Fprintf(o.Out, "%s instance=%q version=%d bytes=%d hash=%s\n%s\n\n", f.Kind, f.Instance, f.Version, len(f.Body), f.Hash, body.Bytes())
+	return err
+}

@@ -1,0 +1,268 @@
+// Package agent is the probe's one loop: it looks for a relay of its site,
+// shakes hands with it, holds the conversation, and starts over when that ends.
+//
+//	search --certificate of our site--> handshake --session--> converse
+//	  ^                                     | no answer           | over
+//	  +-------------------------------------+---- pause <---------+
+//
+// One goroutine owns the socket, the link and all of the agent's state; others
+// reach it through channels only.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"assimilation/probe/internal/announce"
+	"assimilation/probe/internal/ledger"
+	"assimilation/probe/internal/send"
+	"assimilation/probe/internal/state"
+	"assimilation/probe/internal/udp"
+	"assimilation/tenancy"
+	"assimilation/wire"
+	"assimilation/wire/handshake"
+)
+
+// Socket carries datagrams.
+type Socket interface {
+	Received() <-chan udp.Datagram
+	Send(to netip.AddrPort, datagram []byte) error
+	Announce(datagram []byte) error
+	Port() uint16
+	Close() error
+}
+
+// Home remembers the site; *state.Dir is one.
+type Home interface {
+	Pin() *state.Pin
+	SavePin(state.Pin) error
+}
+
+// Credential is the enrolment token, or why there is none.
+type Credential struct {
+	Token *tenancy.Token // nil: none was given, or it cannot be used
+	// Reason and Err say why a token that was given cannot be used.
+	Reason wire.Reason
+	Err    error
+}
+
+// Config is what an agent needs of the rest of the probe.
+type Config struct {
+	Key        handshake.Keypair
+	Home       Home
+	Credential Credential
+	Relays     []string // host:port; empty: the token's address, then multicast
+	Hello      wire.Hello
+	// MachineID is what Enrol says of the machine; nil: nothing.
+	MachineID func(site [32]byte) []byte
+	Ledger    *ledger.Ledger
+	Allow     func(kinds []string)
+	// Open opens the socket; anyPort: not the protocol's own port, which a
+	// relay on this host may be waiting for.
+	Open    func(anyPort bool) (Socket, error)
+	Resolve func(ctx context.Context, hostPort string) ([]netip.AddrPort, error)
+	Random  func() float64
+	// Alive is called every AliveEvery by the loop itself; zero: never.
+	Alive      func()
+	AliveEvery time.Duration
+	EnrolOnly  bool
+	Log        *slog.Logger
+}
+
+// Agent keeps one probe in touch with its site.
+type Agent struct {
+	Config
+	socket  Socket
+	ticks   <-chan time.Time
+	asks    chan chan Status
+	backoff announce.Backoff
+	stuck   wire.Reason // what announces say
+	said    string      // last trouble that was logged
+	warned  map[[wire.IDSize]byte]bool
+	drops   map[string]uint64
+
+	relay *relay             // found; nil: searching
+	talk  *send.Conversation // nil: no session
+	since time.Time          // of the session
+}
+
+// relay is a relay of our site and where it is.
+type relay struct {
+	address     netip.AddrPort
+	certificate wire.Certificate
+}
+
+// New prepares an agent.
+func New(c Config) *Agent {
+	return &Agent{
+		Config: c,
+		asks:   make(chan chan Status),
+		warned: map[[wire.IDSize]byte]bool{},
+		drops:  map[string]uint64{},
+	}
+}
+
+// Refused is the error of an enrolment that the relay turned down.
+type Refused struct{ Reason wire.Reason }
+
+func (r *Refused) Error() string { return "enrolment was refused: " + r.Reason.String() }
+
+// Run looks for a relay and talks to it until ctx ends, or, if only an
+// enrolment was asked for, until that is settled.
+func (a *Agent) Run(ctx context.Context) error {
+	var err error
+	if a.socket, err = a.Open(false); err != nil {
+		return err
+	}
+	defer func() { a.socket.Close() }()
+	if a.AliveEvery > 0 {
+		ticker := time.NewTicker(a.AliveEvery)
+		defer ticker.Stop()
+		a.ticks = ticker.C
+	}
+	a.greetCredential()
+	for ctx.Err() == nil {
+		if a.relay == nil {
+			if a.relay = a.search(ctx); a.relay == nil {
+				continue
+			}
+		}
+		l := a.shake(ctx, a.relay)
+		if l == nil {
+			a.relay = nil
+			continue
+		}
+		end := a.converse(ctx, l)
+		if a.EnrolOnly && end.Done {
+			return nil
+		}
+		if a.EnrolOnly && end.Reason != wire.Accepted {
+			return &Refused{end.Reason}
+		}
+		a.after(ctx, end)
+	}
+	if a.EnrolOnly {
+		return a.unsettled(ctx.Err())
+	}
+	return nil
+}
+
+// unsettled says why an enrolment came to no end.
+func (a *Agent) unsettled(cause error) error {
+	switch {
+	case len(a.warned) > 0:
+		return &Refused{wire.WrongSite}
+	case a.stuck != wire.Accepted:
+		return &Refused{a.stuck}
+	}
+	return fmt.Errorf("no relay of this probe's site answered: %w", cause)
+}
+
+// greetCredential says what is wrong with the token, once.
+func (a *Agent) greetCredential() {
+	pin := a.Home.Pin()
+	switch c := a.Credential; {
+	case c.Err != nil && pin == nil:
+		a.stuck = c.Reason
+		a.Log.Error("token cannot be used; only announcing this probe", "reason", c.Reason.String(), "error", c.Err)
+	case c.Err != nil:
+		a.Log.Warn("token cannot be used; this probe is enrolled already and goes on", "reason", c.Reason.String(), "error", c.Err)
+	case c.Token == nil && pin == nil:
+		a.Log.Warn("no token and no pinned site; only announcing this probe")
+	case c.Token != nil && pin != nil && c.Token.Pin != pin.Site:
+		a.Log.Error("token is of another site than the one this probe belongs to; it is not used. To move the probe, stop it and remove the file pin from its state directory", "reason", wire.WrongSite.String())
+	}
+}
+
+// token is the token that may enrol this probe in its site.
+func (a *Agent) token() *tenancy.Token {
+	t, pin := a.Credential.Token, a.Home.Pin()
+	if t != nil && pin != nil && t.Pin != pin.Site {
+		return nil
+	}
+	return t
+}
+
+// site is the key that relays must be certified by; nil: none known.
+func (a *Agent) site() *[32]byte {
+	if pin := a.Home.Pin(); pin != nil {
+		return &pin.Site
+	}
+	if a.Credential.Token != nil {
+		return &a.Credential.Token.Pin
+	}
+	return nil
+}
+
+// complain logs a trouble at error level, once until it changes.
+func (a *Agent) complain(text string, args ...any) {
+	if a.said == text {
+		return
+	}
+	a.said = text
+	a.Log.Error(text, args...)
+}
+
+// happening is what ended a wait.
+type happening int
+
+const (
+	elapsed happening = iota
+	arrived
+	changed
+	stopped
+)
+
+// wait returns at the first datagram, change of the ledger (if changes is not
+// nil), end of ctx, or when the time has come. Questions about the status and
+// the watchdog are served meanwhile.
+func (a *Agent) wait(ctx context.Context, until time.Time, changes <-chan struct{}) (udp.Datagram, happening) {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return udp.Datagram{}, stopped
+		case d := <-a.socket.Received():
+			return d, arrived
+		case <-changes:
+			return udp.Datagram{}, changed
+		case <-timer.C:
+			return udp.Datagram{}, elapsed
+		case <-a.ticks:
+			a.Alive()
+		case reply := <-a.asks:
+			reply <- a.status()
+		}
+	}
+}
+
+// pause waits; what arrives meanwhile belongs to nothing.
+func (a *Agent) pause(ctx context.Context, d time.Duration) {
+	until := time.Now().Add(d)
+	for {
+		datagram, what := a.wait(ctx, until, nil)
+		switch what {
+		case arrived:
+			a.dropStray(datagram)
+		case elapsed, stopped:
+			return
+		}
+	}
+}
+
+// transmit sends datagrams; one that cannot be sent is as good as lost.
+func (a *Agent) transmit(to netip.AddrPort, datagrams ...[]byte) {
+	for _, d := range datagrams {
+		if err := a.socket.Send(to, d); err != nil {
+			a.drop(errUnsendable)
+			a.Log.Debug("sending a datagram", "to", to.String(), "error", err)
+		}
+	}
+}
+
+var errUnsendable = errors.New("datagram could not be sent")

@@ -1,0 +1,175 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"time"
+
+	"assimilation/probe/internal/send"
+	"assimilation/probe/internal/state"
+	"assimilation/tenancy"
+	"assimilation/wire"
+	"assimilation/wire/handshake"
+	"assimilation/wire/link"
+)
+
+const (
+	goodbyeWithin  = 2 * time.Second
+	temporaryPause = 30 * time.Second
+	permanentPause = 5 * time.Minute
+	reconnectPause = 2 * time.Second // at most; spreads the probes of a restarted relay
+)
+
+// shakes are the waits for an answer to the handshake and its repetitions.
+var shakes = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
+
+// shake makes a session with a relay; nil if that does not answer.
+func (a *Agent) shake(ctx context.Context, r *relay) *link.Link {
+	for _, patience := range shakes {
+		index := randomIndex()
+		initiator, packet, err := handshake.Initiate(a.Key, r.certificate.Key, index, nil, rand.Reader)
+		if err != nil {
+			a.complain("the relay's key cannot be used", "address", r.address.String(), "error", err)
+			return nil
+		}
+		a.transmit(r.address, packet)
+		l, ended := a.shaken(ctx, initiator, time.Now().Add(patience))
+		if l != nil || ended {
+			return l
+		}
+	}
+	a.Log.Warn("relay announced itself but answers no handshake", "address", r.address.String())
+	return nil
+}
+
+func (a *Agent) shaken(ctx context.Context, initiator *handshake.Initiator, until time.Time) (l *link.Link, ended bool) {
+	for {
+		d, what := a.wait(ctx, until, nil)
+		switch what {
+		case stopped:
+			return nil, true
+		case elapsed:
+			return nil, false
+		case arrived:
+			if t, err := wire.PacketType(d.Data); err != nil || t != wire.PacketHandshake2 {
+				a.dropStray(d)
+				continue
+			}
+			s, _, err := initiator.Finish(d.Data)
+			if err != nil {
+				a.drop(err)
+				continue
+			}
+			return link.New(s, time.Now(), a.Random), false
+		}
+	}
+}
+
+func randomIndex() uint32 {
+	var b [4]byte
+	rand.Read(b[:]) // never fails since Go 1.24
+	return binary.BigEndian.Uint32(b[:])
+}
+
+// converse holds the conversation until it is over or ctx ends; then it says
+// goodbye, so that a stop is not taken for a crash.
+func (a *Agent) converse(ctx context.Context, l *link.Link) send.End {
+	a.talk = send.New(l, a.Ledger, a.self(), a.outside(), a.Log, time.Now())
+	a.since = time.Now()
+	defer func() { a.talk = nil }()
+	var leaveBy time.Time // set once ctx has ended
+	for {
+		datagrams, wake := a.talk.Step(time.Now())
+		a.transmit(a.relay.address, datagrams...)
+		if end := a.talk.Over(); end != nil {
+			datagrams, _ = a.talk.Step(time.Now()) // the last acknowledgement
+			a.transmit(a.relay.address, datagrams...)
+			return *end
+		}
+		waiting := ctx
+		if !leaveBy.IsZero() {
+			waiting = context.WithoutCancel(ctx)
+			if wake.After(leaveBy) {
+				wake = leaveBy
+			}
+		}
+		d, what := a.wait(waiting, wake, a.Ledger.Changed())
+		switch what {
+		case arrived:
+			a.deliver(d.Data)
+		case stopped:
+			leaveBy = time.Now().Add(goodbyeWithin)
+			a.talk.Leave(time.Now())
+		case elapsed:
+			if !leaveBy.IsZero() && !time.Now().Before(leaveBy) {
+				return send.End{Why: "relay did not take the goodbye", Done: true}
+			}
+		}
+	}
+}
+
+func (a *Agent) deliver(datagram []byte) {
+	t, err := wire.PacketType(datagram)
+	switch {
+	case err != nil:
+	case t != wire.PacketTransport:
+		err = errStray
+	default:
+		err = a.talk.Receive(time.Now(), datagram)
+	}
+	if err != nil {
+		a.drop(err)
+	}
+}
+
+func (a *Agent) self() send.Self {
+	self := send.Self{Hello: a.Hello, EnrolOnly: a.EnrolOnly}
+	if pin := a.Home.Pin(); pin != nil {
+		self.Host = pin.Host
+	}
+	if t := a.token(); t != nil {
+		self.Enrol = &wire.Enrol{TokenID: t.ID, Secret: t.Secret[:], HostName: a.Hello.HostName}
+		if a.MachineID != nil {
+			self.Enrol.MachineID = a.MachineID(t.Pin)
+		}
+	}
+	return self
+}
+
+func (a *Agent) outside() send.Outside {
+	return send.Outside{
+		Pin: func(host tenancy.HostID) error {
+			return a.Home.SavePin(state.Pin{Site: *a.site(), Host: host})
+		},
+		Configured: func(kinds []string) {
+			a.said, a.stuck = "", wire.Accepted
+			a.backoff.Reset()
+			a.Allow(kinds)
+		},
+		Random: a.Random,
+	}
+}
+
+// after decides how to go on after a conversation.
+func (a *Agent) after(ctx context.Context, end send.End) {
+	switch {
+	case ctx.Err() != nil:
+		return
+	case end.Rekey && a.relay.certificate.Verify(a.site()[:], time.Now()) == nil:
+		return // with the same relay, at once
+	case end.Reason == wire.Accepted:
+		a.Log.Warn("session lost; looking for a relay", "cause", end.Why)
+		a.relay = nil
+		a.pause(ctx, time.Duration(a.Random()*float64(reconnectPause)))
+		return
+	}
+	a.relay = nil
+	a.stuck = end.Reason
+	wait := permanentPause
+	if end.Reason.Temporary() || end.Reason == wire.NotEnrolled {
+		wait = temporaryPause
+	}
+	a.complain(end.Why+": "+end.Reason.String(), "reason", end.Reason.String(), "retry", wait)
+	a.pause(ctx, time.Duration(float64(wait)*(0.9+0.2*a.Random())))
+}

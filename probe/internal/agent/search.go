@@ -1,0 +1,138 @@
+package agent
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/netip"
+	"time"
+
+	"assimilation/probe/internal/announce"
+	"assimilation/probe/internal/udp"
+	"assimilation/wire"
+)
+
+const (
+	// multicastAfter unanswered announces to the token's address, the relay may
+	// have moved.
+	multicastAfter = 3
+	// openQuestion: every so many announces one is without a hint at the site,
+	// so that a probe with a token learns that it stands in another site.
+	openQuestion = 4
+	// yieldAfter unanswered announces the protocol's port is given up: what is
+	// missing may be a relay on this very host that waits for it.
+	yieldAfter = 4
+	maxWarned  = 64
+)
+
+// search announces until a relay of our site answers; nil when ctx ended.
+func (a *Agent) search(ctx context.Context) *relay {
+	asker := announce.New(a.Key.Public, a.site(), rand.Reader)
+	for tries := 0; ; tries++ {
+		if tries == yieldAfter {
+			a.yieldPort()
+		}
+		if err := a.announce(ctx, asker, tries); err != nil {
+			a.Log.Debug("announcing", "error", err)
+		}
+		until := time.Now().Add(a.backoff.Next(a.Random()))
+		for waiting := true; waiting; {
+			d, what := a.wait(ctx, until, nil)
+			switch what {
+			case stopped:
+				return nil
+			case elapsed:
+				waiting = false
+			case arrived:
+				if found := a.judge(asker, d); found != nil {
+					return found
+				}
+			}
+		}
+	}
+}
+
+// announce asks the configured relays, or the one in the token, or everybody.
+func (a *Agent) announce(ctx context.Context, asker *announce.Announcer, tries int) error {
+	targets := a.Relays
+	everybody := len(targets) == 0
+	if t := a.token(); everybody && t != nil && t.Address != "" {
+		targets, everybody = []string{t.Address}, tries >= multicastAfter
+	}
+	var errs []error
+	for _, target := range targets {
+		addresses, err := a.Resolve(ctx, target)
+		errs = append(errs, err)
+		for _, to := range addresses {
+			packet, err := asker.Ask(a.stuck, false)
+			if err != nil {
+				return err
+			}
+			a.transmit(to, packet)
+		}
+	}
+	if everybody {
+		hinted := a.Home.Pin() != nil || tries%openQuestion != openQuestion-1
+		packet, err := asker.Ask(a.stuck, hinted)
+		if err != nil {
+			return err
+		}
+		errs = append(errs, a.socket.Announce(packet))
+	}
+	return errors.Join(errs...)
+}
+
+// judge looks at what came while searching.
+func (a *Agent) judge(asker *announce.Announcer, d udp.Datagram) *relay {
+	if t, err := wire.PacketType(d.Data); err != nil || t != wire.PacketAnnounceReply {
+		a.dropStray(d)
+		return nil
+	}
+	certificate, err := asker.Accept(d.Data, time.Now())
+	if err == nil {
+		a.Log.Info("relay found", "address", d.From.String())
+		if a.stuck == wire.ClockSkew || a.stuck == wire.Expired {
+			a.stuck = wire.Accepted
+		}
+		return &relay{d.From, certificate}
+	}
+	a.drop(err)
+	if wrong, ok := errors.AsType[*announce.WrongSite](err); ok {
+		a.tellWrongSite(asker, d.From, wrong)
+		return nil
+	}
+	switch reason := wire.ReasonOf(err); reason {
+	case wire.ClockSkew, wire.Expired:
+		// The relay is ours, and one of the two clocks or the certificate is wrong.
+		a.stuck = reason
+		a.complain("relay's certificate is not valid at the time of this host's clock", "address", d.From.String(), "reason", reason.String(), "error", err)
+	}
+	return nil
+}
+
+// tellWrongSite tells the relay of another site, once, that a probe came to it
+// with a token that it cannot take, so that its people see why.
+func (a *Agent) tellWrongSite(asker *announce.Announcer, to netip.AddrPort, wrong *announce.WrongSite) {
+	if a.warned[wrong.Relay] || len(a.warned) == maxWarned {
+		return
+	}
+	a.warned[wrong.Relay] = true
+	a.Log.Error("wrong site: still looking for a relay of this probe's site", "reason", wire.WrongSite.String(), "address", to.String(), "error", wrong)
+	if packet, err := asker.Ask(wire.WrongSite, false); err == nil {
+		a.transmit(to, packet)
+	}
+}
+
+// yieldPort moves to another port.
+func (a *Agent) yieldPort() {
+	if a.socket.Port() != wire.Port {
+		return
+	}
+	s, err := a.Open(true)
+	if err != nil {
+		a.Log.Debug("moving to another port", "error", err)
+		return
+	}
+	a.socket.Close()
+	a.socket = s
+}
