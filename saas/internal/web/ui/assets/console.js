@@ -21,9 +21,11 @@
   };
 
   // A live region carries an id and the topics it shows; it is replaced by the
-  // element of the same id in a fresh copy of the page.
+  // element of the same id in a fresh copy of its page: this one, or where the
+  // region says, when this one is the answer to a form.
   const regions = () => [...document.querySelectorAll("[data-live][id]")];
   const wants = (el, topics) => topics.has("resync") || el.dataset.live.split(" ").some((t) => topics.has(t));
+  const source = (el) => el.dataset.src || location.href;
   const busy = (el) => el.contains(document.activeElement) && /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
 
   const swap = (old, fresh) => {
@@ -41,16 +43,19 @@
     if (running || document.hidden) return;
     const topics = pending;
     pending = new Set();
-    if (!regions().some((el) => wants(el, topics))) return;
+    const wanting = regions().filter((el) => wants(el, topics));
+    if (!wanting.length) return;
     running = true;
     try {
-      const answer = await fetch(location.href, {headers: {Accept: "text/html"}, cache: "no-store"});
-      if (answer.redirected && new URL(answer.url).pathname === "/signin") return location.reload();
-      if (!answer.ok) throw new Error(answer.statusText);
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const old of regions()) {
-        const fresh = page.getElementById(old.id);
-        if (fresh && wants(old, topics) && !busy(old)) swap(old, document.importNode(fresh, true));
+      for (const src of new Set(wanting.map(source))) {
+        const answer = await fetch(src, {headers: {Accept: "text/html"}, cache: "no-store"});
+        if (answer.redirected && new URL(answer.url).pathname === "/signin") return location.reload();
+        if (!answer.ok) throw new Error(answer.statusText);
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        for (const old of wanting.filter((el) => source(el) === src)) {
+          const fresh = page.getElementById(old.id);
+          if (fresh && !busy(old)) swap(old, document.importNode(fresh, true));
+        }
       }
       age();
     } catch {

@@ -1,0 +1,194 @@
+package sites
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/danielgtaylor/huma/v2"
+
+	"assimilation/saas/internal/web"
+	"assimilation/saas/internal/web/ui"
+	"assimilation/tenancy"
+)
+
+const section = "/sites" // of the navigation
+
+// perPage is how many relays or tokens a site's page shows.
+const perPage = 200
+
+// Pages adds the pages.
+func (s *Service) Pages(w *web.Web) {
+	w.Page("GET /sites", tenancy.Viewer, s.showList)
+	w.Page("POST /sites", tenancy.Admin, s.postSite)
+	w.Page("GET /sites/{site}", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+		return s.showSite(w, r, a, http.StatusOK, r.PathValue("site"), nil)
+	})
+	w.Page("POST /sites/{site}/tokens", tenancy.Admin, s.postToken)
+	// A reload, or the script's refresh, of the page that showed a token.
+	w.Page("GET /sites/{site}/tokens", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, _ web.Actor) error {
+		http.Redirect(w, r, backTo(r), http.StatusSeeOther)
+		return nil
+	})
+	w.Page("POST /sites/{site}/tokens/{token}/revoke", tenancy.Admin, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+		if err := s.RevokeToken(r.Context(), a, web.Text(r.PathValue("token"))); err != nil {
+			return err
+		}
+		http.Redirect(w, r, backTo(r), http.StatusSeeOther)
+		return nil
+	})
+	w.Page("POST /sites/{site}/relays/{relay}/revoke", tenancy.Admin, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+		if err := s.RevokeRelay(r.Context(), a, r.PathValue("relay")); err != nil {
+			return err
+		}
+		http.Redirect(w, r, backTo(r), http.StatusSeeOther)
+		return nil
+	})
+}
+
+func pathOf(s Site) templ.SafeURL { return templ.SafeURL("/sites/" + s.ID.String()) }
+
+// backTo is the page of the site in the request's path; a reference that is no
+// id leads to the list, so that the redirect holds nothing a stranger wrote.
+func backTo(r *http.Request) string {
+	id, err := tenancy.ParseID[tenancy.SiteID](r.PathValue("site"))
+	if err != nil {
+		return "/sites"
+	}
+	return "/sites/" + id.String()
+}
+
+func (s *Service) showList(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	sites, next, err := s.List(r.Context(), a.Tenant, Page{perPage, web.Text(r.URL.Query().Get("cursor"))})
+	if err != nil {
+		return err
+	}
+	return web.Render(w, r, 0, "Sites", section, listPage(sites, next, a.Role.Allows(tenancy.Admin)))
+}
+
+// postSite makes the site and at once its first relay token: the next thing
+// everybody wants is the install line.
+func (s *Service) postSite(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	site, err := s.Create(r.Context(), a, r.PostForm.Get("name"))
+	if err != nil {
+		return err
+	}
+	minted, err := s.MintToken(r.Context(), a, site.ID.String(), Mint{Kind: ForRelay})
+	if err != nil {
+		return err
+	}
+	return s.showSite(w, r, a, http.StatusCreated, site.ID.String(), &minted)
+}
+
+func (s *Service) postToken(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	wish, err := readMint(r)
+	if err != nil {
+		return err
+	}
+	minted, err := s.MintToken(r.Context(), a, web.Text(r.PathValue("site")), wish)
+	if err != nil {
+		return err
+	}
+	return s.showSite(w, r, a, http.StatusCreated, r.PathValue("site"), &minted)
+}
+
+func readMint(r *http.Request) (Mint, error) {
+	m := Mint{Kind: Use(r.PostForm.Get("kind")), Name: strings.TrimSpace(r.PostForm.Get("name")), RelayAddress: strings.TrimSpace(r.PostForm.Get("relay_address"))}
+	seconds, err := number(r.PostForm.Get("ttl"))
+	if err != nil || seconds > int64(maxTTL.Seconds()) {
+		return m, huma.Error422UnprocessableEntity("a token lives for 1 second to 366 days")
+	}
+	m.TTL = time.Duration(seconds) * time.Second
+	if m.MaxUses, err = number(r.PostForm.Get("max_uses")); err != nil {
+		return m, huma.Error422UnprocessableEntity("most uses is a whole number")
+	}
+	for pair := range strings.SplitSeq(r.PostForm.Get("labels"), ",") {
+		if pair = strings.TrimSpace(pair); pair == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return m, huma.Error422UnprocessableEntity("labels are name=value, with commas between them")
+		}
+		if m.Labels == nil {
+			m.Labels = map[string]string{}
+		}
+		m.Labels[strings.TrimSpace(name)] = strings.TrimSpace(value)
+	}
+	return m, nil
+}
+
+// number reads a field that may be empty.
+func number(s string) (int64, error) {
+	if s = strings.TrimSpace(s); s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err == nil && n <= 0 {
+		err = strconv.ErrRange
+	}
+	return n, err
+}
+
+func parseForm(r *http.Request) error {
+	err := r.ParseForm()
+	var tooLarge *http.MaxBytesError
+	if err != nil && !errors.As(err, &tooLarge) {
+		return huma.Error400BadRequest("the form could not be read")
+	}
+	return err
+}
+
+func (s *Service) showSite(w http.ResponseWriter, r *http.Request, a web.Actor, status int, ref string, minted *Minted) error {
+	ref = web.Text(ref)
+	v := siteView{minted: minted, mayMint: a.Role.Allows(tenancy.Admin)}
+	var err error
+	if v.site, err = s.Get(r.Context(), a.Tenant, ref); err != nil {
+		return err
+	}
+	if v.relays, _, err = s.Relays(r.Context(), a.Tenant, ref, Page{Limit: perPage}); err != nil {
+		return err
+	}
+	if v.tokens, _, err = s.Tokens(r.Context(), a.Tenant, ref, Page{Limit: perPage}); err != nil {
+		return err
+	}
+	return web.Render(w, r, status, v.site.Name, section, sitePage(v))
+}
+
+func usesOf(t Token) string {
+	if t.MaxUses == nil {
+		return strconv.FormatInt(t.Uses, 10)
+	}
+	return strconv.FormatInt(t.Uses, 10) + " of " + strconv.FormatInt(*t.MaxUses, 10)
+}
+
+func relayTone(s RelayState) ui.Tone {
+	switch s {
+	case Online:
+		return ui.Good
+	case Silent:
+		return ui.Warn
+	case Revoked:
+		return ui.Bad
+	}
+	return ui.Idle
+}
+
+func tokenTone(s TokenState) ui.Tone {
+	switch s {
+	case Active:
+		return ui.Good
+	case TokenRevoked:
+		return ui.Bad
+	}
+	return ui.Idle
+}
