@@ -18,7 +18,7 @@ func main() {
 	flag.StringVar(&c.assim, "assim", "bin/assim", "the tenant's command line")
 	flag.StringVar(&c.host, "host", hostname, "name or id of this host at the service")
 	flag.BoolVar(&c.mutate, "mutate", false, "drop one record of each class from the service's answer: each must show one difference")
-	flag.DurationVar(&c.patience, "patience", 45*time.Second, "how long what happened just before may take to arrive")
+	flag.DurationVar(&c.patience, "patience", 75*time.Second, "how long what happened just before may take to arrive")
 	flag.Parse()
 	if err := c.run(); err != nil {
 		fmt.Fprintln(os.Stderr, "check-truth:", err)
