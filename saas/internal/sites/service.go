@@ -62,7 +62,7 @@ func ordersChanged(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, site
 
 // tenantOrdersChanged does so for all sites: they hear of each other's tokens.
 func tenantOrdersChanged(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) error {
-	if _, err := tx.Exec(ctx, `UPDATE assim.sites SET orders_revision = orders_revision + 1`); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE assim.sites SET orders_revision = orders_revision + 1 WHERE tenant = $1`, tenant); err != nil {
 		return fmt.Errorf("raising the orders revisions: %w", err)
 	}
 	return allowance.Notify(ctx, tx, tenant)
