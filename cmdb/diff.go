@@ -29,15 +29,7 @@ func (d Delta) Empty() bool {
 }
 
 // IsShared reports whether a label's vertices belong to nobody.
-func IsShared(l Label) bool { return sharedLabels[l] }
-
-var sharedLabels = func() map[Label]bool {
-	m := map[Label]bool{}
-	for _, v := range Vertices {
-		m[v.Label] = v.Shared
-	}
-	return m
-}()
+func IsShared(l Label) bool { return vertexSpecs[l].Shared }
 
 // Diff compares two projections of the same fact. Either may be empty.
 func Diff(old, new Elements) Delta {

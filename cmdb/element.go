@@ -1,6 +1,8 @@
 package cmdb
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -120,13 +122,19 @@ func EndpointKey(r Realm, ip netip.Addr, proto string, port uint16) string {
 	return AddressKey(r, ip) + "|" + proto + "|" + strconv.Itoa(int(port))
 }
 
-// JoinKey joins the parts of a key, escaping the separator in each of them.
+// JoinKey joins the parts of a key, escaping the separator in each of them. A
+// key longer than MaxKey becomes its hash.
 func JoinKey(parts ...string) string {
 	escaped := make([]string, len(parts))
 	for i, p := range parts {
 		escaped[i] = keyEscaper.Replace(p)
 	}
-	return strings.Join(escaped, "|")
+	key := strings.Join(escaped, "|")
+	if len(key) > MaxKey {
+		sum := sha256.Sum256([]byte(key))
+		return "sha256:" + hex.EncodeToString(sum[:])
+	}
+	return key
 }
 
 var keyEscaper = strings.NewReplacer(`\`, `\\`, "|", `\|`)

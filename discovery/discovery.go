@@ -108,3 +108,11 @@ type Projector interface {
 	Kind() Kind
 	Project(host HostRef, fact Fact) (cmdb.Elements, error)
 }
+
+// Leaning is a Projector whose edges leave vertices that another kind's facts
+// of the same host assert. Such an edge stands in the graph only while its
+// vertex does, so the facts of both kinds are projected together.
+type Leaning interface {
+	Projector
+	LeansOn() string // name of the other kind
+}

@@ -1,0 +1,127 @@
+package projectors_test
+
+import (
+	"strings"
+	"testing"
+
+	"assimilation/cmdb"
+	"assimilation/discovery"
+	"assimilation/discovery/internal/elementstest"
+	"assimilation/discovery/packages"
+	"assimilation/discovery/projectors"
+)
+
+// budget is how many elements a host may have for itself: a fleet of 100,000
+// must stay within millions.
+const budget = 60
+
+func TestOrdinaryHostStaysWithinBudget(t *testing.T) {
+	var all []cmdb.Elements
+	for _, p := range projectors.All() {
+		if p.Kind().Name == packages.Kind.Name {
+			continue
+		}
+		e, err := p.Project(elementstest.Host, elementstest.Fact(t, p.Kind(), "testdata/"+p.Kind().Name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		elementstest.Check(t, p, e)
+		all = append(all, e)
+	}
+	packageSets, _ := projectors.ByKind(packages.Kind.Name)
+	for _, name := range []string{"apt", "base-files", "bash", "coreutils", "dash", "dpkg", "grep", "gzip", "init", "libc6", "login", "mount", "openssh-server", "perl", "sed", "tar"} {
+		fact, err := discovery.NewFact(packages.Kind, packages.Instance(name), packages.Facts{Manager: "dpkg", Packages: []packages.Package{{Name: name, Version: "1", Arch: "amd64"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := packageSets.Project(elementstest.Host, fact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	own := 1 // the host itself
+	seen := map[cmdb.EdgeRef]bool{}
+	for _, e := range all {
+		for _, v := range e.Vertices {
+			if !cmdb.IsShared(v.Label) {
+				own++
+			}
+		}
+		for _, edge := range e.Edges {
+			if !cmdb.IsShared(edge.From.Label) && !seen[edge.Ref()] {
+				own++
+				seen[edge.Ref()] = true
+			}
+		}
+	}
+	t.Logf("%d elements of its own", own)
+	if own > budget {
+		t.Errorf("%d elements of its own, at most %d", own, budget)
+	}
+}
+
+func TestLeaningKindsComeAfterTheirs(t *testing.T) {
+	listed := map[string]bool{}
+	for _, p := range projectors.All() {
+		name := p.Kind().Name
+		if listed[name] {
+			t.Errorf("kind %s is listed twice", name)
+		}
+		if leaning, ok := p.(discovery.Leaning); ok && !listed[leaning.LeansOn()] {
+			t.Errorf("kind %s leans on %s, which comes later or not at all", name, leaning.LeansOn())
+		}
+		listed[name] = true
+		if found, ok := projectors.ByKind(name); !ok || found != p {
+			t.Errorf("kind %s is not found by its name", name)
+		}
+	}
+	if _, ok := projectors.ByKind("x-script"); ok {
+		t.Error("a kind without a projector was found")
+	}
+}
+
+func TestOtherSchemaVersionIsRefused(t *testing.T) {
+	for _, p := range projectors.All() {
+		fact := discovery.Fact{Kind: p.Kind().Name, Version: p.Kind().Version + 1, Body: []byte(`{}`)}
+		if _, err := p.Project(elementstest.Host, fact); err == nil || !strings.Contains(err.Error(), "schema version") {
+			t.Errorf("%s: %v", p.Kind().Name, err)
+		}
+	}
+}
+
+func TestPackageInTheWrongInstanceIsRefused(t *testing.T) {
+	p, _ := projectors.ByKind("packages")
+	fact, err := discovery.NewFact(packages.Kind, "0", packages.Facts{Manager: "dpkg", Packages: []packages.Package{{Name: "bash", Version: "1", Arch: "amd64"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Project(elementstest.Host, fact); err == nil || !strings.Contains(err.Error(), "belongs in") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Whatever a host sends, projectors do not panic, and say the same twice.
+func FuzzProject(f *testing.F) {
+	f.Add("0", []byte(`{"links":[{"name":"x","mac":"02:00:00:00:00:01","addresses":[{"ip":"::ffff:1.2.3.4","prefix":130}]}]}`))
+	f.Add("1", []byte(`{"services":[{"name":"a","listens":[{"protocol":"tcp","ip":"fe80::1%eth0","port":-1}]}]}`))
+	f.Add("", []byte(`{"neighbours":[{"device":"e","ip":"::","mac":"02:00:00:00:00:01"}]}`))
+	f.Add("f", []byte(`{"manager":"dpkg","packages":[{"name":"bash"}]}`))
+	f.Add("", []byte(`{"release":{},"kernel":null}`))
+	f.Fuzz(func(t *testing.T, instance string, body []byte) {
+		for _, p := range projectors.All() {
+			fact := discovery.Fact{Kind: p.Kind().Name, Instance: instance, Version: p.Kind().Version, Body: body, Hash: discovery.HashBody(p.Kind().Name, 1, body)}
+			e, err := p.Project(elementstest.Host, fact)
+			if err != nil {
+				continue
+			}
+			again, err := p.Project(elementstest.Host, fact)
+			if err != nil || elementstest.Text(again) != elementstest.Text(e) {
+				t.Errorf("%s: %q projected twice differs: %v", p.Kind().Name, body, err)
+			}
+			if e.Check() == nil {
+				elementstest.Check(t, p, e)
+			}
+		}
+	})
+}
