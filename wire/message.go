@@ -1,9 +1,7 @@
 package wire
 
-// Message is one reliable message inside a session. Its encoding is one byte
-// of MessageType, one byte of flags (bit 0: the rest is one zstd frame), then
-// CBOR (RFC 8949, core deterministic) with integer keys. Unknown keys are
-// ignored, so a new optional field needs no new version.
+// Message is one reliable message inside a session: a pointer to one of the
+// structs of this package. The package comment has its encoding.
 type Message interface {
 	messageType() MessageType
 	// check reports the first field that is out of its bounds.

@@ -14,9 +14,13 @@ var (
 	decoders = sync.Pool{New: func() any { return newDecoder() }}
 )
 
-// zstdWindow bounds both ends' memory per message; facts repeat themselves
-// within a few kilobytes.
-const zstdWindow = 128 << 10
+const (
+	// zstdWindow is our encoder's: facts repeat themselves within a few
+	// kilobytes, and the probe's memory is scarce.
+	zstdWindow = 128 << 10
+	// maxZstdWindow is what any peer's encoder may use.
+	maxZstdWindow = 8 << 20
+)
 
 func newEncoder() *zstd.Encoder {
 	e, err := zstd.NewWriter(nil,
@@ -35,6 +39,7 @@ func newDecoder() *zstd.Decoder {
 	d, err := zstd.NewReader(nil,
 		zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(maxZstdWindow),
 		zstd.WithDecoderMaxMemory(MaxMessage))
 	if err != nil {
 		panic("wire: zstd decoder options: " + err.Error())

@@ -59,13 +59,13 @@ type Initiator struct {
 	state *noise.HandshakeState
 }
 
-func newState(local Keypair, remote []byte, initiator bool, rand io.Reader) (*noise.HandshakeState, error) {
+func newState(local Keypair, remote, prologue []byte, initiator bool, rand io.Reader) (*noise.HandshakeState, error) {
 	return noise.NewHandshakeState(noise.Config{
 		CipherSuite:   noise.NewCipherSuite(noise.DH25519, noise.CipherChaChaPoly, noise.HashBLAKE2s),
 		Random:        rand,
 		Pattern:       noise.HandshakeIK,
 		Initiator:     initiator,
-		Prologue:      []byte(prologue),
+		Prologue:      prologue,
 		StaticKeypair: noise.DHKey{Private: local.Private[:], Public: local.Public[:]},
 		PeerStatic:    remote,
 	})
@@ -78,7 +78,7 @@ func Initiate(local Keypair, remote [32]byte, index uint32, payload []byte, rand
 	if len(payload) > MaxPayload1 {
 		return nil, nil, fmt.Errorf("handshake payload of %d bytes exceeds %d", len(payload), MaxPayload1)
 	}
-	state, err := newState(local, remote[:], true, rand)
+	state, err := newState(local, remote[:], []byte(prologue), true, rand)
 	if err != nil {
 		return nil, nil, fmt.Errorf("start a handshake: %w", err)
 	}
@@ -131,7 +131,7 @@ func Respond(local Keypair, index uint32, datagram, payload []byte, rand io.Read
 	if !CheckMAC1(local.Public, datagram) {
 		return nil, nil, remoteStatic, nil, ErrMAC
 	}
-	state, err := newState(local, nil, false, rand)
+	state, err := newState(local, nil, []byte(prologue), false, rand)
 	if err != nil {
 		return nil, nil, remoteStatic, nil, fmt.Errorf("answer a handshake: %w", err)
 	}

@@ -60,7 +60,9 @@ func (l *Link) Send(now time.Time, m wire.Message) (uint32, error) {
 	return l.SendEncoded(now, encoded)
 }
 
-// SendEncoded queues what wire.Marshal returned. The link keeps the slice.
+// SendEncoded queues what wire.Marshal returned; a sender that meets
+// ErrQueueFull keeps the encoded message and tries again after a Delivered or
+// Refused. The link keeps the slice.
 func (l *Link) SendEncoded(_ time.Time, encoded []byte) (uint32, error) {
 	return l.out.enqueue(encoded)
 }

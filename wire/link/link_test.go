@@ -51,7 +51,7 @@ func TestAllMessagesArriveOnceOverABadNetwork(t *testing.T) {
 			rng := rand.New(rand.NewPCG(2, 3))
 
 			bodies := map[string][]byte{}
-			waiting := make([]*wire.FactPut, c.count)
+			waiting, names := make([][]byte, c.count), make([]string, c.count)
 			for i := range waiting {
 				size := 50 + int(rng.ExpFloat64()*700)
 				switch {
@@ -60,23 +60,27 @@ func TestAllMessagesArriveOnceOverABadNetwork(t *testing.T) {
 				case i%100 == 99:
 					size = 100 << 10
 				}
-				waiting[i] = fact(rng, fmt.Sprint("f", i), size)
-				bodies[waiting[i].Instance] = waiting[i].Body
+				f := fact(rng, fmt.Sprint("f", i), size)
+				names[i], bodies[f.Instance] = f.Instance, f.Body
+				var err error
+				if waiting[i], err = wire.Marshal(f); err != nil {
+					t.Fatal(err)
+				}
 			}
 			sender, receiver := n.peers[0], n.peers[1]
 			sent := map[uint32]string{}
 			durable, delivered := map[string]bool{}, map[string]bool{}
 			fill := func() {
 				for len(waiting) > 0 {
-					id, err := sender.Send(n.now, waiting[0])
+					id, err := sender.SendEncoded(n.now, waiting[0])
 					if errors.Is(err, link.ErrQueueFull) {
 						return
 					}
 					if err != nil {
 						t.Fatal(err)
 					}
-					sent[id] = waiting[0].Instance
-					waiting = waiting[1:]
+					sent[id] = names[0]
+					waiting, names = waiting[1:], names[1:]
 				}
 			}
 			// The receiver commits in groups: verdicts come late, in bulk.
