@@ -76,18 +76,15 @@ func (e *canonicalEncoder) value(v reflect.Value, depth int) error {
 	if len(e.out) > MaxBody {
 		return tooLarge(len(e.out))
 	}
-	switch v.Kind() {
-	case reflect.Invalid:
-		e.out = append(e.out, "null"...)
-	case reflect.Interface, reflect.Pointer:
-		if v.IsNil() {
-			e.out = append(e.out, "null"...)
-			return nil
-		}
-		if depth > 4*MaxDepth { // a chain of pointers may be a circle
+	for hops := 0; v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer; hops++ {
+		if hops > MaxDepth { // pointers may form a circle
 			return errDepth
 		}
-		return e.value(v.Elem(), depth)
+		v = v.Elem()
+	}
+	switch v.Kind() {
+	case reflect.Invalid: // nil
+		e.out = append(e.out, "null"...)
 	case reflect.Bool:
 		e.out = strconv.AppendBool(e.out, v.Bool())
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
