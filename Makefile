@@ -8,6 +8,8 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 LDFLAGS     := -s -w $(foreach cli,probe/cli relay/cli saas/cli cmd/assim/internal/cli,-X assimilation/$(cli).Version=$(VERSION))
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 TEMPL       := github.com/a-h/templ/cmd/templ@v0.3.977
+# Nothing here needs a C compiler, but the race detector does.
+export CGO_ENABLED := 0
 FUZZTIME    ?= 20s
 FUZZ        ?= .
 
@@ -17,7 +19,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the programs, static, into bin/
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./cmd/%)
+	go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./cmd/%)
 
 up: ## start everything on this machine and print the dashboard's address
 	@ops/dev/up.sh
@@ -32,9 +34,9 @@ test: lint check-generated ## everything that must hold; needs root for the test
 	@ops/postgres/up.sh
 	go test ./...
 
-test-race: ## all tests under the race detector (needs gcc)
+test-race: ## all tests under the race detector (needs gcc and libc6-dev)
 	@ops/postgres/up.sh
-	go test -race ./...
+	CGO_ENABLED=1 go test -race ./...
 
 e2e: ## only the tests of the whole, with the real programs
 	@ops/postgres/up.sh
