@@ -21,6 +21,8 @@ type Service struct {
 	// Forget takes all facts of a host out of the estate, with history rows, in
 	// the tenant's writer transaction. The storage core does it.
 	Forget func(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenancy.HostID, at time.Time) error
+	// Changes shows a host's history on its page.
+	Changes ChangesView
 }
 
 // Answers to names that lead nowhere.

@@ -1,0 +1,183 @@
+package hosts
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"github.com/a-h/templ"
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/discovery/neighbours"
+	"assimilation/discovery/network"
+	"assimilation/discovery/os"
+	"assimilation/discovery/packages"
+	"assimilation/discovery/sockets"
+	"assimilation/saas/internal/web"
+	"assimilation/saas/internal/web/ui"
+	"assimilation/tenancy"
+)
+
+const (
+	section = "/hosts" // of the navigation
+	perPage = 200
+)
+
+// Pages adds the pages.
+func (s *Service) Pages(w *web.Web) {
+	w.Page("GET /hosts", tenancy.Viewer, s.showList)
+	w.Page("GET /hosts/{host}", tenancy.Viewer, s.view("", s.summary))
+	w.Page("GET /hosts/{host}/services", tenancy.Viewer, s.view("services", s.services))
+	w.Page("GET /hosts/{host}/packages", tenancy.Viewer, s.view("packages", s.packages))
+	w.Page("GET /hosts/{host}/network", tenancy.Viewer, s.view("network", s.network))
+	w.Page("GET /hosts/{host}/dependencies", tenancy.Viewer, s.view("dependencies", s.dependencies))
+	w.Page("GET /hosts/{host}/changes", tenancy.Viewer, s.view("changes", s.changes))
+	w.Page("GET /hosts/{host}/facts/{kind}", tenancy.Viewer, s.view("facts", s.factsOf))
+	w.Page("POST /hosts/{host}/retire", tenancy.Operator, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+		h, err := s.Retire(r.Context(), a, r.PathValue("host"))
+		if err != nil {
+			return err
+		}
+		http.Redirect(w, r, string(pathOf(h)), http.StatusSeeOther)
+		return nil
+	})
+}
+
+func pathOf(h Host) templ.SafeURL { return templ.SafeURL("/hosts/" + h.ID.String()) }
+
+func (s *Service) showList(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	q := r.URL.Query()
+	f := Filter{web.Text(q.Get("site")), web.Text(q.Get("state")), web.Text(q.Get("name")), q.Get("cursor"), perPage}
+	v := listView{filter: f}
+	err := s.DB.Read(r.Context(), a.Tenant, func(tx pgx.Tx) (err error) {
+		if v.sites, err = siteNames(r.Context(), tx); err != nil {
+			return err
+		}
+		v.hosts, v.next, err = listHosts(r.Context(), tx, f)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return web.Render(w, r, 0, "Hosts", section, listPage(v))
+}
+
+func (f Filter) any() bool { return f.Site != "" || f.State != "" || f.Name != "" || f.Cursor != "" }
+
+func (v listView) nextPage() string {
+	q := url.Values{"site": {v.filter.Site}, "state": {v.filter.State}, "name": {v.filter.Name}, "cursor": {v.next}}
+	return "/hosts?" + q.Encode()
+}
+
+// siteOptions are the choices of sites; one chosen by id is shown as such.
+func siteOptions(names []string, chosen string) []ui.Option {
+	options := []ui.Option{{Value: "", Text: "all sites"}}
+	known := chosen == ""
+	for _, name := range names {
+		options = append(options, ui.Option{Value: name, Text: name})
+		known = known || name == chosen
+	}
+	if !known {
+		options = append(options, ui.Option{Value: chosen, Text: "site " + chosen[:min(8, len(chosen))]})
+	}
+	return options
+}
+
+// body makes the part of a host's page that differs from view to view.
+type body func(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error)
+
+// view serves one view of a host, read in one snapshot.
+func (s *Service) view(name string, make body) func(http.ResponseWriter, *http.Request, web.Actor) error {
+	return func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+		var h Host
+		var part templ.Component
+		err := s.DB.Read(r.Context(), a.Tenant, func(tx pgx.Tx) (err error) {
+			if h, err = s.find(r.Context(), tx, r.PathValue("host")); err != nil {
+				return err
+			}
+			part, err = make(r, tx, h)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return web.Render(w, r, 0, h.Name, section, hostFrame(h, name, a.Role.Allows(tenancy.Operator), part))
+	}
+}
+
+func (s *Service) summary(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
+	ctx := r.Context()
+	facts, err := factHeads(ctx, tx, h.ID)
+	if err != nil {
+		return nil, err
+	}
+	system, _, err := readKind[os.Facts](ctx, tx, h.ID, os.Kind)
+	if err != nil {
+		return nil, err
+	}
+	links, _, err := readKind[network.Facts](ctx, tx, h.ID, network.Kind)
+	if err != nil {
+		return nil, err
+	}
+	findings, err := findingsOf(ctx, tx, h.ID)
+	return summaryBody(h, system, facts, findings, addressesOf(links)), err
+}
+
+func (s *Service) services(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
+	facts, _, err := readKind[sockets.Facts](r.Context(), tx, h.ID, sockets.Kind)
+	return servicesBody(allServices(facts)), err
+}
+
+func (s *Service) packages(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
+	facts, _, err := readKind[packages.Facts](r.Context(), tx, h.ID, packages.Kind)
+	if err != nil {
+		return nil, err
+	}
+	search := web.Text(r.URL.Query().Get("q"))
+	shown, matching, all := searchPackages(facts, search)
+	return packagesBody(pathOf(h)+"/packages", search, shown, matching, all), nil
+}
+
+func (s *Service) network(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
+	links, _, err := readKind[network.Facts](r.Context(), tx, h.ID, network.Kind)
+	if err != nil {
+		return nil, err
+	}
+	seen, _, err := readKind[neighbours.Facts](r.Context(), tx, h.ID, neighbours.Kind)
+	return networkBody(links, seen), err
+}
+
+func (s *Service) dependencies(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
+	all, err := dependenciesOf(r.Context(), tx, web.ActorFrom(r.Context()).Tenant, h.ID)
+	return dependenciesBody(h, all), err
+}
+
+func (s *Service) changes(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
+	return s.Changes(r.Context(), tx, h.ID, r.URL.Query())
+}
+
+func (s *Service) factsOf(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
+	kind := web.Text(r.PathValue("kind"))
+	facts, err := factsOfKind(r.Context(), tx, h.ID, kind)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := bodies(facts)
+	if err != nil {
+		return nil, err
+	}
+	texts := make([]string, len(raw))
+	for i, b := range raw {
+		var indented bytes.Buffer
+		if err := json.Indent(&indented, b, "", "  "); err != nil {
+			return nil, err
+		}
+		texts[i] = indented.String()
+	}
+	return factsBody(kind, facts, texts), nil
+}
+
+// ChangesView shows what changed on a host; the feature of changes makes it.
+type ChangesView func(ctx context.Context, tx pgx.Tx, host tenancy.HostID, query url.Values) (templ.Component, error)
