@@ -1,0 +1,80 @@
+package changes
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/saas/internal/web"
+	"assimilation/saas/internal/web/ui"
+	"assimilation/tenancy"
+)
+
+const perPage = 100
+
+// Pages adds the pages.
+func (s *Service) Pages(w *web.Web) {
+	w.Page("GET /changes", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+		v := s.viewOf(r.URL.Query(), time.Now())
+		v.filter.Host = web.Text(r.URL.Query().Get("host"))
+		var next string
+		var err error
+		if v.items, next, err = s.List(r.Context(), a, v.filter); err != nil {
+			return err
+		}
+		v.next = nextPage("/changes", r.URL.Query(), next)
+		return web.Render(w, r, 0, "Changes", "/changes", changesPage(v))
+	})
+}
+
+// OfHost shows what changed on one host, within its page.
+func (s *Service) OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID, query url.Values) (templ.Component, error) {
+	v := s.viewOf(query, time.Now())
+	v.filter.Host, v.onHost = host.String(), true
+	path := "/hosts/" + host.String() + "/changes"
+	var next string
+	var err error
+	v.items, next, err = s.list(ctx, tx, v.filter)
+	v.next = nextPage(path, query, next)
+	return hostView(path, v), err
+}
+
+// viewOf reads what the form's choices share. An unknown window means the
+// widest that is cheap.
+func (s *Service) viewOf(query url.Values, now time.Time) view {
+	v := view{window: query.Get("window"), filter: Filter{Kind: web.Text(query.Get("kind")), Cursor: query.Get("cursor"), Limit: perPage}}
+	if v.window == "" {
+		v.window = "168h"
+	}
+	if d, err := time.ParseDuration(v.window); err == nil && d > 0 {
+		v.filter.Since = now.Add(-d)
+	}
+	v.kinds = []ui.Option{{Value: "", Text: "all kinds"}}
+	for _, k := range s.Kinds {
+		v.kinds = append(v.kinds, ui.Option{Value: k.Name, Text: k.Name})
+	}
+	return v
+}
+
+func nextPage(path string, query url.Values, cursor string) string {
+	if cursor == "" {
+		return ""
+	}
+	q := url.Values{"cursor": {cursor}}
+	for _, name := range []string{"host", "kind", "window"} {
+		if v := query.Get(name); v != "" {
+			q.Set(name, v)
+		}
+	}
+	return path + "?" + q.Encode()
+}
+
+// detailsID keeps a change's details open while the list around it is renewed.
+func detailsID(c Change) string {
+	return "change-" + c.RelayID.String() + "-" + strconv.FormatInt(c.Epoch, 10) + "-" + strconv.FormatInt(c.Seq, 10)
+}
