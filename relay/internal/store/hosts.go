@@ -237,3 +237,21 @@ func labelTexts(h Host) (token, own string, err error) {
 	ownText, err := json.Marshal(h.Labels)
 	return string(tokenText), string(ownText), err
 }
+
+// Retired reads the ids of the hosts that the service has retired.
+func (s *Store) Retired(ctx context.Context) ([]tenancy.HostID, error) {
+	rows, err := s.readers.QueryContext(ctx, "SELECT id FROM retired")
+	if err != nil {
+		return nil, fmt.Errorf("reading retired hosts: %w", err)
+	}
+	defer rows.Close()
+	var ids []tenancy.HostID
+	for rows.Next() {
+		var id tenancy.HostID
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("reading retired hosts: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}

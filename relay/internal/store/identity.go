@@ -77,13 +77,16 @@ func (s *Store) Identity(ctx context.Context) (id Identity, found bool, err erro
 	return id, true, nil
 }
 
-// SaveKeys stores the keys of a new relay.
+// SaveKeys stores the keys of a new relay, or the new keys of one that was
+// revoked: it has to be enrolled then.
 func (tx *Tx) SaveKeys(k Keys) error {
 	seal, err := k.Seal.Bytes()
 	if err != nil {
 		return err
 	}
-	return tx.exec("INSERT INTO relay (one, noise_key, sign_key, seal_key) VALUES (1, ?, ?, ?)", k.Noise[:], k.Sign.Seed(), seal)
+	return tx.exec(`INSERT INTO relay (one, noise_key, sign_key, seal_key) VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET
+		noise_key = excluded.noise_key, sign_key = excluded.sign_key, seal_key = excluded.seal_key, id = NULL, revoked = 0`,
+		k.Noise[:], k.Sign.Seed(), seal)
 }
 
 // Enrol stores an enrolment and begins the stream. A relay that was moved to

@@ -1,0 +1,56 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"assimilation/wire"
+)
+
+// Config is all that a relay can be told. Everything else it learns from the
+// service.
+type Config struct {
+	State   string // folder of the store
+	Listen  string // UDP address for probes
+	HTTP    string // TCP address of the local status, on loopback
+	Token   string // relay token; needed once
+	Name    string // by which people know it
+	Version string // of the program
+}
+
+// Defaults are the values without flags and environment.
+func Defaults() Config {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "relay"
+	}
+	return Config{
+		State:  "/var/lib/assim-relay",
+		Listen: ":" + strconv.Itoa(wire.Port),
+		HTTP:   "127.0.0.1:1985",
+		Name:   name,
+	}
+}
+
+// Check reports all that is wrong.
+func (c Config) Check() error {
+	var errs []error
+	if !filepath.IsAbs(c.State) && c.State != filepath.Clean(c.State) || c.State == "" {
+		errs = append(errs, fmt.Errorf("state directory %q is not a plain path", c.State))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		errs = append(errs, fmt.Errorf("listen address %q is not host:port", c.Listen))
+	}
+	if address, err := netip.ParseAddrPort(c.HTTP); err != nil || !address.Addr().IsLoopback() {
+		errs = append(errs, fmt.Errorf("HTTP address %q is not a loopback address with a port", c.HTTP))
+	}
+	if c.Name == "" || len(c.Name) > wire.MaxHostName {
+		errs = append(errs, fmt.Errorf("name %q is empty or longer than %d bytes", c.Name, wire.MaxHostName))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,118 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"assimilation/relay/internal/status"
+	"assimilation/relay/internal/store"
+	service "assimilation/relay/internal/uplink"
+	"assimilation/tenancy"
+)
+
+// ErrNoToken: the relay is not enrolled, and has nothing to enrol with.
+var ErrNoToken = errors.New("this relay is not enrolled: give it a relay token by ASSIM_TOKEN, ASSIM_TOKEN_FILE or --token-file")
+
+// Refused reports whether err is a refusal that trying again will not change,
+// such as of a revoked or damaged token.
+func Refused(err error) bool {
+	refused, ok := errors.AsType[*service.Refused](err)
+	return errors.Is(err, ErrNoToken) || ok && !refused.Reason.Temporary()
+}
+
+// Pauses between attempts to enrol.
+const (
+	shortestPause = time.Second
+	longestPause  = time.Minute
+)
+
+// Enrol enrols the relay and returns; Run does the same if need be. A relay that
+// is enrolled stays as it is, one that was revoked gets new keys.
+func (r *Relay) Enrol(ctx context.Context) (enrolment store.Enrolment, err error) {
+	r.store, err = store.Open(ctx, r.config.State, store.Options{Log: r.log})
+	if err != nil {
+		return store.Enrolment{}, err
+	}
+	defer func() { err = errors.Join(err, r.store.Close()) }()
+	id, found, err := r.store.Identity(ctx)
+	if err != nil || found && id.Enrolled && !id.Revoked {
+		return id.Enrolment, err
+	}
+	if id.Revoked {
+		if err := r.drawKeys(ctx); err != nil {
+			return store.Enrolment{}, err
+		}
+	}
+	id, err = r.identify(ctx)
+	return id.Enrolment, err
+}
+
+// identify returns who this relay is, once it is enrolled.
+func (r *Relay) identify(ctx context.Context) (store.Identity, error) {
+	id, found, err := r.store.Identity(ctx)
+	if err != nil {
+		return store.Identity{}, err
+	}
+	if !found {
+		// The keys are on disk before anybody hears of them, so that an answer
+		// that gets lost is asked for again by the same relay.
+		if err := r.drawKeys(ctx); err != nil {
+			return store.Identity{}, err
+		}
+		if id, _, err = r.store.Identity(ctx); err != nil {
+			return store.Identity{}, err
+		}
+	}
+	if id.Enrolled {
+		return id, nil
+	}
+	if r.config.Token == "" {
+		return store.Identity{}, ErrNoToken
+	}
+	token, err := service.ReadToken(r.config.Token)
+	if err != nil {
+		return store.Identity{}, err
+	}
+	enrolment, err := r.ask(ctx, token, id.Keys)
+	if err != nil {
+		return store.Identity{}, err
+	}
+	err = r.store.Do(ctx, func(tx *store.Tx) error { return tx.Enrol(enrolment, time.Now().UnixMilli()) })
+	if err != nil {
+		return store.Identity{}, fmt.Errorf("keeping the enrolment: %w", err)
+	}
+	r.log.Info("relay enrolled", "relay", enrolment.Relay, "site", enrolment.SiteName, "service", enrolment.URL, "token", token.ID)
+	id, _, err = r.store.Identity(ctx)
+	return id, err
+}
+
+func (r *Relay) drawKeys(ctx context.Context) error {
+	keys, err := service.NewKeys()
+	if err != nil {
+		return err
+	}
+	if err := r.store.Do(ctx, func(tx *store.Tx) error { return tx.SaveKeys(keys) }); err != nil {
+		return fmt.Errorf("keeping the relay's keys: %w", err)
+	}
+	return nil
+}
+
+// ask tries until the service has said yes or no.
+func (r *Relay) ask(ctx context.Context, token tenancy.Token, keys store.Keys) (store.Enrolment, error) {
+	for pause := shortestPause; ; pause = min(2*pause, longestPause) {
+		r.enter(status.Enrolling, "waiting for the service at "+token.Address)
+		enrolment, err := service.Enrol(ctx, token, keys, r.config.Name, r.config.Version)
+		if err == nil || Refused(err) || ctx.Err() != nil {
+			return enrolment, err
+		}
+		r.enter(status.Enrolling, err.Error())
+		r.log.Warn("enrolling this relay", "error", err, "again_in", pause)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return store.Enrolment{}, ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,143 @@
+// Package outbox decides which records go to the service next, and what the
+// service's answer to them means.
+//
+//	                +--------- position within the outbox: forget up to it ---------+
+//	                v                                                               |
+//	Next -> batch (acked, ...] -> sealed, sent -> answer (epoch, position, chain) --+
+//	                ^                                                               |
+//	                |      another epoch, a position that the outbox no longer      |
+//	                +----- holds, or another chain, three times running: new epoch -+
+//
+// The service is the authority on what it holds. Where it cannot be brought in
+// line by sending what the outbox has (its database or the relay's disk was
+// restored from a copy), the relay draws a new epoch, numbers what is left in
+// the outbox anew and sends the state of all hosts and all current facts again.
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"assimilation/relay/internal/store"
+	"assimilation/uplink"
+	"assimilation/wire"
+)
+
+// A batch has at most maxRecords, and at most maxBytes unless it is one record.
+const (
+	maxRecords = 500
+	maxBytes   = 1 << 20
+)
+
+// A resync adds hosts in steps, and only while the outbox is short: it must not
+// crowd out what happens meanwhile.
+const (
+	resyncHosts   = 50
+	resyncBacklog = 5000
+)
+
+// doubts is how many disagreeing answers in a row begin a new epoch: one may
+// come from a replica that lags behind.
+const doubts = 3
+
+// Refused is the service's refusal of a batch.
+type Refused struct {
+	Reason wire.Reason
+	Detail string
+}
+
+func (e *Refused) Error() string {
+	return fmt.Sprintf("the service refused the batch: %s: %s", e.Reason, e.Detail)
+}
+
+// Disagreement is an answer that does not fit the outbox.
+type Disagreement struct {
+	Ack  uplink.Ack
+	Head store.Head
+}
+
+func (e *Disagreement) Error() string {
+	return fmt.Sprintf("the service stands at epoch %d position %d, the outbox holds epoch %d from %d to %d",
+		e.Ack.Epoch, e.Ack.Position, e.Head.Epoch, e.Head.Acked, e.Head.Last)
+}
+
+// Outbox belongs to the one goroutine that sends.
+type Outbox struct {
+	Store *store.Store
+	Log   *slog.Logger
+
+	doubted int
+}
+
+// Next returns the batch to send; it is empty when nothing waits.
+func (o *Outbox) Next(ctx context.Context) (store.Records, error) {
+	if head := o.Store.Head(); head.Resyncing && head.Backlog() < resyncBacklog {
+		err := o.Store.Do(ctx, func(tx *store.Tx) error {
+			_, err := tx.Resync(resyncHosts, time.Now().UnixMilli())
+			return err
+		})
+		if err != nil {
+			return store.Records{}, fmt.Errorf("sending hosts anew: %w", err)
+		}
+	}
+	return o.Store.Records(ctx, maxRecords, maxBytes)
+}
+
+// Settle takes in the service's answer. It returns nil when the service has
+// taken more records than it had before: the next batch may go at once.
+func (o *Outbox) Settle(ctx context.Context, ack uplink.Ack) error {
+	head := o.Store.Head()
+	fits, err := o.fits(ctx, head, ack)
+	switch {
+	case err != nil:
+		return err
+	case fits:
+		o.doubted = 0
+		err := o.Store.Do(ctx, func(tx *store.Tx) error { return tx.Acknowledge(ack.Position) })
+		if err != nil {
+			return fmt.Errorf("noting an acknowledgement: %w", err)
+		}
+	case head.Acked == 0 && ack.Epoch != head.Epoch:
+		// Nothing of this epoch was taken yet, so another one is what the service
+		// must still know. There is nothing to agree on until it takes the first.
+	default:
+		return o.disagree(ctx, &Disagreement{ack, head})
+	}
+	switch {
+	case fits && ack.Position > head.Acked:
+		return nil
+	case ack.Reason != wire.Accepted:
+		return &Refused{ack.Reason, ack.Detail}
+	}
+	return fmt.Errorf("the service stays at epoch %d position %d", ack.Epoch, ack.Position)
+}
+
+// fits reports whether the service stands where this outbox can go on from.
+func (o *Outbox) fits(ctx context.Context, head store.Head, ack uplink.Ack) (bool, error) {
+	if ack.Epoch != head.Epoch || ack.Position < head.Acked || ack.Position > head.Last {
+		return false, nil
+	}
+	chain, err := o.Store.ChainAt(ctx, ack.Position)
+	if err != nil {
+		return false, err
+	}
+	return ack.Chain == nil || uplink.Chain(ack.Chain) == chain, nil
+}
+
+func (o *Outbox) disagree(ctx context.Context, d *Disagreement) error {
+	o.doubted++
+	if o.doubted < doubts {
+		return d
+	}
+	o.doubted = 0
+	err := o.Store.Do(ctx, func(tx *store.Tx) error { return tx.Restart(d.Head.Relay, time.Now().UnixMilli()) })
+	if err != nil {
+		return fmt.Errorf("beginning a new epoch: %w", err)
+	}
+	o.Log.Error("the service and this relay disagree about the stream, as after one of them was restored from a copy; sending everything anew",
+		"service_epoch", d.Ack.Epoch, "service_position", d.Ack.Position, "epoch", d.Head.Epoch, "acked", d.Head.Acked, "last", d.Head.Last,
+		"new_epoch", o.Store.Head().Epoch)
+	return d
+}

@@ -1,0 +1,31 @@
+// Package sessions holds the relay's end of every probe's session, and what it
+// knows of every host's presence.
+//
+//	Handshake1 --> pending --first authentic transport packet--> current session of its key
+//	                  |                                             |
+//	                  | 10 s                                        | replaced by a newer one, idle, or its host retired
+//	                  v                                             v
+//	                closed                                        closed
+//
+// A session whose key belongs to no host is a stranger's: it can enrol, may
+// send little, and does not live long. How many there are of each sort is
+// bounded, so a flood can at most keep newcomers out.
+//
+// # Presence
+//
+//	       Hello                45 s without an authentic datagram,
+//	+----------------> up -------- and three echoes unanswered ------> silent
+//	|                  | ^                                               |
+//	|          Goodbye | +---------- next authentic datagram ------------+
+//	|                  v
+//	+------------ shut down
+//
+// After the relay's own start every host gets 90 s before it is called silent.
+//
+// # Ownership
+//
+// One goroutine, Run, owns all of it: links are not safe for concurrent use,
+// and one owner needs no locks. Datagrams, finished handshakes and the results
+// of writes reach it through bounded queues or its mailbox. It never waits for
+// a commit: the acknowledgement of a message is sent when the store calls back.
+package sessions

@@ -1,0 +1,271 @@
+package sessions
+
+import (
+	"errors"
+	"time"
+
+	"assimilation/discovery"
+	"assimilation/relay/internal/enrol"
+	"assimilation/relay/internal/store"
+	"assimilation/uplink"
+	"assimilation/wire"
+	"assimilation/wire/link"
+)
+
+// handle takes in one message.
+func (t *Table) handle(now time.Time, p *peer, r link.Received) {
+	if m, ok := r.Message.(*wire.Enrol); ok {
+		t.enrol(now, p, r.ID, m)
+		return
+	}
+	h := p.host
+	if h == nil {
+		reason := wire.NotEnrolled
+		if _, retired := t.retired[t.Desk.HostID(p.key)]; retired {
+			reason = wire.Revoked
+		}
+		t.refuse(p, r.ID, r.Message, reason)
+		return
+	}
+	switch m := r.Message.(type) {
+	case *wire.Hello:
+		t.hello(now, p, r.ID, h, m)
+	case *wire.Digests:
+		t.digests(now, p, r.ID, h, m)
+	case *wire.FactPut:
+		t.factPut(now, p, r.ID, h, m)
+	case *wire.FactGone:
+		t.write(p, r, func(tx *store.Tx) error {
+			return tx.DropFact(h.id, m.Kind, m.Instance, m.ObservedAt, now.UnixMilli())
+		}, nil)
+	case *wire.Problem:
+		t.problem(now, p, r, h, m)
+	case *wire.Goodbye:
+		t.write(p, r, func(tx *store.Tx) error {
+			return tx.SetState(h.id, uplink.ShutDown, m.Cause, now.UnixMilli())
+		}, func() {
+			t.Log.Info("host state", "host", h.name, "id", h.id, "state", uplink.ShutDown, "cause", m.Cause)
+			t.believe(h, uplink.ShutDown)
+		})
+	default:
+		t.refuse(p, r.ID, r.Message, wire.Unsupported)
+	}
+}
+
+// write is the way of most messages: write, then acknowledge.
+func (t *Table) write(p *peer, r link.Received, fn func(*store.Tx) error, then func()) {
+	t.submit(fn, func(err error) {
+		if err != nil {
+			t.notDurable(p, r.ID, r.Message, err)
+			return
+		}
+		if then != nil {
+			then()
+		}
+		t.done(p, r.ID, r.Message)
+	})
+}
+
+// The verdicts. A session that closed meanwhile is left alone: its peer sends
+// the message again in the next one.
+
+func (t *Table) done(p *peer, id uint32, m wire.Message) {
+	t.Messages.WithLabelValues(name(m), "accepted").Inc()
+	p.link.Done(id)
+	t.touch(p)
+}
+
+func (t *Table) refuse(p *peer, id uint32, m wire.Message, reason wire.Reason) {
+	t.Messages.WithLabelValues(name(m), reason.String()).Inc()
+	p.link.Refuse(id, reason)
+	t.touch(p)
+}
+
+func (t *Table) notDurable(p *peer, id uint32, m wire.Message, err error) {
+	t.report(p, "the store refused to write", wire.NotDurable, err.Error())
+	t.refuse(p, id, m, wire.NotDurable)
+}
+
+func (t *Table) send(p *peer, m wire.Message) {
+	if p.closed {
+		return
+	}
+	if _, err := p.link.Send(time.Now(), m); err != nil {
+		t.report(p, "queueing "+name(m), wire.Busy, err.Error())
+	}
+	t.touch(p)
+}
+
+func (t *Table) enrol(now time.Time, p *peer, id uint32, m *wire.Enrol) {
+	applicant := enrol.Applicant{Key: p.key, Address: p.address, Enrol: m}
+	t.Desk.Admit(applicant, now, func(v enrol.Verdict, err error) {
+		t.mail.post(func() {
+			switch {
+			case err != nil:
+				t.notDurable(p, id, m, err)
+			case v.Reason != wire.Accepted:
+				t.refuse(p, id, m, v.Reason)
+				t.Desk.Report(applicant, v.Reason, time.Now())
+			default:
+				t.admit(p, v)
+				t.done(p, id, m)
+				t.send(p, &wire.Enrolled{Host: v.Host.ID.UUID[:]})
+			}
+		})
+	})
+}
+
+func (t *Table) admit(p *peer, v enrol.Verdict) {
+	h := t.byID[v.Host.ID]
+	if h == nil {
+		h = t.addHost(v.Host, time.Now())
+	}
+	if v.New {
+		t.Log.Info("host enrolled", "host", h.name, "id", h.id, "address", p.address, "token", v.Host.Token)
+	}
+	if p.closed || p.host != nil {
+		return
+	}
+	t.strangers--
+	t.adopt(p, h)
+}
+
+func (t *Table) hello(now time.Time, p *peer, id uint32, h *host, m *wire.Hello) {
+	greeting := store.Greeting{
+		Name: m.HostName, AgentVersion: m.AgentVersion, OS: m.OS, Arch: m.Arch, Labels: m.Labels, Address: p.address.String(),
+	}
+	var found bool
+	t.submit(func(tx *store.Tx) (err error) {
+		_, found, err = tx.Greet(h.id, greeting, now.UnixMilli())
+		return err
+	}, func(err error) {
+		switch {
+		case err != nil:
+			t.notDurable(p, id, m, err)
+		case !found || t.byID[h.id] != h:
+			t.refuse(p, id, m, wire.Revoked)
+		default:
+			if m.HostName != "" {
+				h.name = m.HostName
+			}
+			t.believe(h, uplink.Up)
+			t.done(p, id, m)
+			t.send(p, &wire.Configure{
+				Host: h.id.UUID[:], Term: h.term, EchoInterval: echoInterval.Milliseconds(), Time: time.Now().UnixMilli(),
+			})
+		}
+	})
+}
+
+func (t *Table) digests(now time.Time, p *peer, id uint32, h *host, m *wire.Digests) {
+	listed := make([]discovery.Fact, len(m.Facts))
+	for i, d := range m.Facts {
+		listed[i] = discovery.Fact{Kind: d.Kind, Instance: d.Instance, Version: int(d.Version), Hash: discovery.Hash(d.Hash)}
+	}
+	var need []discovery.Fact
+	t.submit(func(tx *store.Tx) (err error) {
+		need, err = tx.Compare(h.id, m.Kinds, listed, now.UnixMilli())
+		return err
+	}, func(err error) {
+		if err != nil {
+			t.notDurable(p, id, m, err)
+			return
+		}
+		t.done(p, id, m)
+		answer := &wire.Need{Facts: make([]wire.Digest, len(need))}
+		for i, f := range need {
+			answer.Facts[i] = wire.Digest{Kind: f.Kind, Instance: f.Instance, Hash: f.Hash[:], Version: uint8(f.Version)}
+		}
+		t.send(p, answer)
+	})
+}
+
+func (t *Table) factPut(now time.Time, p *peer, id uint32, h *host, m *wire.FactPut) {
+	fact := discovery.Fact{Kind: m.Kind, Instance: m.Instance, Version: int(m.Version), Body: m.Body, Hash: discovery.Hash(m.Hash)}
+	problem := store.Problem{Host: h.id, Source: store.ByRelay, Kind: m.Kind, Instance: m.Instance}
+	if err := fact.Check(); err != nil {
+		problem.Reason, problem.Detail = wire.Malformed, err.Error()
+		if invalid, ok := errors.AsType[*discovery.Invalid](err); ok {
+			problem.Detail = invalid.Why
+		}
+		t.refuseFact(now, p, id, h, m, problem)
+		return
+	}
+	if t.Store.BacklogBytes() > maxBacklog {
+		t.report(p, "fact put off: too much waits for the service", wire.Busy, "")
+		t.refuse(p, id, m, wire.Busy)
+		return
+	}
+	var result store.PutResult
+	t.submit(func(tx *store.Tx) (err error) {
+		result, err = tx.PutFact(h.id, fact, m.ObservedAt, now.UnixMilli())
+		if err != nil || result != store.Stored && result != store.Unchanged {
+			return err
+		}
+		return tx.Clear(problem, h.name, now.UnixMilli())
+	}, func(err error) {
+		switch {
+		case err != nil:
+			t.notDurable(p, id, m, err)
+		case result == store.NoHost:
+			t.refuse(p, id, m, wire.Revoked)
+		case result == store.TooMany:
+			problem.Reason, problem.Detail = wire.TooLarge, "more instances than a host may have of one kind"
+			t.refuseFact(now, p, id, h, m, problem)
+		default:
+			t.done(p, id, m)
+		}
+	})
+}
+
+// refuseFact turns one fact away by name, and tells the service why.
+func (t *Table) refuseFact(now time.Time, p *peer, id uint32, h *host, m *wire.FactPut, problem store.Problem) {
+	t.refuse(p, id, m, problem.Reason)
+	t.report(p, "fact refused: "+m.Kind+"/"+m.Instance, problem.Reason, problem.Detail)
+	t.submit(func(tx *store.Tx) error { return tx.Raise(problem, h.name, now.UnixMilli()) }, func(err error) {
+		if err != nil {
+			t.report(p, "recording a refused fact", wire.NotDurable, err.Error())
+		}
+	})
+}
+
+func (t *Table) problem(now time.Time, p *peer, r link.Received, h *host, m *wire.Problem) {
+	problem := store.Problem{Host: h.id, Source: store.ByProbe, Kind: m.Kind, Instance: m.Instance, Reason: m.Reason, Detail: m.Detail}
+	if m.Detail != "" && m.Reason == wire.Accepted {
+		t.refuse(p, r.ID, m, wire.Malformed)
+		return
+	}
+	t.write(p, r, func(tx *store.Tx) error {
+		if m.Detail == "" {
+			return tx.Clear(problem, h.name, now.UnixMilli())
+		}
+		return tx.Raise(problem, h.name, now.UnixMilli())
+	}, nil)
+}
+
+// name is a message's label in metrics and logs.
+func name(m wire.Message) string {
+	switch m.(type) {
+	case *wire.Enrol:
+		return "enrol"
+	case *wire.Hello:
+		return "hello"
+	case *wire.Digests:
+		return "digests"
+	case *wire.FactPut:
+		return "fact put"
+	case *wire.FactGone:
+		return "fact gone"
+	case *wire.Problem:
+		return "problem"
+	case *wire.Goodbye:
+		return "goodbye"
+	case *wire.Enrolled:
+		return "enrolled"
+	case *wire.Configure:
+		return "configure"
+	case *wire.Need:
+		return "need"
+	}
+	return "other"
+}

@@ -1,0 +1,160 @@
+package sessions
+
+import (
+	"net/netip"
+	"time"
+
+	"assimilation/wire"
+	"assimilation/wire/link"
+)
+
+// arrive takes in a handshake as a pending session, and sends its answer. It
+// changes nothing about the session that the key may have already.
+func (t *Table) arrive(now time.Time, a Arrival) {
+	switch {
+	case t.pending >= maxPending:
+		t.drop("too many handshakes pending")
+		return
+	case len(t.byIndex) >= maxSessions:
+		t.drop("too many sessions")
+		return
+	case t.byIndex[a.Session.LocalIndex] != nil:
+		t.drop("index taken") // one in some 30,000; the peer tries again
+		return
+	case t.byKey[a.Key] == nil && t.strangers >= maxStrangers:
+		t.drop("too many strangers")
+		return
+	}
+	p := &peer{
+		link: link.New(a.Session, now, t.Random), index: a.Session.LocalIndex, key: a.Key, address: a.From, born: now, host: t.byKey[a.Key],
+	}
+	t.byIndex[p.index] = p
+	t.pending++
+	if p.host == nil {
+		t.strangers++
+	}
+	t.count.Store(int64(len(t.byIndex)))
+	t.timers.set(p, t.endOf(p))
+	t.Send.Send(a.Reply, a.From)
+}
+
+// receive takes in a transport packet.
+func (t *Table) receive(now time.Time, datagram []byte, from netip.AddrPort) {
+	index, err := wire.ReceiverIndex(datagram)
+	if err != nil {
+		t.drop(wire.ReasonOf(err).String())
+		return
+	}
+	p := t.byIndex[index]
+	if p == nil {
+		t.drop("no session")
+		return
+	}
+	events, err := p.link.Receive(now, datagram)
+	if err != nil {
+		t.drop(dropReason(err))
+		return
+	}
+	p.address = from // the packet is authentic and newer than what the window holds
+	if !p.live {
+		t.goLive(p)
+	}
+	if p.host == nil {
+		if p.bytes += len(datagram); p.bytes > strangerBytes {
+			t.drop("stranger sends too much")
+			t.close(p)
+			return
+		}
+	} else {
+		t.hear(now, p.host)
+	}
+	t.touch(p)
+	for _, event := range events {
+		switch e := event.(type) {
+		case link.Received:
+			t.handle(now, p, e)
+		case link.Malformed:
+			t.Messages.WithLabelValues("undecodable", e.Reason.String()).Inc()
+			t.report(p, "message refused", e.Reason, e.Err.Error())
+		case link.Refused:
+			t.report(p, "the probe refused a message", e.Reason, "")
+		}
+	}
+}
+
+// goLive makes a pending session its key's current one.
+func (t *Table) goLive(p *peer) {
+	p.live = true
+	t.pending--
+	if p.host == nil && t.byKey[p.key] != nil { // enrolled through another session
+		t.strangers--
+		p.host = t.byKey[p.key]
+	}
+	if p.host != nil {
+		t.adopt(p, p.host)
+	}
+}
+
+// adopt makes p the session of h, and closes the one before.
+func (t *Table) adopt(p *peer, h *host) {
+	if h.peer != nil && h.peer != p {
+		t.close(h.peer)
+	}
+	p.host, h.peer = h, p
+}
+
+// endOf is when a session ends if nothing happens until then.
+func (t *Table) endOf(p *peer) time.Time {
+	switch {
+	case !p.live:
+		return p.born.Add(pendingLife)
+	case p.host == nil:
+		return p.born.Add(strangerLife)
+	}
+	return p.link.LastHeard().Add(idleLife)
+}
+
+func (t *Table) close(p *peer) {
+	if p.closed {
+		return
+	}
+	p.closed = true
+	delete(t.byIndex, p.index)
+	if !p.live {
+		t.pending--
+	}
+	if p.host == nil {
+		t.strangers--
+	} else if p.host.peer == p {
+		p.host.peer = nil
+	}
+	t.count.Store(int64(len(t.byIndex)))
+	t.timers.set(p, time.Time{})
+}
+
+// runTimers does what is due.
+func (t *Table) runTimers(now time.Time) {
+	for item := t.timers.due(now); item != nil; item = t.timers.due(now) {
+		switch item := item.(type) {
+		case *peer:
+			if !t.endOf(item).After(now) {
+				t.close(item)
+			} else {
+				t.touch(item)
+			}
+		case *host:
+			t.checkPresence(now, item)
+		}
+	}
+}
+
+// report logs what a peer did wrong, each thing once in a while.
+func (t *Table) report(p *peer, what string, reason wire.Reason, detail string) {
+	name := "unknown"
+	if p.host != nil {
+		name = p.host.name
+	}
+	if t.reports.Allow(name+what+reason.String()+detail, time.Now()) {
+		t.Log.Warn(what, "host", name, "address", p.address, "reason", reason, "detail", detail)
+	}
+}

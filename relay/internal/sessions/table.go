@@ -1,0 +1,336 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"assimilation/relay/internal/enrol"
+	"assimilation/relay/internal/limit"
+	"assimilation/relay/internal/store"
+	"assimilation/tenancy"
+	"assimilation/uplink"
+	"assimilation/wire"
+	"assimilation/wire/link"
+	"assimilation/wire/session"
+)
+
+// Bounds of what the table holds.
+const (
+	maxSessions  = 150_000
+	maxPending   = 4096
+	maxStrangers = 4096
+	maxInbox     = 8192
+	// strangerBytes is what a stranger may send: an enrolment has some 300.
+	strangerBytes = 64 << 10
+	// maxBacklog is how much may wait for the service before facts are put off.
+	// The probes keep them: the newest of each is sent when there is room again.
+	maxBacklog = 4 << 30
+)
+
+// Times.
+const (
+	pendingLife   = 10 * time.Second
+	strangerLife  = 60 * time.Second
+	idleLife      = 10 * time.Minute
+	echoInterval  = 30 * time.Second // ordered of the probes
+	silentAfter   = 45 * time.Second
+	echoes        = 3
+	echoPause     = time.Second
+	graceAtStart  = 90 * time.Second
+	retryState    = 5 * time.Second // after a write of a state failed
+	reportedAgain = 10 * time.Minute
+)
+
+// Sender puts a datagram on the wire, and does not wait.
+type Sender interface {
+	Send(datagram []byte, to netip.AddrPort)
+}
+
+// Config is what a Table needs.
+type Config struct {
+	Store    *store.Store
+	Desk     *enrol.Desk
+	Send     Sender
+	Log      *slog.Logger
+	Dropped  *prometheus.CounterVec // datagrams, by "reason"
+	Messages *prometheus.CounterVec // by "type" and "result"
+	Random   func() float64         // jitter; nil: random
+}
+
+// Table is the sessions and the presence of hosts. New makes one, Run runs it;
+// the other methods are safe for concurrent use while it runs.
+type Table struct {
+	Config
+	inbox   chan input
+	mail    mailbox
+	count   atomic.Int64 // sessions
+	reports *limit.Table[string]
+
+	// The rest belongs to Run.
+	started   time.Time
+	byIndex   map[uint32]*peer
+	byKey     map[[32]byte]*host
+	byID      map[tenancy.HostID]*host
+	hostCount atomic.Int64
+	retired   map[tenancy.HostID]struct{}
+	pending   int
+	strangers int
+	timers    timers
+	touched   []*peer
+}
+
+// input is a datagram of a session, or a handshake that was answered.
+type input struct {
+	datagram []byte
+	from     netip.AddrPort
+	release  func([]byte)
+	arrival  *Arrival
+}
+
+// Arrival is a handshake that was found genuine. Nothing is known yet about
+// whether it is fresh.
+type Arrival struct {
+	Session *session.Session // its LocalIndex was drawn at random
+	Key     [32]byte
+	Reply   []byte
+	From    netip.AddrPort
+}
+
+// peer is one session.
+type peer struct {
+	link    *link.Link
+	index   uint32
+	key     [32]byte
+	address netip.AddrPort
+	born    time.Time
+	live    bool // an authentic transport packet came
+	host    *host
+	bytes   int
+	closed  bool
+	dirty   bool
+	timer
+}
+
+// host is the presence of one enrolled host.
+type host struct {
+	id     tenancy.HostID
+	key    [32]byte
+	name   string
+	state  uplink.State
+	term   uint64
+	heard  time.Time
+	echoed int  // unanswered echoes since heard
+	writes bool // a change of state is on its way to disk
+	peer   *peer
+	timer
+}
+
+// New reads the hosts and makes the table.
+func New(ctx context.Context, c Config) (*Table, error) {
+	if c.Random == nil {
+		c.Random = rand.Float64
+	}
+	t := &Table{
+		Config: c, inbox: make(chan input, maxInbox), mail: mailbox{woken: make(chan struct{}, 1)},
+		reports: limit.NewTable[string](reportedAgain, 1, 4096),
+		byIndex: map[uint32]*peer{}, byKey: map[[32]byte]*host{}, byID: map[tenancy.HostID]*host{}, started: time.Now(),
+	}
+	hosts, err := c.Store.Hosts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.loadRetired(ctx); err != nil {
+		return nil, err
+	}
+	for _, h := range hosts {
+		t.addHost(h, t.started.Add(graceAtStart-silentAfter))
+	}
+	return t, nil
+}
+
+func (t *Table) loadRetired(ctx context.Context) error {
+	ids, err := t.Store.Retired(ctx)
+	if err != nil {
+		return err
+	}
+	t.retired = make(map[tenancy.HostID]struct{}, len(ids))
+	for _, id := range ids {
+		t.retired[id] = struct{}{}
+	}
+	return nil
+}
+
+// Sessions is how many sessions there are.
+func (t *Table) Sessions() int { return int(t.count.Load()) }
+
+// Hosts is how many hosts are enrolled.
+func (t *Table) Hosts() int { return int(t.hostCount.Load()) }
+
+// Deliver queues a transport packet. When the queue is full it drops it and
+// returns false. release is called with the datagram when it was read.
+func (t *Table) Deliver(datagram []byte, from netip.AddrPort, release func([]byte)) bool {
+	return t.offer(input{datagram: datagram, from: from, release: release})
+}
+
+// Arrive queues an answered handshake, as Deliver does.
+func (t *Table) Arrive(a Arrival) bool { return t.offer(input{arrival: &a}) }
+
+func (t *Table) offer(in input) bool {
+	select {
+	case t.inbox <- in:
+		return true
+	default:
+		return false
+	}
+}
+
+// Retire closes the sessions of hosts that orders retired, and refuses their
+// keys from now on.
+func (t *Table) Retire(ctx context.Context, known []tenancy.HostID) error {
+	result := make(chan error, 1)
+	t.mail.post(func() {
+		for _, id := range known {
+			if h := t.byID[id]; h != nil {
+				t.dropHost(h)
+			}
+		}
+		result <- t.loadRetired(ctx)
+	})
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Run owns the table until ctx ends.
+func (t *Table) Run(ctx context.Context) error {
+	clock := time.NewTimer(0)
+	defer clock.Stop()
+	for {
+		select {
+		case in := <-t.inbox:
+			t.take(in)
+		case <-t.mail.woken:
+			for _, deliver := range t.mail.open() {
+				deliver()
+			}
+		case <-clock.C:
+		case <-ctx.Done():
+			return nil
+		}
+		t.drain()
+		now := time.Now()
+		t.runTimers(now)
+		t.flush(now)
+		if next, ok := t.timers.next(); ok {
+			clock.Reset(max(0, next.Sub(now)))
+		}
+	}
+}
+
+// drain takes in what is queued already, so that one flush answers it all.
+func (t *Table) drain() {
+	for range 64 {
+		select {
+		case in := <-t.inbox:
+			t.take(in)
+		default:
+			return
+		}
+	}
+}
+
+func (t *Table) take(in input) {
+	now := time.Now()
+	if in.arrival != nil {
+		t.arrive(now, *in.arrival)
+		return
+	}
+	t.receive(now, in.datagram, in.from)
+	in.release(in.datagram)
+}
+
+// touch marks a session whose link may have something to send.
+func (t *Table) touch(p *peer) {
+	if !p.dirty && !p.closed {
+		p.dirty = true
+		t.touched = append(t.touched, p)
+	}
+}
+
+// flush sends what links have to send. A pending session stays mute: its peer
+// may be a replay.
+func (t *Table) flush(now time.Time) {
+	for _, p := range t.touched {
+		p.dirty = false
+		if p.closed {
+			continue
+		}
+		var wake time.Time
+		if p.live {
+			var datagrams [][]byte
+			datagrams, wake = p.link.Poll(now)
+			for _, d := range datagrams {
+				t.Send.Send(d, p.address)
+			}
+		}
+		t.timers.set(p, earlier(wake, t.endOf(p)))
+	}
+	clear(t.touched)
+	t.touched = t.touched[:0]
+}
+
+// submit queues a write; then runs in the owner's goroutine when it is durable
+// or has failed.
+func (t *Table) submit(fn func(*store.Tx) error, then func(error)) {
+	t.Store.Submit(fn, func(err error) { t.mail.post(func() { then(err) }) })
+}
+
+func (t *Table) drop(reason string) { t.Dropped.WithLabelValues(reason).Inc() }
+
+// mailbox is a queue that never blocks its senders. What is in it is bounded by
+// the store's own queue.
+type mailbox struct {
+	mu    sync.Mutex
+	queue []func()
+	woken chan struct{}
+}
+
+func (m *mailbox) post(fn func()) {
+	m.mu.Lock()
+	m.queue = append(m.queue, fn)
+	m.mu.Unlock()
+	select {
+	case m.woken <- struct{}{}:
+	default:
+	}
+}
+
+func (m *mailbox) open() []func() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	queue := m.queue
+	m.queue = nil
+	return queue
+}
+
+// dropReason names why a link turned a datagram away, for the counter.
+func dropReason(err error) string {
+	switch {
+	case errors.Is(err, session.ErrAuth):
+		return "not authentic"
+	case errors.Is(err, session.ErrReplay):
+		return "replayed"
+	}
+	return wire.Malformed.String()
+}

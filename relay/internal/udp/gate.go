@@ -1,0 +1,216 @@
+package udp
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"assimilation/relay/internal/limit"
+	"assimilation/relay/internal/sessions"
+	"assimilation/wire"
+	"assimilation/wire/handshake"
+)
+
+// What one source, and all together, may ask for. A probe announces every few
+// seconds until it is answered and makes a handshake every two hours; many may
+// share an address behind NAT.
+const (
+	announceInterval = 200 * time.Millisecond
+	announceBurst    = 50
+	announceAll      = 2000 // per second
+	shakeInterval    = 20 * time.Millisecond
+	shakeBurst       = 500
+	maxSources       = 8192
+	maxQueued        = 1024 // handshakes that wait for a worker
+)
+
+// Sessions takes in what passed the gate.
+type Sessions interface {
+	Deliver(datagram []byte, from netip.AddrPort, release func([]byte)) bool
+	Arrive(sessions.Arrival) bool
+}
+
+// Stuck hears of probes that say they cannot enrol.
+type Stuck interface {
+	Stuck(announce wire.Announce, from netip.AddrPort, now time.Time)
+}
+
+// Gate sorts what the socket receives.
+type Gate struct {
+	socket   *Socket
+	key      handshake.Keypair
+	sessions Sessions
+	stuck    Stuck
+	log      *slog.Logger
+	dropped  *prometheus.CounterVec
+
+	certificate atomic.Pointer[wire.Certificate]
+	announces   *limit.Table[netip.Addr]
+	allAnnounce *rate.Limiter
+	shakes      *limit.Table[netip.Addr]
+	queue       chan packet
+	buffers     sync.Pool
+}
+
+type packet struct {
+	datagram []byte
+	from     netip.AddrPort
+}
+
+// NewGate makes the gate of a relay with that key. dropped has the label
+// "reason".
+func NewGate(socket *Socket, key handshake.Keypair, s Sessions, stuck Stuck, log *slog.Logger, dropped *prometheus.CounterVec) *Gate {
+	return &Gate{
+		socket: socket, key: key, sessions: s, stuck: stuck, log: log, dropped: dropped,
+		announces:   limit.NewTable[netip.Addr](announceInterval, announceBurst, maxSources),
+		allAnnounce: rate.NewLimiter(announceAll, announceAll),
+		shakes:      limit.NewTable[netip.Addr](shakeInterval, shakeBurst, maxSources),
+		queue:       make(chan packet, maxQueued),
+		// One byte more than allowed, so that what is cut shows as too large.
+		buffers: sync.Pool{New: func() any { b := make([]byte, wire.MaxDatagram+1); return &b }},
+	}
+}
+
+// SetCertificate is what announces are answered with from now on.
+func (g *Gate) SetCertificate(c wire.Certificate) { g.certificate.Store(&c) }
+
+// Run serves until ctx ends.
+func (g *Gate) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, conn := range g.socket.conns() {
+		group.Go(func() error { return g.read(ctx, conn) })
+	}
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() error { g.shake(ctx); return nil })
+	}
+	group.Go(func() error { g.socket.Join(ctx); return nil })
+	<-ctx.Done()
+	closed := g.socket.Close()
+	return errors.Join(group.Wait(), closed)
+}
+
+func (g *Gate) read(ctx context.Context, conn *net.UDPConn) error {
+	for {
+		buffer := *g.buffers.Get().(*[]byte)
+		n, from, err := conn.ReadFromUDPAddrPort(buffer)
+		if err != nil {
+			g.release(buffer)
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			g.drop("not received") // such as an ICMP error for something we sent
+			continue
+		}
+		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		if !g.sort(buffer[:n], from, time.Now()) {
+			g.release(buffer)
+		}
+	}
+}
+
+// sort handles one datagram, and reports whether somebody has kept it.
+func (g *Gate) sort(datagram []byte, from netip.AddrPort, now time.Time) (kept bool) {
+	kind, err := wire.PacketType(datagram)
+	if err != nil {
+		g.drop(wire.ReasonOf(err).String())
+		return false
+	}
+	switch kind {
+	case wire.PacketTransport:
+		if kept = g.sessions.Deliver(datagram, from, g.release); !kept {
+			g.drop("queue full")
+		}
+		return kept
+	case wire.PacketHandshake1:
+		return g.enqueue(datagram, from, now)
+	case wire.PacketAnnounce:
+		g.answer(datagram, from, now)
+		return false
+	}
+	g.drop("unexpected " + kind.String())
+	return false
+}
+
+// enqueue lets a handshake through to the workers. Its source is asked first:
+// that costs nothing; then mac1, two hashes.
+func (g *Gate) enqueue(datagram []byte, from netip.AddrPort, now time.Time) (kept bool) {
+	switch {
+	case !g.shakes.Allow(limit.Source(from.Addr()), now):
+		g.drop("handshakes over the rate")
+	case !handshake.CheckMAC1(g.key.Public, datagram):
+		g.drop("handshake for another key")
+	default:
+		select {
+		case g.queue <- packet{datagram, from}:
+			return true
+		default:
+			g.drop("too many handshakes queued")
+		}
+	}
+	return false
+}
+
+func (g *Gate) shake(ctx context.Context) {
+	for {
+		select {
+		case p := <-g.queue:
+			g.respond(p)
+			g.release(p.datagram)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (g *Gate) respond(p packet) {
+	var index [4]byte
+	rand.Read(index[:]) // never fails since Go 1.24
+	s, reply, key, _, err := handshake.Respond(g.key, binary.BigEndian.Uint32(index[:]), p.datagram, nil, rand.Reader)
+	if err != nil {
+		g.drop("handshake not authentic")
+		return
+	}
+	if !g.sessions.Arrive(sessions.Arrival{Session: s, Key: key, Reply: reply, From: p.from}) {
+		g.drop("queue full")
+	}
+}
+
+// answer replies to an announce, whatever site it hints at: a probe whose token
+// is of another site learns so from the certificate, which its site's key does
+// not verify.
+func (g *Gate) answer(datagram []byte, from netip.AddrPort, now time.Time) {
+	announce, err := wire.ParseAnnounce(datagram)
+	if err != nil {
+		g.drop(wire.ReasonOf(err).String())
+		return
+	}
+	if !g.announces.Allow(limit.Source(from.Addr()), now) || !g.allAnnounce.AllowN(now, 1) {
+		g.drop("announces over the rate")
+		return
+	}
+	if announce.Reason != wire.Accepted {
+		g.stuck.Stuck(announce, from, now)
+	}
+	if certificate := g.certificate.Load(); certificate != nil {
+		g.socket.Send(wire.AnnounceReply{Nonce: announce.Nonce, Certificate: *certificate}.Append(nil), from)
+	}
+}
+
+func (g *Gate) release(datagram []byte) {
+	whole := datagram[:cap(datagram)]
+	g.buffers.Put(&whole)
+}
+
+func (g *Gate) drop(reason string) { g.dropped.WithLabelValues(reason).Inc() }

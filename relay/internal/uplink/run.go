@@ -1,0 +1,207 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"assimilation/relay/internal/outbox"
+	"assimilation/relay/internal/store"
+	"assimilation/tenancy"
+	"assimilation/uplink"
+	"assimilation/wire"
+)
+
+// Pauses.
+const (
+	shortestPause     = 500 * time.Millisecond
+	longestPause      = 60 * time.Second
+	longestRetryAfter = 10 * time.Minute
+	// linger lets records gather: an envelope costs some 1.3 KB and a request.
+	linger = 100 * time.Millisecond
+	// pollWait is how long the service may hold a request for orders.
+	pollWait = 25 * time.Second
+)
+
+// ErrRevoked: the service says, under its signature, that this relay is revoked.
+var ErrRevoked = errors.New("this relay was revoked; a new relay token enrols it again (assim-relay enrol)")
+
+// Runner keeps the relay and its service in step.
+type Runner struct {
+	Service *Service
+	Store   *store.Store
+	Log     *slog.Logger
+	Version string
+	// Hosts counts the enrolled hosts.
+	Hosts func() int
+	// Ordered is called after orders were applied, with the hosts that they
+	// retired.
+	Ordered func(context.Context, uplink.Orders, []tenancy.HostID) error
+
+	mu     sync.Mutex
+	health Health
+}
+
+// Health is what people ask first.
+type Health struct{ Batches, Orders Exchange }
+
+// Exchange is how one of the two conversations with the service goes.
+type Exchange struct {
+	LastOK time.Time
+	Error  string // "" when the last exchange went well
+	Since  time.Time
+}
+
+// Health is safe for concurrent use.
+func (r *Runner) Health() Health {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.health
+}
+
+func (r *Runner) succeeded(e *Exchange) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e.Error != "" {
+		r.Log.Info("the service answers again", "silent_since", e.Since)
+	}
+	*e = Exchange{LastOK: time.Now()}
+}
+
+// failed logs an error when it is new: a service that is away for a night makes
+// one line.
+func (r *Runner) failed(e *Exchange, doing string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e.Error != err.Error() {
+		r.Log.Warn(doing, "error", err)
+	}
+	e.Error = err.Error()
+	if e.Since.IsZero() {
+		e.Since = time.Now()
+	}
+}
+
+// Forward sends the outbox, batch after batch, until ctx ends or the relay
+// turns out to be revoked.
+func (r *Runner) Forward(ctx context.Context) error {
+	box := &outbox.Outbox{Store: r.Store, Log: r.Log}
+	pause := newBackoff()
+	for ctx.Err() == nil {
+		sent, err := r.forwardOne(ctx, box)
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(err, ErrRevoked):
+			return err
+		case err != nil:
+			r.failed(&r.health.Batches, "forwarding records", err)
+			wait(ctx, pause.next(after(err)), nil)
+		case sent:
+			pause.reset()
+		default:
+			wait(ctx, time.Minute, r.Store.Appended())
+			wait(ctx, linger, nil)
+		}
+	}
+	return nil
+}
+
+func (r *Runner) forwardOne(ctx context.Context, box *outbox.Outbox) (sent bool, err error) {
+	batch, err := box.Next(ctx)
+	if err != nil || len(batch.Encoded) == 0 {
+		return false, err
+	}
+	ack, err := r.Service.Send(ctx, batch)
+	if err != nil {
+		return false, err
+	}
+	if ack.Reason == wire.Revoked {
+		return false, ErrRevoked
+	}
+	if err := box.Settle(ctx, ack); err != nil {
+		return false, err
+	}
+	r.succeeded(&r.health.Batches)
+	return true, nil
+}
+
+// Listen asks for orders and applies them until ctx ends or they revoke the
+// relay.
+func (r *Runner) Listen(ctx context.Context) error {
+	pause := newBackoff()
+	id, _, err := r.Store.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	revision := id.Orders
+	for ctx.Err() == nil {
+		orders, err := r.Service.Orders(ctx, uplink.OrdersRequest{
+			Revision: revision, Version: r.Version, Epoch: r.Store.Head().Epoch, Backlog: r.Store.Head().Backlog(),
+			Hosts: uint64(r.Hosts()), Wait: pollWait.Milliseconds(),
+		})
+		if err == nil && !orders.NotModified {
+			err = r.apply(ctx, orders)
+		}
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(err, ErrRevoked):
+			return err
+		case err != nil:
+			r.failed(&r.health.Orders, "asking for orders", err)
+			wait(ctx, pause.next(after(err)), nil)
+		default:
+			if !orders.NotModified {
+				revision = orders.Revision
+			}
+			r.succeeded(&r.health.Orders)
+			pause.reset()
+			wait(ctx, shortestPause, nil) // whatever the service makes of Wait
+		}
+	}
+	return nil
+}
+
+func (r *Runner) apply(ctx context.Context, orders uplink.Orders) error {
+	var retired []tenancy.HostID
+	err := r.Store.Do(ctx, func(tx *store.Tx) (err error) {
+		retired, err = tx.ApplyOrders(orders, time.Now().UnixMilli())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("applying orders: %w", err)
+	}
+	r.Log.Info("orders applied", "revision", orders.Revision, "tokens", len(orders.Tokens), "retired", len(orders.Retired), "revoked", orders.Revoked)
+	if orders.Revoked {
+		return ErrRevoked
+	}
+	return r.Ordered(ctx, orders, retired)
+}
+
+// backoff doubles from shortestPause to longestPause, with jitter so that the
+// relays of a restarted service do not come all at once.
+type backoff struct{ step time.Duration }
+
+func newBackoff() *backoff { return &backoff{shortestPause} }
+
+func (b *backoff) reset() { b.step = shortestPause }
+
+func (b *backoff) next(atLeast time.Duration) time.Duration {
+	pause := b.step/2 + rand.N(b.step/2+1)
+	b.step = min(2*b.step, longestPause)
+	return max(pause, atLeast)
+}
+
+// wait returns after d, when woken receives, or when ctx ends.
+func wait(ctx context.Context, d time.Duration, woken <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-woken:
+	case <-ctx.Done():
+	}
+}

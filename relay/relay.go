@@ -1,0 +1,177 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"assimilation/relay/internal/enrol"
+	"assimilation/relay/internal/sessions"
+	"assimilation/relay/internal/status"
+	"assimilation/relay/internal/store"
+	"assimilation/relay/internal/udp"
+	service "assimilation/relay/internal/uplink"
+	"assimilation/tenancy"
+	"assimilation/uplink"
+	"assimilation/wire"
+	"assimilation/wire/handshake"
+)
+
+// Relay is one relay. New makes it, Run runs it once.
+type Relay struct {
+	config  Config
+	log     *slog.Logger
+	metrics *status.Metrics
+	started time.Time
+	store   *store.Store
+
+	mu      sync.Mutex // guards what the status reads while Run goes on
+	phase   status.Phase
+	problem string
+	runner  *service.Runner
+	table   *sessions.Table
+	address string
+}
+
+// New checks the config.
+func New(c Config, log *slog.Logger) (*Relay, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	return &Relay{config: c, log: log, metrics: status.NewMetrics(c.Version), started: time.Now(), phase: status.Starting}, nil
+}
+
+// Run opens the store, enrols the relay if it is not, and serves until ctx
+// ends. A relay that is revoked stops serving, but goes on saying so. ready, if
+// not nil, is called when probes are served.
+func (r *Relay) Run(ctx context.Context, ready func()) (err error) {
+	r.store, err = store.Open(ctx, r.config.State, store.Options{Log: r.log, Committed: r.metrics.Committed})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.store.Close()) }()
+	listener, err := net.Listen("tcp", r.config.HTTP)
+	if err != nil {
+		return fmt.Errorf("listening for status requests: %w", err)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return status.Serve(ctx, listener, status.Handler(r, r.metrics, r.log)) })
+	group.Go(func() error { return r.live(ctx, ready) })
+	return group.Wait()
+}
+
+// live is everything but the status.
+func (r *Relay) live(ctx context.Context, ready func()) error {
+	id, err := r.identify(ctx)
+	if err != nil {
+		return err
+	}
+	if !id.Revoked {
+		if ready == nil {
+			ready = func() {}
+		}
+		err = r.serve(ctx, id, ready)
+	}
+	if id.Revoked || errors.Is(err, service.ErrRevoked) {
+		r.enter(status.Revoked, service.ErrRevoked.Error())
+		r.log.Error("probes are no longer served", "reason", service.ErrRevoked)
+		<-ctx.Done()
+		return nil
+	}
+	return err
+}
+
+// serve runs the parts until ctx ends or one of them fails.
+func (r *Relay) serve(ctx context.Context, id store.Identity, ready func()) error {
+	certificate, err := wire.ParseCertificate(id.Enrolment.Certificate)
+	if err != nil {
+		return fmt.Errorf("reading the relay's certificate: %w", err)
+	}
+	socket, err := udp.Listen(r.config.Listen, r.log, func(reason string) { r.metrics.Dropped.WithLabelValues(reason).Inc() })
+	if err != nil {
+		return err
+	}
+	desk := enrol.NewDesk(id.Enrolment.Site, r.store, r.log, r.metrics.Refused)
+	table, err := sessions.New(ctx, sessions.Config{
+		Store: r.store, Desk: desk, Send: socket, Log: r.log, Dropped: r.metrics.Dropped, Messages: r.metrics.Messages,
+	})
+	if err != nil {
+		return errors.Join(err, socket.Close())
+	}
+	gate := udp.NewGate(socket, handshake.KeypairFrom(id.Keys.Noise), table, desk, r.log, r.metrics.Dropped)
+	gate.SetCertificate(certificate)
+	channel, err := service.NewService(id)
+	if err != nil {
+		return errors.Join(err, socket.Close())
+	}
+	defer channel.Close()
+	runner := &service.Runner{
+		Service: channel, Store: r.store, Log: r.log, Version: r.config.Version, Hosts: table.Hosts,
+		Ordered: func(ctx context.Context, orders uplink.Orders, retired []tenancy.HostID) error {
+			return ordered(ctx, gate, table, orders, retired)
+		},
+	}
+	if err := r.say(ctx, "started"); err != nil {
+		return errors.Join(err, socket.Close())
+	}
+	r.serving(runner, table, socket.Address().String())
+	r.log.Info("relay serves", "version", r.config.Version, "relay", id.Enrolment.Relay, "site", id.Enrolment.SiteName,
+		"address", socket.Address(), "service", id.Enrolment.URL, "hosts", table.Hosts())
+	ready()
+
+	group, parts := errgroup.WithContext(ctx)
+	group.Go(func() error { return gate.Run(parts) })
+	group.Go(func() error { return table.Run(parts) })
+	group.Go(func() error { return runner.Forward(parts) })
+	group.Go(func() error { return runner.Listen(parts) })
+	err = group.Wait()
+	if ctx.Err() != nil {
+		r.enter(status.Stopping, "")
+		err = errors.Join(err, r.say(context.WithoutCancel(ctx), "stopped"))
+	}
+	return err
+}
+
+// ordered lets the running parts know what orders have changed in the store.
+func ordered(ctx context.Context, gate *udp.Gate, table *sessions.Table, orders uplink.Orders, retired []tenancy.HostID) error {
+	if len(orders.Certificate) > 0 {
+		certificate, err := wire.ParseCertificate(orders.Certificate)
+		if err != nil {
+			return fmt.Errorf("reading the renewed certificate: %w", err)
+		}
+		gate.SetCertificate(certificate)
+	}
+	return table.Retire(ctx, retired)
+}
+
+// say records an event of the relay itself.
+func (r *Relay) say(ctx context.Context, event string) error {
+	err := r.store.Do(ctx, func(tx *store.Tx) error {
+		return tx.Append(uplink.Change{
+			Type: uplink.RelayState, SeenAt: time.Now().UnixMilli(),
+			Relay: &uplink.RelayBody{Event: event, Version: r.config.Version},
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("recording that the relay has %s: %w", event, err)
+	}
+	return nil
+}
+
+func (r *Relay) enter(phase status.Phase, problem string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.phase, r.problem = phase, problem
+}
+
+func (r *Relay) serving(runner *service.Runner, table *sessions.Table, address string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.phase, r.problem, r.runner, r.table, r.address = status.Serving, "", runner, table, address
+}

@@ -1,0 +1,80 @@
+package relay
+
+import (
+	"context"
+	"time"
+
+	"assimilation/relay/internal/status"
+	service "assimilation/relay/internal/uplink"
+	"assimilation/wire"
+)
+
+// reportTime bounds the questions that a report asks of the store.
+const reportTime = 10 * time.Second
+
+// Report is for the status pages.
+func (r *Relay) Report() (status.Report, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), reportTime)
+	defer cancel()
+	r.mu.Lock()
+	report := status.Report{
+		Version: r.config.Version, Phase: r.phase, Problem: r.problem, Started: r.started.UTC(), Address: r.address,
+	}
+	runner, table := r.runner, r.table
+	r.mu.Unlock()
+
+	id, _, err := r.store.Identity(ctx)
+	if err != nil {
+		return status.Report{}, err
+	}
+	if id.Enrolled {
+		e := id.Enrolment
+		report.Relay, report.Site, report.SiteName, report.Service = &e.Relay, &e.Site, e.SiteName, e.URL
+		report.OrdersDone = id.Orders
+		if id.OrdersAt > 0 {
+			report.OrdersAt = time.UnixMilli(id.OrdersAt).UTC()
+		}
+		if certificate, err := wire.ParseCertificate(e.Certificate); err == nil {
+			report.Certified = time.Unix(certificate.NotAfter, 0).UTC()
+		}
+	}
+	stats, err := r.store.Stats(ctx)
+	if err != nil {
+		return status.Report{}, err
+	}
+	head := r.store.Head()
+	report.Hosts, report.Facts, report.Tokens = stats.Hosts, stats.Facts, stats.Tokens
+	report.Outbox = status.Outbox{
+		Epoch: head.Epoch, Last: head.Last, Acked: head.Acked, Backlog: head.Backlog(), Bytes: r.store.BacklogBytes(), Resyncing: head.Resyncing,
+	}
+	if table != nil {
+		report.Sessions = table.Sessions()
+	}
+	if runner != nil {
+		health := runner.Health()
+		report.Batches, report.Orders = exchange(health.Batches), exchange(health.Orders)
+	}
+	return report, nil
+}
+
+func exchange(e service.Exchange) status.Exchange {
+	return status.Exchange{LastOK: e.LastOK.UTC(), Error: e.Error, Since: e.Since.UTC()}
+}
+
+// Probes is for the status pages.
+func (r *Relay) Probes() ([]status.Probe, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), reportTime)
+	defer cancel()
+	hosts, err := r.store.Hosts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	probes := make([]status.Probe, len(hosts))
+	for i, h := range hosts {
+		probes[i] = status.Probe{
+			Host: h.ID, Name: h.Name, State: h.State, StateAt: time.UnixMilli(h.StateAt).UTC(), Agent: h.AgentVersion, OS: h.OS, Arch: h.Arch,
+			Address: h.Address, Token: h.Token, Enrolled: time.UnixMilli(h.EnrolledAt).UTC(), Facts: h.Version,
+		}
+	}
+	return probes, nil
+}
