@@ -86,10 +86,14 @@ func (w *World) Env() []string {
 	return []string{"ASSIM_DATABASE_URL=" + w.Database, "ASSIM_MASTER_KEY_FILE=" + filepath.Join(w.Dir, "master.key")}
 }
 
+// Config is the environment variable by which the tenant's command line finds
+// this world.
+func (w *World) Config() string { return "ASSIM_CONFIG=" + w.config }
+
 // Assim runs the tenant's command line and returns what it printed.
 func (w *World) Assim(args ...string) string {
 	w.t.Helper()
-	return Run(w.t, []string{"ASSIM_CONFIG=" + w.config}, filepath.Join(w.Bin, "assim"), args...)
+	return Run(w.t, []string{w.Config()}, filepath.Join(w.Bin, "assim"), args...)
 }
 
 // Rows runs a command of the tenant's command line that prints a list.
