@@ -175,7 +175,10 @@ func Enrol(ctx context.Context, config Config) (host string, err error) {
 }
 
 func hello(version string) wire.Hello {
-	name, _ := os.Hostname() // an unnamed host is shown by its id
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		name = "unnamed" // the relay wants a name
+	}
 	var boot [8]byte
 	rand.Read(boot[:]) // never fails since Go 1.24
 	return wire.Hello{

@@ -1,0 +1,294 @@
+package agent_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"assimilation/probe/internal/ledger"
+	"assimilation/tenancy"
+	"assimilation/wire"
+	"assimilation/wire/handshake"
+	"assimilation/wire/link"
+)
+
+// testSite is what outlives a relay: its keys, its admitted probes, its facts.
+type testSite struct {
+	mu      sync.Mutex
+	key     ed25519.PrivateKey
+	relay   handshake.Keypair
+	token   tenancy.Token
+	uses    int
+	hosts   map[[32]byte]tenancy.HostID
+	facts   map[ledger.Key]wire.Digest
+	bodies  map[ledger.Key]string
+	problem map[ledger.Key]wire.Problem
+	refuse  func(wire.Message) wire.Reason // Accepted: take it
+
+	log       []string // names of the messages taken, in order
+	announces []wire.Announce
+	goodbyes  int
+	sessions  int
+	news      chan struct{}
+}
+
+func newSite(t *testing.T) *testSite {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := handshake.NewKeypair(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &testSite{
+		key: private, relay: key,
+		token:   tenancy.NewToken(tenancy.EnrolToken, [32]byte(private.Public().(ed25519.PublicKey)), ""),
+		hosts:   map[[32]byte]tenancy.HostID{},
+		facts:   map[ledger.Key]wire.Digest{},
+		bodies:  map[ledger.Key]string{},
+		problem: map[ledger.Key]wire.Problem{},
+		news:    make(chan struct{}, 1),
+	}
+}
+
+func (s *testSite) certificate() wire.Certificate {
+	c := wire.Certificate{Key: s.relay.Public, NotBefore: time.Now().Add(-time.Hour).Unix(), NotAfter: time.Now().Add(1000 * time.Hour).Unix()}
+	copy(c.Relay[:], s.relay.Public[:16])
+	return c.Sign(s.key)
+}
+
+// until waits for a state of the site.
+func (s *testSite) until(t *testing.T, what string, within time.Duration, met func() bool) {
+	t.Helper()
+	limit := time.NewTimer(within)
+	defer limit.Stop()
+	for {
+		s.mu.Lock()
+		ok := met()
+		s.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-s.news:
+		case <-limit.C:
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			t.Fatalf("%s: not within %v; relay took %v", what, within, s.log)
+		}
+	}
+}
+
+// look lets a test read or change the site while relays run.
+func (s *testSite) look(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+func (s *testSite) count(name string) (n int) {
+	for _, l := range s.log {
+		if l == name {
+			n++
+		}
+	}
+	return n
+}
+
+// testRelay is one run of a relay: its sessions die with it.
+type testRelay struct {
+	site    *testSite
+	socket  *socket
+	pending map[uint32]*peer
+	live    map[uint32]*peer
+	next    uint32
+}
+
+type peer struct {
+	link    *link.Link
+	key     [32]byte
+	address netip.AddrPort
+	wake    time.Time
+}
+
+// start runs a relay at an address until the returned function is called.
+func (s *testSite) start(t *testing.T, n *network, address string) (stop func()) {
+	t.Helper()
+	r := &testRelay{site: s, socket: n.open(address), pending: map[uint32]*peer{}, live: map[uint32]*peer{}, next: 7}
+	n.join(r.socket)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.run(ctx)
+	}()
+	return func() { cancel(); <-done; r.socket.Close() }
+}
+
+func (r *testRelay) run(ctx context.Context) {
+	for {
+		wake := time.Now().Add(time.Hour)
+		for _, p := range r.live {
+			if !p.wake.IsZero() && p.wake.Before(wake) {
+				wake = p.wake
+			}
+		}
+		timer := time.NewTimer(time.Until(wake))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case d := <-r.socket.Received():
+			r.receive(d.From, d.Data)
+		case <-timer.C:
+		}
+		timer.Stop()
+		for _, p := range r.live {
+			var datagrams [][]byte
+			datagrams, p.wake = p.link.Poll(time.Now())
+			for _, d := range datagrams {
+				r.socket.Send(p.address, d)
+			}
+		}
+		select {
+		case r.site.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (r *testRelay) receive(from netip.AddrPort, datagram []byte) {
+	r.site.mu.Lock()
+	defer r.site.mu.Unlock()
+	t, err := wire.PacketType(datagram)
+	if err != nil {
+		return
+	}
+	switch t {
+	case wire.PacketAnnounce:
+		a, err := wire.ParseAnnounce(datagram)
+		if err != nil {
+			return
+		}
+		r.site.announces = append(r.site.announces, a)
+		if hint := wire.SiteHint(r.site.key.Public().(ed25519.PublicKey)); a.SiteHint != ([8]byte{}) && a.SiteHint != hint {
+			return
+		}
+		reply := wire.AnnounceReply{Nonce: a.Nonce, Certificate: r.site.certificate()}
+		r.socket.Send(from, reply.Append(nil))
+	case wire.PacketHandshake1:
+		r.next++
+		s, reply, key, _, err := handshake.Respond(r.site.relay, r.next, datagram, nil, rand.Reader)
+		if err != nil {
+			return
+		}
+		r.pending[r.next] = &peer{link: link.New(s, time.Now(), func() float64 { return 0.5 }), key: key, address: from}
+		r.socket.Send(from, reply)
+	case wire.PacketTransport:
+		index, err := wire.ReceiverIndex(datagram)
+		if err != nil {
+			return
+		}
+		p := r.live[index]
+		if p == nil {
+			p = r.pending[index]
+		}
+		if p == nil {
+			return
+		}
+		events, err := p.link.Receive(time.Now(), datagram)
+		if err != nil {
+			return
+		}
+		if r.live[index] == nil {
+			r.live[index] = p
+			r.site.sessions++
+		}
+		for _, e := range events {
+			if m, ok := e.(link.Received); ok {
+				r.take(p, m)
+			}
+		}
+	}
+}
+
+func (r *testRelay) take(p *peer, e link.Received) {
+	s := r.site
+	if s.refuse != nil {
+		if reason := s.refuse(e.Message); reason != wire.Accepted {
+			p.link.Refuse(e.ID, reason)
+			return
+		}
+	}
+	now := time.Now()
+	host, known := s.hosts[p.key]
+	switch m := e.Message.(type) {
+	case *wire.Enrol:
+		s.log = append(s.log, "enrol")
+		if m.TokenID != s.token.ID || [20]byte(m.Secret) != s.token.Secret {
+			p.link.Refuse(e.ID, wire.UnknownToken)
+			return
+		}
+		if !known {
+			host = tenancy.NewID[tenancy.HostID]()
+			s.hosts[p.key] = host
+			s.uses++
+		}
+		p.link.Done(e.ID)
+		p.link.Send(now, &wire.Enrolled{Host: host.UUID[:]})
+		return
+	case *wire.Hello:
+		s.log = append(s.log, "hello")
+		if !known {
+			p.link.Refuse(e.ID, wire.NotEnrolled)
+			return
+		}
+		p.link.Send(now, &wire.Configure{Host: host.UUID[:], Term: 1, EchoInterval: 30_000, Time: now.UnixMilli()})
+	case *wire.Digests:
+		s.log = append(s.log, "digests")
+		r.digests(p, m)
+	case *wire.FactPut:
+		s.log = append(s.log, "put "+m.Kind+"/"+m.Instance)
+		key := ledger.Key{Kind: m.Kind, Instance: m.Instance}
+		s.facts[key], s.bodies[key] = m.Digest, string(m.Body)
+	case *wire.FactGone:
+		s.log = append(s.log, "gone "+m.Kind+"/"+m.Instance)
+		delete(s.facts, ledger.Key{Kind: m.Kind, Instance: m.Instance})
+	case *wire.Problem:
+		s.log = append(s.log, "problem")
+		key := ledger.Key{Kind: m.Kind, Instance: m.Instance}
+		if delete(s.problem, key); m.Detail != "" {
+			s.problem[key] = *m
+		}
+	case *wire.Goodbye:
+		s.goodbyes++
+	}
+	p.link.Done(e.ID)
+}
+
+// digests forgets what the list lacks, and asks for what the relay lacks.
+func (r *testRelay) digests(p *peer, m *wire.Digests) {
+	listed := map[ledger.Key]bool{}
+	need := &wire.Need{}
+	for _, d := range m.Facts {
+		key := ledger.Key{Kind: d.Kind, Instance: d.Instance}
+		listed[key] = true
+		if held, ok := r.site.facts[key]; !ok || string(held.Hash) != string(d.Hash) {
+			need.Facts = append(need.Facts, d)
+		}
+	}
+	for key := range r.site.facts {
+		for _, kind := range m.Kinds {
+			if key.Kind == kind && !listed[key] {
+				delete(r.site.facts, key)
+			}
+		}
+	}
+	p.link.Send(time.Now(), need)
+}
