@@ -2,9 +2,10 @@ package changes
 
 import (
 	"context"
+	"fmt"
+	"hash/fnv"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/a-h/templ"
@@ -44,6 +45,15 @@ func (s *Service) OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID, qu
 	return hostView(path, v), err
 }
 
+// recent is how many changes the overview shows.
+const recent = 12
+
+// Recent shows the newest changes, for the overview.
+func (s *Service) Recent(ctx context.Context, tx pgx.Tx, since time.Time) (templ.Component, error) {
+	items, _, err := s.list(ctx, tx, Filter{Since: since, Limit: recent})
+	return rows(view{items: items}), err
+}
+
 // viewOf reads what the form's choices share. An unknown window means the
 // widest that is cheap.
 func (s *Service) viewOf(query url.Values, now time.Time) view {
@@ -76,5 +86,7 @@ func nextPage(path string, query url.Values, cursor string) string {
 
 // detailsID keeps a change's details open while the list around it is renewed.
 func detailsID(c Change) string {
-	return "change-" + c.RelayID.String() + "-" + strconv.FormatInt(c.Epoch, 10) + "-" + strconv.FormatInt(c.Seq, 10)
+	h := fnv.New64a()
+	fmt.Fprint(h, c.HostID, c.Kind, "/", c.Instance, c.At.UnixNano(), "/", c.Seq)
+	return fmt.Sprintf("change-%x", h.Sum64())
 }
