@@ -72,6 +72,9 @@ func matches(pattern, name string) bool {
 	if pattern == "..." {
 		return true
 	}
+	if last, ok := strings.CutPrefix(pattern, ".../"); ok {
+		pattern, name = last, path.Base(name)
+	}
 	if below, ok := strings.CutSuffix(pattern, "/..."); ok {
 		depth := strings.Count(below, "/") + 1
 		elements := strings.Split(name, "/")
@@ -174,6 +177,8 @@ func TestMatches(t *testing.T) {
 		{"discovery/*/collect/...", "discovery/os/collect", true},
 		{"discovery/*/collect/...", "discovery/os/project", false},
 		{"...", "anything/at/all", true},
+		{".../*test", "tenancy/store/storetest", true},
+		{".../*test", "tenancy/store", false},
 	} {
 		if got := matches(test.pattern, test.name); got != test.want {
 			t.Errorf("matches(%q, %q) = %v, want %v", test.pattern, test.name, got, test.want)
@@ -201,6 +206,7 @@ func TestRulesCatchWhatTheyForbid(t *testing.T) {
 		{"relay/internal/udp", "modernc.org/sqlite", true},
 		{"probe", "testing", true},
 		{"tenancy/store/storetest", "testing", false},
+		{"saas", module + "/tenancy/store/storetest", true},
 	} {
 		p := pkg{ImportPath: module + "/" + test.from, Imports: []string{test.imports}}
 		broken := false
