@@ -38,12 +38,14 @@ func listOf[T any](items []T, next string) *list[T] {
 
 type one[T any] struct{ Body T }
 
-type paging struct {
+// Paging and InSite are parts of inputs; huma sees exported ones only.
+type Paging struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 	Cursor string `query:"cursor" maxLength:"64" doc:"next_cursor of the page before"`
 }
 
-type inSite struct {
+// InSite names a site.
+type InSite struct {
 	Site string `path:"site" maxLength:"100" doc:"id or name of a site"`
 }
 
@@ -58,7 +60,7 @@ func (s *Service) registerSites(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "list-sites", Method: http.MethodGet, Path: "/v1/sites", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"sites"},
 		Summary: "List sites, oldest first",
-	}, func(ctx context.Context, in *struct{ paging }) (*list[Site], error) {
+	}, func(ctx context.Context, in *struct{ Paging }) (*list[Site], error) {
 		sites, next, err := s.List(ctx, web.ActorFrom(ctx).Tenant, Page{in.Limit, in.Cursor})
 		if err != nil {
 			return nil, err
@@ -82,7 +84,7 @@ func (s *Service) registerSites(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "get-site", Method: http.MethodGet, Path: "/v1/sites/{site}", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"sites"},
 		Summary: "Get a site",
-	}, func(ctx context.Context, in *inSite) (*one[Site], error) {
+	}, func(ctx context.Context, in *InSite) (*one[Site], error) {
 		site, err := s.Get(ctx, web.ActorFrom(ctx).Tenant, in.Site)
 		if err != nil {
 			return nil, err
@@ -96,8 +98,8 @@ func (s *Service) registerRelays(api huma.API) {
 		OperationID: "list-relays", Method: http.MethodGet, Path: "/v1/sites/{site}/relays", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"sites"},
 		Summary: "List a site's relays, oldest first",
 	}, func(ctx context.Context, in *struct {
-		inSite
-		paging
+		InSite
+		Paging
 	}) (*list[Relay], error) {
 		relays, next, err := s.Relays(ctx, web.ActorFrom(ctx).Tenant, in.Site, Page{in.Limit, in.Cursor})
 		if err != nil {
@@ -120,8 +122,8 @@ func (s *Service) registerTokens(api huma.API) {
 		OperationID: "list-tokens", Method: http.MethodGet, Path: "/v1/sites/{site}/tokens", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"tokens"},
 		Summary: "List a site's enrolment tokens, newest first, without their secrets",
 	}, func(ctx context.Context, in *struct {
-		inSite
-		paging
+		InSite
+		Paging
 	}) (*list[Token], error) {
 		tokens, next, err := s.Tokens(ctx, web.ActorFrom(ctx).Tenant, in.Site, Page{in.Limit, in.Cursor})
 		if err != nil {
@@ -133,7 +135,7 @@ func (s *Service) registerTokens(api huma.API) {
 		OperationID: "mint-token", Method: http.MethodPost, Path: "/v1/sites/{site}/tokens", Metadata: web.Needs(tenancy.Admin), Tags: []string{"tokens"},
 		Summary: "Mint an enrolment token for a relay or for probes", DefaultStatus: http.StatusCreated,
 	}, func(ctx context.Context, in *struct {
-		inSite
+		InSite
 		Body struct {
 			Kind         Use               `json:"kind" enum:"probe,relay"`
 			Name         string            `json:"name,omitempty" maxLength:"100"`
