@@ -137,12 +137,13 @@ func (l *Ledger) replace(kind string, facts []discovery.Fact, problems map[Key]P
 // it. A content that is held already was checked when it came.
 func (l *Ledger) acceptable(kind string, fact discovery.Fact, present map[Key]bool) (where Key, why Problem, ok bool) {
 	where = Key{kind, fact.Instance}
+	known, held := l.facts[where]
 	switch {
 	case fact.Kind != kind:
 		return Key{kind, ""}, problem(wire.CollectFailed, "the collector returned a fact of kind "+fact.Kind), false
 	case len(present) == discovery.MaxInstances:
 		return Key{kind, ""}, problem(wire.TooLarge, "more instances than a kind may have"), false
-	case !present[where] && l.facts[where].Hash == fact.Hash:
+	case !present[where] && held && known.Hash == fact.Hash:
 		return where, Problem{}, true
 	}
 	if invalid, bad := errors.AsType[*discovery.Invalid](fact.Check()); bad {

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"assimilation/discovery"
+	"assimilation/tenancy"
+)
+
+// try runs one command line with an empty state directory.
+func try(t *testing.T, stdin string, args ...string) (code int, out, errs string) {
+	t.Helper()
+	for _, name := range []string{"ASSIM_TOKEN", "ASSIM_TOKEN_FILE", "ASSIM_RELAY", "ASSIM_LISTEN"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("ASSIM_STATE", filepath.Join(t.TempDir(), "s"))
+	var o, e bytes.Buffer
+	code = Main(t.Context(), args, Streams{strings.NewReader(stdin), &o, &e})
+	return code, o.String(), e.String()
+}
+
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, exitUsage, "Commands:"},
+		{[]string{"help"}, exitOK, "ASSIM_TOKEN_FILE"},
+		{[]string{"fly"}, exitUsage, `no command "fly"`},
+		{[]string{"run", "--wings"}, exitUsage, "see assim-probe run --help"},
+		{[]string{"status", "now"}, exitUsage, "takes no arguments"},
+		{[]string{"facts", "-o", "xml"}, exitUsage, "readable or json"},
+		{[]string{"facts", "nonsense"}, exitUsage, `no kind "nonsense"`},
+		{[]string{"enrol"}, exitUsage, "needs a token"},
+		{[]string{"status"}, exitWrong, "no probe is running"},
+		{[]string{"version"}, exitOK, "assim-probe " + Version},
+	} {
+		code, out, errs := try(t, "", c.args...)
+		if code != c.code || !strings.Contains(out+errs, c.want) {
+			t.Errorf("%v: exit %d, %s%s", c.args, code, out, errs)
+		}
+	}
+}
+
+func TestEveryCommandHasHelpWithExamples(t *testing.T) {
+	for _, c := range commands() {
+		code, out, _ := try(t, "", c.name, "--help")
+		if code != exitOK || !strings.Contains(out, "Examples:\n  ") || !strings.Contains(out, c.summary) {
+			t.Errorf("%s --help: exit %d\n%s", c.name, code, out)
+		}
+	}
+}
+
+// What facts prints is what a fact is: the same bytes, the same hash.
+func TestFactsPrintsWhatIsSent(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("no kind is collected on this system")
+	}
+	code, out, errs := try(t, "", "facts", "-o", "json", "os")
+	if code != exitOK {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var f printedFact
+	if err := json.Unmarshal([]byte(out), &f); err != nil {
+		t.Fatalf("%v in %q", err, out)
+	}
+	if f.Kind != "os" || f.Bytes != len(f.Body) || f.Hash != discovery.HashBody("os", f.Version, f.Body).String() {
+		t.Errorf("%+v", f)
+	}
+	if code, out, _ = try(t, "", "facts", "os"); code != exitOK || !strings.Contains(out, f.Hash) {
+		t.Errorf("readable: exit %d\n%s", code, out)
+	}
+}
+
+func TestEnrolExitCodes(t *testing.T) {
+	good := tenancy.NewToken(tenancy.EnrolToken, [32]byte{1}, "127.0.0.1:9").String()
+	if code, _, errs := try(t, good[:40], "enrol"); code != exitRefused || !strings.Contains(errs, "malformed") {
+		t.Errorf("damaged token: exit %d, %s", code, errs)
+	}
+	if code, _, errs := try(t, good, "enrol", "--wait", "0", "--listen", "127.0.0.1:0"); code != exitNobody {
+		t.Errorf("no relay: exit %d, %s", code, errs)
+	}
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("asm_api_\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := try(t, "", "enrol", "--token-file", file); code != exitRefused {
+		t.Errorf("damaged token in a file: exit %d, %s", code, errs)
+	}
+}
+
+func TestDoctorSaysWhatToDo(t *testing.T) {
+	code, out, _ := try(t, "", "doctor")
+	if code != exitWrong {
+		t.Errorf("exit %d", code)
+	}
+	for _, want := range []string{"WRONG  token", "assim token create", "WRONG  probe", "systemctl start assim-probe"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
