@@ -13,7 +13,13 @@ const (
 	compressFrom = 256
 )
 
-var encMode = mustMode(cbor.CoreDetEncOptions().EncMode())
+var encMode = mustMode(encOptions().EncMode())
+
+func encOptions() cbor.EncOptions {
+	o := cbor.CoreDetEncOptions()
+	o.NilContainers = cbor.NilContainerAsEmpty // an empty list is a list
+	return o
+}
 
 var decMode = mustMode(cbor.DecOptions{
 	DupMapKey:        cbor.DupMapKeyEnforcedAPF,

@@ -10,7 +10,7 @@ const (
 )
 
 // Window remembers which of the last wire.ReplayWindow counters were accepted.
-// The zero value has seen none.
+// The zero value has seen none. Counters end at 2^64-2.
 type Window struct {
 	next uint64 // highest accepted counter + 1
 	bits [words]uint64

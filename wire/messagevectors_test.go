@@ -1,0 +1,246 @@
+package wire_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"assimilation/wire"
+)
+
+func TestMessageVectors(t *testing.T) {
+	var made []vector
+	for _, c := range messages() {
+		b, err := wire.Marshal(c.message)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		v := vector{name: c.name, expect: accept, hex: hex.EncodeToString(b)}
+		if b[1] != 0 {
+			t.Fatalf("%s is compressed: it belongs to the others", c.name)
+		}
+		v.fields = diagnose(t, b[2:])
+		got, err := wire.Unmarshal(v.bytes(t))
+		if err != nil || !reflect.DeepEqual(got, c.message) {
+			t.Errorf("%s:\n got %+v, %v\nwant %+v", c.name, got, err, c.message)
+		}
+		made = append(made, v)
+	}
+	checkVectors(t, "messages.txt", "Messages that every receiver accepts; fields in the diagnostic notation of RFC 8949.", made)
+}
+
+func diagnose(t *testing.T, encoded []byte) string {
+	t.Helper()
+	text, err := cbor.Diagnose(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestRefusedMessageVectors(t *testing.T) {
+	parse := func(b []byte) error { _, err := wire.Unmarshal(b); return err }
+	var made []vector
+	for _, c := range refusedMessages(t) {
+		expect := refusal(c.encoded, parse)
+		if expect == accept && !c.accepted {
+			t.Errorf("%s is accepted", c.name)
+		}
+		v := vector{name: c.name, expect: expect, hex: hex.EncodeToString(c.encoded)}
+		if len(c.encoded) > 2 && c.encoded[1] == 0 {
+			v.fields = c.about
+		}
+		made = append(made, v)
+	}
+	checkVectors(t, "refused-messages.txt", "Encoded messages and the reason with which a receiver refuses them; some that it must not refuse.", made)
+}
+
+// TestCompressedMessageVector keeps one compressed encoding, which must stay
+// readable; a compressor may choose another.
+func TestCompressedMessageVector(t *testing.T) {
+	path := filepath.Join("testdata", "vectors", "compressed-message.txt")
+	m := &wire.FactPut{
+		Digest:     wire.Digest{Kind: "packages", Instance: "3", Hash: sequence(0, 32), Version: 1},
+		Body:       []byte(`{"packages":[` + strings.Repeat(`{"architecture":"amd64","name":"libc6","version":"2.36-9"},`, 40) + `{}]}`),
+		ObservedAt: 1_770_000_000_000,
+	}
+	if *update {
+		b, err := wire.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkVectors(t, "compressed-message.txt", "A compressed FactPut.", []vector{{"fact", decodeOnly, "body is 40 like packages", hex.EncodeToString(b)}})
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, digits, _ := strings.Cut(string(text), "hex: ")
+	b, err := hex.DecodeString(strings.TrimSpace(digits))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := wire.Unmarshal(b)
+	if err != nil || !reflect.DeepEqual(got, m) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if again, err := wire.Marshal(m); err != nil || len(again) > 2*len(b) || again[1] != 1 {
+		t.Errorf("encodes to %d bytes now, %d when the vector was made: %v", len(again), len(b), err)
+	}
+}
+
+// named is a message with the name of its vector.
+type named struct {
+	name    string
+	message wire.Message
+}
+
+func messages() []named {
+	digest := wire.Digest{Kind: "os", Hash: sequence(0, 32), Version: 1}
+	set := wire.Digest{Kind: "packages", Instance: "15", Hash: sequence(0x20, 32), Version: 2}
+	return []named{
+		{"enrol", &wire.Enrol{TokenID: "0123456789Az", Secret: sequence(1, 20), HostName: "db-1.example", MachineID: sequence(0x60, 32), Time: 1_770_000_000_000}},
+		{"enrol without a machine id", &wire.Enrol{TokenID: "abcdefghijkl", Secret: sequence(1, 20)}},
+		{"hello", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "amd64", Boot: 1<<64 - 1, Time: 1_770_000_000_000,
+			Labels: map[string]string{"rack": "r 7", "env": "prod", "größe": "ü"}}},
+		{"hello without labels", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "arm64", Boot: 1, Time: 0}},
+		{"digests", &wire.Digests{Kinds: []string{"os", "packages"}, Facts: []wire.Digest{digest, set}}},
+		{"fact put", &wire.FactPut{Digest: digest, Body: []byte(`{"id":"debian","version":"13"}`), ObservedAt: 1_770_000_000_000}},
+		{"fact gone", &wire.FactGone{Kind: "packages", Instance: "15", ObservedAt: 253_402_300_799_999}},
+		{"problem", &wire.Problem{Kind: "sockets", Reason: wire.MissingRight, Detail: "needs CAP_SYS_PTRACE"}},
+		{"problem withdrawn", &wire.Problem{Kind: "x-backup", Instance: "a/b"}},
+		{"goodbye", &wire.Goodbye{Cause: "signal", Time: 1_770_000_000_000}},
+		{"enrolled", &wire.Enrolled{Host: sequence(0x30, 16)}},
+		{"configure", &wire.Configure{Host: sequence(0x30, 16), Term: 3, EchoInterval: 30_000, Kinds: []string{"os", "x-backup"}, Time: 1_770_000_000_000}},
+		{"configure with all kinds", &wire.Configure{Host: sequence(0x30, 16), EchoInterval: 100, Time: 1}},
+		{"need", &wire.Need{Facts: []wire.Digest{set}}},
+	}
+}
+
+type refusedMessage struct {
+	name, about string
+	encoded     []byte
+	accepted    bool // in spite of its oddity
+}
+
+// refusedMessages builds what no Marshal makes, by hand or from maps.
+func refusedMessages(t *testing.T) []refusedMessage {
+	t.Helper()
+	mode, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []refusedMessage
+	raw := func(name string, b ...byte) { all = append(all, refusedMessage{name: name, encoded: b}) }
+	of := func(name string, kind wire.MessageType, fields map[int]any) {
+		body, err := mode.Marshal(fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, refusedMessage{name: name, encoded: append([]byte{byte(kind), 0}, body...)})
+	}
+	with := func(fields map[int]any, key int, value any) map[int]any {
+		changed := map[int]any{}
+		for k, v := range fields {
+			changed[k] = v
+		}
+		changed[key] = value
+		return changed
+	}
+	raw("empty")
+	raw("type only", 1)
+	raw("no body", 1, 0)
+	raw("type 0", 0, 0, 0xa0)
+	raw("unknown type", 63, 0, 0xa0)
+	raw("unknown flag", 7, 2, 0xa0)
+	raw("body is no map", 7, 0, 0x01)
+	raw("bytes after the map", 7, 0, 0xa1, 0x02, 0x00, 0x00)
+	raw("cut map", 7, 0, 0xa2, 0x02, 0x00)
+	raw("duplicate key", 7, 0, 0xa2, 0x02, 0x00, 0x02, 0x01)
+	raw("indefinite map", 7, 0, 0xbf, 0x02, 0x00, 0xff)
+	raw("indefinite text", 7, 0, 0xa1, 0x01, 0x7f, 0x61, 0x61, 0xff)
+	raw("tagged time", 7, 0, 0xa1, 0x02, 0xc1, 0x00)
+	raw("text is not UTF-8", 7, 0, 0xa1, 0x01, 0x61, 0xff)
+	raw("time is a float", 7, 0, 0xa1, 0x02, 0xf9, 0x3e, 0x00)
+	raw("time is text", 7, 0, 0xa1, 0x02, 0x61, 0x31)
+	raw("nested too deep", append([]byte{7, 0, 0xa1, 0x18, 0x63}, append(bytes.Repeat([]byte{0x81}, 9), 0)...)...)
+	raw("array announces 2^40 elements", 66, 0, 0xa1, 0x01, 0x9b, 0, 0, 1, 0, 0, 0, 0, 0)
+	raw("array announces 20,001 elements", 66, 0, 0xa1, 0x01, 0x99, 0x4e, 0x21)
+	raw("bytes announce 2^40", 64, 0, 0xa1, 0x01, 0x5b, 0, 0, 1, 0, 0, 0, 0, 0)
+	raw("compressed nonsense", 7, 1, 1, 2, 3, 4)
+	raw("compressed and cut", 7, 1, 0x28, 0xb5, 0x2f, 0xfd)
+	all = append(all, refusedMessage{name: "claims to expand to 2^62 bytes", encoded: []byte{7, 1, 0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x40, 1, 0, 0}})
+	all = append(all, refusedMessage{name: "unknown key is ignored", encoded: []byte{7, 0, 0xa2, 0x02, 0x00, 0x18, 0x63, 0xf6}, accepted: true})
+	all = append(all, refusedMessage{name: "empty goodbye", encoded: []byte{7, 0, 0xa0}, accepted: true})
+
+	enrol := map[int]any{1: "0123456789Az", 2: sequence(0, 20), 3: "h", 5: 1}
+	of("enrol: token id short", wire.TypeEnrol, with(enrol, 1, "0123456789A"))
+	of("enrol: token id with a line end", wire.TypeEnrol, with(enrol, 1, "0123456789A\n"))
+	of("enrol: secret short", wire.TypeEnrol, with(enrol, 2, sequence(0, 19)))
+	of("enrol: secret long", wire.TypeEnrol, with(enrol, 2, sequence(0, 21)))
+	of("enrol: no secret", wire.TypeEnrol, map[int]any{1: "0123456789Az", 3: "h", 5: 1})
+	of("enrol: host name long", wire.TypeEnrol, with(enrol, 3, strings.Repeat("h", 256)))
+	of("enrol: host name with an escape", wire.TypeEnrol, with(enrol, 3, "h\x1b[2J"))
+	of("enrol: host name with NUL", wire.TypeEnrol, with(enrol, 3, "h\x00"))
+	of("enrol: machine id short", wire.TypeEnrol, with(enrol, 4, sequence(0, 31)))
+	of("enrol: time negative", wire.TypeEnrol, with(enrol, 5, -1))
+	of("enrol: time after 9999", wire.TypeEnrol, with(enrol, 5, int64(wire.MaxTime)+1))
+	of("enrol: time over 63 bits", wire.TypeEnrol, with(enrol, 5, uint64(1<<63)))
+
+	hello := map[int]any{1: "v", 2: "h", 3: "linux", 4: "amd64", 5: 1, 6: 1}
+	labels := map[string]string{}
+	for i := range 33 {
+		labels[fmt.Sprint(i)] = ""
+	}
+	of("hello: version long", wire.TypeHello, with(hello, 1, strings.Repeat("v", 65)))
+	of("hello: system long", wire.TypeHello, with(hello, 3, strings.Repeat("v", 33)))
+	of("hello: architecture with a line end", wire.TypeHello, with(hello, 4, "amd64\n"))
+	of("hello: boot negative", wire.TypeHello, with(hello, 5, -1))
+	of("hello: 33 labels", wire.TypeHello, with(hello, 7, labels))
+	of("hello: label without a name", wire.TypeHello, with(hello, 7, map[string]string{"": "x"}))
+	of("hello: label name long", wire.TypeHello, with(hello, 7, map[string]string{strings.Repeat("k", 65): "x"}))
+	of("hello: label value long", wire.TypeHello, with(hello, 7, map[string]string{"k": strings.Repeat("v", 257)}))
+	of("hello: label is a number", wire.TypeHello, with(hello, 7, map[string]int{"k": 1}))
+
+	digest := map[int]any{1: "os", 2: "", 3: sequence(0, 32), 4: 1}
+	need := func(name string, d map[int]any) { of("need: "+name, wire.TypeNeed, map[int]any{1: []any{d}}) }
+	need("kind empty", with(digest, 1, ""))
+	need("kind upper case", with(digest, 1, "Os"))
+	need("kind with a slash", with(digest, 1, "a/b"))
+	need("kind begins with a digit", with(digest, 1, "1a"))
+	need("kind long", with(digest, 1, strings.Repeat("k", 33)))
+	need("instance long", with(digest, 2, strings.Repeat("i", 129)))
+	need("instance with a tab", with(digest, 2, "a\tb"))
+	need("hash short", with(digest, 3, sequence(0, 31)))
+	need("hash absent", map[int]any{1: "os", 4: 1})
+	need("version 0", with(digest, 4, 0))
+	need("version 256", with(digest, 4, 256))
+	of("digests: 257 kinds", wire.TypeDigests, map[int]any{1: slices.Repeat([]string{"os"}, 257)})
+	of("digests: bad kind", wire.TypeDigests, map[int]any{1: []string{"os", "-"}})
+
+	fact := with(with(digest, 5, []byte("{}")), 6, 1)
+	of("fact put: no body", wire.TypeFactPut, with(digest, 6, 1))
+	of("fact put: body is text", wire.TypeFactPut, with(fact, 5, "{}"))
+	of("fact put: hash short", wire.TypeFactPut, with(fact, 3, sequence(0, 31)))
+	of("fact put: time negative", wire.TypeFactPut, with(fact, 6, -5))
+	of("fact gone: no kind", wire.TypeFactGone, map[int]any{2: "", 3: 1})
+	of("problem: detail long", wire.TypeProblem, map[int]any{1: "os", 2: "", 3: 14, 4: strings.Repeat("d", 1025)})
+	of("problem: detail of two lines", wire.TypeProblem, map[int]any{1: "os", 2: "", 3: 14, 4: "a\nb"})
+	of("problem: reason over 16 bits", wire.TypeProblem, map[int]any{1: "os", 2: "", 3: 65536, 4: ""})
+	of("goodbye: cause long", wire.TypeGoodbye, map[int]any{1: strings.Repeat("c", 65), 2: 1})
+	of("enrolled: id short", wire.TypeEnrolled, map[int]any{1: sequence(0, 15)})
+	configure := map[int]any{1: sequence(0, 16), 2: 1, 3: 30_000, 5: 1}
+	of("configure: id long", wire.TypeConfigure, with(configure, 1, sequence(0, 17)))
+	of("configure: echo too often", wire.TypeConfigure, with(configure, 3, 99))
+	of("configure: echo too seldom", wire.TypeConfigure, with(configure, 3, 3_600_001))
+	of("configure: bad kind", wire.TypeConfigure, with(configure, 4, []string{""}))
+	return all
+}
