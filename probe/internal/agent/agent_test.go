@@ -404,6 +404,11 @@ func TestFactRefused(t *testing.T) {
 					return wire.NotDurable
 				}
 			}
+			if _, ok := m.(*wire.FactGone); ok {
+				if offers["gone"]++; offers["gone"] < 2 {
+					return wire.NotDurable
+				}
+			}
 			return wire.Accepted
 		}
 		defer site.start(t, n, relayAddress)()
@@ -416,11 +421,13 @@ func TestFactRefused(t *testing.T) {
 				t.Errorf("offers %v", offers)
 			}
 		})
-		if h.log.count("relay refused a fact") != 3 {
+		if h.log.count("relay refused a message") != 3 {
 			t.Error("refusals are not in the log")
 		}
 		h.record(factOf(t, "bad", "new"), factOf(t, "later", "x"), factOf(t, "good", "y"))
 		site.until(t, "the changed one", time.Second, func() bool { return len(site.facts) == 3 })
+		h.record(factOf(t, "later", "x"), factOf(t, "good", "y"))
+		site.until(t, "the end of one, at the second try", time.Minute, func() bool { return len(site.facts) == 2 })
 	})
 }
 

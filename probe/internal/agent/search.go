@@ -22,7 +22,11 @@ const (
 	// yieldAfter unanswered announces the protocol's port is given up: what is
 	// missing may be a relay on this very host that waits for it.
 	yieldAfter = 4
-	maxWarned  = 64
+	// wrongSiteAfter unanswered announces a relay of another site is worth a
+	// word: where two sites share a network, both answer, and ours may be the
+	// slower. An enrolled probe that asks everybody says nothing of it at all.
+	wrongSiteAfter = 2
+	maxWarned      = 64
 )
 
 // search announces until a relay of our site answers; nil when ctx ended.
@@ -44,7 +48,7 @@ func (a *Agent) search(ctx context.Context) *relay {
 			case elapsed:
 				waiting = false
 			case arrived:
-				if found := a.judge(asker, d); found != nil {
+				if found := a.judge(asker, d, tries); found != nil {
 					return found
 				}
 			}
@@ -83,7 +87,7 @@ func (a *Agent) announce(ctx context.Context, asker *announce.Announcer, tries i
 }
 
 // judge looks at what came while searching.
-func (a *Agent) judge(asker *announce.Announcer, d udp.Datagram) *relay {
+func (a *Agent) judge(asker *announce.Announcer, d udp.Datagram, tries int) *relay {
 	if t, err := wire.PacketType(d.Data); err != nil || t != wire.PacketAnnounceReply {
 		a.dropStray(d)
 		return nil
@@ -98,7 +102,9 @@ func (a *Agent) judge(asker *announce.Announcer, d udp.Datagram) *relay {
 	}
 	a.drop(err)
 	if wrong, ok := errors.AsType[*announce.WrongSite](err); ok {
-		a.tellWrongSite(asker, d.From, wrong)
+		if tries >= wrongSiteAfter && (a.Home.Pin() == nil || len(a.Relays) > 0) {
+			a.tellWrongSite(asker, d.From, wrong)
+		}
 		return nil
 	}
 	switch reason := wire.ReasonOf(err); reason {

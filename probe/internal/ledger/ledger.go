@@ -32,14 +32,6 @@ type Problem struct {
 	Detail string // at most 1024 bytes
 }
 
-// refusal remembers that the relay would not take a content, so that it is
-// offered again only when that can help.
-type refusal struct {
-	hash   discovery.Hash
-	reason wire.Reason
-	until  time.Time // zero: until the content changes
-}
-
 // Ledger is safe for concurrent use.
 type Ledger struct {
 	mu         sync.Mutex
@@ -47,7 +39,7 @@ type Ledger struct {
 	facts      map[Key]Held
 	complete   map[string]bool // kinds whose first collection has ended
 	problems   map[Key]Problem
-	refused    map[Key]refusal
+	refused    map[Key]discovery.Hash // contents that the relay would not take
 	changed    chan struct{}
 }
 
@@ -57,7 +49,7 @@ func New() *Ledger {
 		facts:    map[Key]Held{},
 		complete: map[string]bool{},
 		problems: map[Key]Problem{},
-		refused:  map[Key]refusal{},
+		refused:  map[Key]discovery.Hash{},
 		changed:  make(chan struct{}, 1),
 	}
 }
@@ -158,20 +150,15 @@ func (l *Ledger) acceptable(kind string, fact discovery.Fact, present map[Key]bo
 // Drop forgets a kind that is not to be collected any more: its facts are gone.
 func (l *Ledger) Drop(kind discovery.Kind) { l.Record(kind, nil, nil, time.Time{}) }
 
-// Refuse notes that the relay turned a fact away. It is offered again when its
-// content changes and, for a reason that passes, after retry.
-func (l *Ledger) Refuse(key Key, hash discovery.Hash, reason wire.Reason, retry time.Time) {
+// Refuse notes that the relay turned a content away for good: it is not offered
+// again, in this session or another, until it changes.
+func (l *Ledger) Refuse(key Key, hash discovery.Hash) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.facts[key].Hash != hash {
-		return
+	if l.facts[key].Hash == hash {
+		l.refused[key] = hash
+		l.generation++ // no wake: nothing new is to be sent
 	}
-	r := refusal{hash: hash, reason: reason}
-	if reason.Temporary() {
-		r.until = retry
-	}
-	l.refused[key] = r
-	l.generation++ // no wake: nothing new is to be sent
 }
 
 // View is the ledger's content at one moment. Bodies are shared, not copied;
@@ -181,7 +168,7 @@ type View struct {
 	Facts      map[Key]Held
 	Kinds      []string // sorted; those whose first collection has ended
 	Problems   map[Key]Problem
-	refused    map[Key]refusal
+	refused    map[Key]discovery.Hash
 }
 
 // View copies the ledger's maps.
@@ -204,12 +191,8 @@ func (l *Ledger) Generation() uint64 {
 	return l.generation
 }
 
-// Refused reports whether the relay turned this very content away and it is
-// too early to offer it again; until is zero if only a change helps.
-func (v View) Refused(key Key, now time.Time) (until time.Time, refused bool) {
-	r, ok := v.refused[key]
-	if !ok || r.hash != v.Facts[key].Hash || (!r.until.IsZero() && !now.Before(r.until)) {
-		return time.Time{}, false
-	}
-	return r.until, true
+// Refused reports whether the relay turned this very content away.
+func (v View) Refused(key Key) bool {
+	hash, ok := v.refused[key]
+	return ok && hash == v.Facts[key].Hash
 }

@@ -120,23 +120,16 @@ func TestRefuse(t *testing.T) {
 	l, key := ledger.New(), ledger.Key{Kind: "a"}
 	one := fact(t, "", "one")
 	l.Record(kind, []discovery.Fact{one}, nil, start)
-	l.Refuse(key, one.Hash, wire.NotDurable, start.Add(time.Minute))
-	if until, refused := l.View().Refused(key, start); !refused || until != start.Add(time.Minute) {
-		t.Errorf("passing reason: %v, %v", until, refused)
-	}
-	if _, refused := l.View().Refused(key, start.Add(time.Minute)); refused {
-		t.Error("not offered again")
-	}
-	l.Refuse(key, one.Hash, wire.TooLarge, start.Add(time.Minute))
-	if _, refused := l.View().Refused(key, start.Add(time.Hour)); !refused {
+	l.Refuse(key, one.Hash)
+	if !l.View().Refused(key) {
 		t.Error("offered again without a change")
 	}
 	l.Record(kind, []discovery.Fact{fact(t, "", "two")}, nil, start)
-	if _, refused := l.View().Refused(key, start); refused {
+	if l.View().Refused(key) {
 		t.Error("the changed content is held back")
 	}
-	l.Refuse(key, one.Hash, wire.TooLarge, start) // late: about a content that is no longer held
-	if _, refused := l.View().Refused(key, start); refused {
+	l.Refuse(key, one.Hash) // late: about a content that is no longer held
+	if l.View().Refused(key) {
 		t.Error("a late refusal hit the new content")
 	}
 }

@@ -26,7 +26,7 @@ import (
 // Times of a conversation.
 const (
 	answerWithin   = time.Minute      // for Enrolled, Configure and Need of a relay that lives
-	refusedRetry   = 30 * time.Second // of a fact refused for a reason that passes
+	refusedRetry   = 30 * time.Second // of what was refused for a reason that passes
 	defaultEcho    = 30 * time.Second
 	goodbyeMessage = "signal"
 )

@@ -107,6 +107,7 @@ func (c *Conversation) delivered(id uint32) {
 	}
 }
 
+// refused handles the refusal of any message of ours.
 func (c *Conversation) refused(now time.Time, e link.Refused) {
 	f, ok := c.mirror.land(e.ID)
 	if !ok {
@@ -114,17 +115,27 @@ func (c *Conversation) refused(now time.Time, e link.Refused) {
 		return
 	}
 	c.seen = false
-	if e.Reason == wire.NotEnrolled {
-		c.finish(End{Why: "relay does not know this host", Reason: e.Reason})
+	it := f.item
+	switch {
+	case e.Reason == wire.NotEnrolled || e.Reason == wire.Revoked:
+		c.finish(End{Why: "relay does not take this host's facts", Reason: e.Reason})
+		return
+	case e.Reason.Temporary():
+		c.mirror.later[it] = now.Add(refusedRetry)
+	default:
+		c.giveUp(it, f.state)
+	}
+	c.log.Warn("relay refused a message", "kind", it.key.Kind, "instance", it.key.Instance, "problem", it.problem, "reason", e.Reason.String())
+}
+
+// giveUp stops offering the state of an item: a fact until it changes, anything
+// else for this session.
+func (c *Conversation) giveUp(it item, s state) {
+	if !it.problem && s != (state{}) {
+		c.ledger.Refuse(it.key, discovery.Hash(s))
 		return
 	}
-	if f.item.problem || f.state == (state{}) {
-		// Nothing can be made of it but to let it be; the next session tells it anew.
-		c.mirror.delivered(f)
-		return
-	}
-	c.log.Warn("relay refused a fact", "kind", f.item.key.Kind, "instance", f.item.key.Instance, "reason", e.Reason.String())
-	c.ledger.Refuse(f.item.key, discovery.Hash(f.state), e.Reason, now.Add(refusedRetry))
+	c.mirror.delivered(flight{item: it, state: s})
 }
 
 // questionRefused handles the refusal of Enrol, Hello, Digests and Goodbye.
@@ -175,22 +186,13 @@ func (c *Conversation) tell(now time.Time) {
 			c.finish(End{Why: "session is worn out", Rekey: true})
 			return
 		default:
-			c.unsendable(now, d, err)
+			c.log.Warn("message does not fit the protocol", "kind", d.item.key.Kind, "instance", d.item.key.Instance, "error", err)
+			c.giveUp(d.item, d.state)
 		}
 	}
 }
 
-// unsendable gives up an item that does not fit the protocol.
-func (c *Conversation) unsendable(now time.Time, d due, err error) {
-	c.log.Warn("message cannot be sent", "kind", d.item.key.Kind, "instance", d.item.key.Instance, "error", err)
-	if !d.item.problem && d.state != (state{}) {
-		c.ledger.Refuse(d.item.key, discovery.Hash(d.state), wire.Malformed, now)
-		return
-	}
-	c.mirror.delivered(flight{item: d.item, state: d.state})
-}
-
-// tellAt is when a fact that was refused for a passing reason is offered again.
+// tellAt is when something that was refused for a passing reason is sent again.
 func (c *Conversation) tellAt() time.Time {
 	if c.phase != settled || c.digests != nil || c.blocked {
 		return time.Time{}

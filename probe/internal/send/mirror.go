@@ -15,6 +15,7 @@ import (
 const (
 	maxFlying      = 32
 	maxFlyingBytes = 512 << 10
+	overhead       = 128 // bytes of a message beside its body, about
 )
 
 // state is the content of an item as a hash; the zero state is "not there".
@@ -39,7 +40,8 @@ type mirror struct {
 	known  map[item]state  // acknowledged as durable in this session
 	flying map[uint32]flight
 	busy   map[item]bool
-	bytes  int // of flying
+	later  map[item]time.Time // refused for a reason that passes: not before then
+	bytes  int                // of flying
 }
 
 // flight is a message whose fate is not known.
@@ -55,6 +57,7 @@ func newMirror() *mirror {
 		known:  map[item]state{},
 		flying: map[uint32]flight{},
 		busy:   map[item]bool{},
+		later:  map[item]time.Time{},
 	}
 }
 
@@ -85,58 +88,52 @@ type due struct {
 }
 
 // next returns what is to be sent now, as much as may be under way; retry is
-// when a refused fact may be offered again.
+// when something that was put off may be sent again, zero if nothing was.
 func (m *mirror) next(view ledger.View, now time.Time) (messages []due, retry time.Time) {
-	room := func() bool {
-		return len(m.flying)+len(messages) < maxFlying && (m.bytes == 0 || m.bytes < maxFlyingBytes)
-	}
-	add := func(d due) {
-		m.bytes += d.bytes // counted now, so that room sees it
+	count, bytes := len(m.flying), m.bytes
+	for _, d := range m.differences(view, now) {
+		if m.busy[d.item] {
+			continue
+		}
+		if at, ok := m.later[d.item]; ok && now.Before(at) {
+			retry = earliest(retry, at)
+			continue
+		}
+		if count == maxFlying || (bytes > 0 && bytes+d.bytes > maxFlyingBytes) {
+			break
+		}
+		count, bytes = count+1, bytes+d.bytes
 		messages = append(messages, d)
-	}
-	for it := range m.known { // what is gone first: it is small and frees space
-		if _, held := view.Facts[it.key]; it.problem || held || m.busy[it] || !m.synced[it.key.Kind] || !room() {
-			continue
-		}
-		add(due{item: it, message: &wire.FactGone{Kind: it.key.Kind, Instance: it.key.Instance, ObservedAt: now.UnixMilli()}, bytes: 64})
-	}
-	for key, fact := range view.Facts {
-		it := item{key: key}
-		if m.known[it] == state(fact.Hash) || m.busy[it] || !m.synced[key.Kind] || !room() {
-			continue
-		}
-		if until, refused := view.Refused(key, now); refused {
-			retry = earliest(retry, until)
-			continue
-		}
-		add(due{it, state(fact.Hash), put(fact), len(fact.Body) + 128})
-	}
-	for _, d := range m.problems(view) {
-		if room() {
-			add(d)
-		}
-	}
-	for _, d := range messages {
-		m.bytes -= d.bytes // launch counts what was really sent
 	}
 	return messages, retry
 }
 
-// problems compares the problems. Of one that the relay may still show from an
-// earlier life of this probe, the state is unknown; so it is withdrawn once.
-func (m *mirror) problems(view ledger.View) (messages []due) {
+// differences lists all that the relay does not know as it is now: first what
+// is gone, which is small and frees space, then problems, then facts.
+func (m *mirror) differences(view ledger.View, now time.Time) (all []due) {
+	for it := range m.known {
+		_, held := view.Facts[it.key]
+		_, stands := view.Problems[it.key]
+		switch {
+		case !it.problem && !held && m.synced[it.key.Kind]:
+			all = append(all, due{item: it, message: &wire.FactGone{Kind: it.key.Kind, Instance: it.key.Instance, ObservedAt: now.UnixMilli()}, bytes: overhead})
+		case it.problem && !stands:
+			all = append(all, due{item: it, message: &wire.Problem{Kind: it.key.Kind, Instance: it.key.Instance}, bytes: overhead})
+		}
+	}
 	for key, p := range view.Problems {
 		it, s := item{true, key}, problemState(p)
-		if m.known[it] != s && !m.busy[it] {
-			messages = append(messages, due{it, s, &wire.Problem{Kind: key.Kind, Instance: key.Instance, Reason: p.Reason, Detail: p.Detail}, len(p.Detail) + 64})
+		if m.known[it] != s {
+			all = append(all, due{it, s, &wire.Problem{Kind: key.Kind, Instance: key.Instance, Reason: p.Reason, Detail: p.Detail}, len(p.Detail) + overhead})
 		}
 	}
-	for it := range m.known {
-		if _, stands := view.Problems[it.key]; it.problem && !stands && !m.busy[it] {
-			messages = append(messages, due{it, state{}, &wire.Problem{Kind: it.key.Kind, Instance: it.key.Instance}, 64})
+	for key, fact := range view.Facts {
+		it, s := item{key: key}, state(fact.Hash)
+		if m.known[it] != s && m.synced[key.Kind] && !view.Refused(key) {
+			all = append(all, due{it, s, put(fact), len(fact.Body) + overhead})
 		}
 	}
-	return messages
+	return all
 }
 
 // launch notes that a message was handed to the link under an id.
@@ -144,6 +141,7 @@ func (m *mirror) launch(id uint32, d due) {
 	m.flying[id] = flight{d.item, d.state, d.bytes}
 	m.busy[d.item] = true
 	m.bytes += d.bytes
+	delete(m.later, d.item)
 }
 
 // land takes a message out of the air; ok is false if it was none of the
