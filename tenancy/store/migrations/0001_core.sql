@@ -181,6 +181,15 @@ CREATE TABLE assim.streams (
     PRIMARY KEY (tenant, relay),
     FOREIGN KEY (tenant, relay) REFERENCES assim.relays (tenant, id) ON DELETE CASCADE
 );
+-- Epochs that a stream ever had: a copy of an old batch cannot begin one anew.
+CREATE TABLE assim.stream_epochs (
+    tenant   uuid NOT NULL,
+    relay    uuid NOT NULL,
+    epoch    bigint NOT NULL,
+    begun_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant, relay, epoch),
+    FOREIGN KEY (tenant, relay) REFERENCES assim.relays (tenant, id) ON DELETE CASCADE
+);
 CREATE TABLE assim.fact_bodies (
     tenant uuid NOT NULL REFERENCES assim.tenants ON DELETE CASCADE,
     hash   bytea NOT NULL,
@@ -277,7 +286,7 @@ CREATE TABLE assim.audit (
 DO $$
 DECLARE t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['sites', 'relays', 'tokens', 'token_leases', 'hosts', 'streams', 'fact_bodies', 'facts',
+    FOREACH t IN ARRAY ARRAY['sites', 'relays', 'tokens', 'token_leases', 'hosts', 'streams', 'stream_epochs', 'fact_bodies', 'facts',
         'fact_versions', 'undo', 'events', 'findings', 'audit'] LOOP
         EXECUTE format('ALTER TABLE assim.%I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY own_tenant ON assim.%I USING (tenant = (SELECT assim.current_tenant())) WITH CHECK (tenant = (SELECT assim.current_tenant()))', t);
