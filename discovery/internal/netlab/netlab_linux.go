@@ -54,6 +54,30 @@ func (n *Net) Do(f func()) {
 	<-done
 }
 
+// Go runs f in the namespace beside everything else; the channel is closed when
+// f returns.
+func (n *Net) Go(t testing.TB, f func()) <-chan struct{} {
+	t.Helper()
+	entered, done := make(chan error), make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // never unlocked, as above
+		fd, err := unix.Open("/proc/self/task/"+n.PID()+"/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			err = unix.Setns(fd, unix.CLONE_NEWNET)
+			unix.Close(fd)
+		}
+		entered <- err
+		if err == nil {
+			f()
+		}
+	}()
+	if err := <-entered; err != nil {
+		t.Fatalf("entering the namespace: %v", err)
+	}
+	return done
+}
+
 // PID names the namespace to "ip link set ... netns".
 func (n *Net) PID() string { return strconv.Itoa(n.tid) }
 
