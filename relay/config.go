@@ -15,10 +15,12 @@ import (
 // Config is all that a relay can be told. Everything else it learns from the
 // service.
 type Config struct {
-	State   string // folder of the store
-	Listen  string // UDP address for probes
-	HTTP    string // TCP address of the local status, on loopback
-	Token   string // relay token; needed once
+	State  string // folder of the store
+	Listen string // UDP address for probes
+	HTTP   string // TCP address of the local status, on loopback
+	// Token gives the relay token. It is called only when the relay has to be
+	// enrolled, so that the token need not stay where it was.
+	Token   func() (string, error)
 	Name    string // by which people know it
 	Version string // of the program
 }

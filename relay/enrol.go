@@ -28,25 +28,35 @@ const (
 	longestPause  = time.Minute
 )
 
+// Enrolment is what a relay learnt when it was enrolled, for people.
+type Enrolment struct {
+	Relay    tenancy.RelayID `json:"relay"`
+	Site     tenancy.SiteID  `json:"site"`
+	SiteName string          `json:"site_name"`
+	Service  string          `json:"service"`
+}
+
 // Enrol enrols the relay and returns; Run does the same if need be. A relay that
 // is enrolled stays as it is, one that was revoked gets new keys.
-func (r *Relay) Enrol(ctx context.Context) (enrolment store.Enrolment, err error) {
+func (r *Relay) Enrol(ctx context.Context) (e Enrolment, err error) {
 	r.store, err = store.Open(ctx, r.config.State, store.Options{Log: r.log})
 	if err != nil {
-		return store.Enrolment{}, err
+		return Enrolment{}, err
 	}
 	defer func() { err = errors.Join(err, r.store.Close()) }()
-	id, found, err := r.store.Identity(ctx)
-	if err != nil || found && id.Enrolled && !id.Revoked {
-		return id.Enrolment, err
+	id, _, err := r.store.Identity(ctx)
+	if err != nil {
+		return Enrolment{}, err
 	}
 	if id.Revoked {
 		if err := r.drawKeys(ctx); err != nil {
-			return store.Enrolment{}, err
+			return Enrolment{}, err
 		}
 	}
-	id, err = r.identify(ctx)
-	return id.Enrolment, err
+	if id, err = r.identify(ctx); err != nil {
+		return Enrolment{}, err
+	}
+	return Enrolment{id.Enrolment.Relay, id.Enrolment.Site, id.Enrolment.SiteName, id.Enrolment.URL}, nil
 }
 
 // identify returns who this relay is, once it is enrolled.
@@ -68,10 +78,14 @@ func (r *Relay) identify(ctx context.Context) (store.Identity, error) {
 	if id.Enrolled {
 		return id, nil
 	}
-	if r.config.Token == "" {
+	text, err := r.config.Token()
+	if err != nil {
+		return store.Identity{}, err
+	}
+	if text == "" {
 		return store.Identity{}, ErrNoToken
 	}
-	token, err := service.ReadToken(r.config.Token)
+	token, err := service.ReadToken(text)
 	if err != nil {
 		return store.Identity{}, err
 	}

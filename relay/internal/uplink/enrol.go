@@ -131,3 +131,9 @@ func CheckCertificate(encoded []byte, keys store.Keys, e store.Enrolment, now ti
 	}
 	return nil
 }
+
+// Reach asks the service for the tenant's key: whether it answers, and is ours.
+func (c *Client) Reach(ctx context.Context, key uplink.SealKey) error {
+	_, err := c.tenantKey(ctx, key.Hash())
+	return err
+}

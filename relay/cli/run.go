@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"assimilation/relay"
+)
+
+func runCommand(o *options) *cobra.Command {
+	c := &cobra.Command{
+		Use: "run", Short: "Serve probes until stopped", Args: noArguments,
+		Long: "Serves probes until stopped. A relay that is not enrolled enrols itself first, for which it needs a relay token once.",
+		Example: `  ASSIM_TOKEN_FILE=/etc/assim/relay.token assim-relay run
+  assim-relay run --listen 10.0.0.5:1984 --state /srv/assim-relay`,
+	}
+	o.stateFlag(c)
+	o.listenFlag(c)
+	o.httpFlag(c)
+	o.tokenFlags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		r, err := o.relay()
+		if err != nil {
+			return err
+		}
+		return r.Run(c.Context(), nil)
+	}
+	return c
+}
+
+func enrolCommand(o *options) *cobra.Command {
+	c := &cobra.Command{
+		Use: "enrol", Short: "Enrol this relay with a relay token, and exit", Args: noArguments,
+		Long: "Enrols this relay and exits. A relay that is enrolled stays as it is; one that was revoked is enrolled anew.",
+		Example: `  assim-relay enrol --token-file /etc/assim/relay.token
+  echo asm_rly_... | assim-relay enrol --token-file -`,
+	}
+	o.stateFlag(c)
+	o.tokenFlags(c)
+	o.outputFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		r, err := o.relay()
+		if err != nil {
+			return err
+		}
+		e, err := r.Enrol(c.Context())
+		if err != nil {
+			return err
+		}
+		if o.output == "json" {
+			return o.printJSON(e)
+		}
+		_, err = fmt.Fprintf(o.Out, "relay %s of site %s (%s), service %s\n", e.Relay, e.SiteName, e.Site, e.Service)
+		return err
+	}
+	return c
+}
+
+func (o *options) relay() (*relay.Relay, error) {
+	o.config.Token = o.token
+	r, err := relay.New(o.config, o.log())
+	if err != nil {
+		return nil, &exit{exitUsage, err}
+	}
+	return r, nil
+}
+
+func versionCommand(o *options) *cobra.Command {
+	c := &cobra.Command{Use: "version", Short: "Print the version", Args: noArguments, Example: "  assim-relay version"}
+	o.outputFlag(c)
+	c.RunE = func(*cobra.Command, []string) error {
+		if o.output == "json" {
+			return o.printJSON(struct {
+				Version string `json:"version"`
+			}{Version})
+		}
+		_, err := fmt.Fprintln(o.Out, Version)
+		return err
+	}
+	return c
+}
