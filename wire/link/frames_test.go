@@ -66,7 +66,15 @@ type scripted struct {
 }
 
 func newScripted(t testing.TB) *scripted {
-	a, b := sessions(t, 5)
+	t.Helper()
+	a, err := session.New(1, 2, [32]byte{1}, [32]byte{2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := session.New(2, 1, [32]byte{2}, [32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &scripted{t: t, now: epoch, peer: a, link: link.New(b, epoch, func() float64 { return 0.5 })}
 }
 
