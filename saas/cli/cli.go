@@ -1,0 +1,105 @@
+// Package cli is the command line of assim-saas.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"assimilation/saas"
+	"assimilation/tenancy"
+)
+
+// Version is set by the build.
+var Version = "development"
+
+// Main runs one command line and returns the exit code: 0 done, 1 not.
+func Main(args []string, out, errs io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	root := root(out, errs)
+	root.SetArgs(args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(errs, "assim-saas:", err)
+		return 1
+	}
+	return 0
+}
+
+func root(out, errs io.Writer) *cobra.Command {
+	config := saas.Default(os.Getenv)
+	config.Version = Version
+	var debug bool
+	root := &cobra.Command{
+		Use:   "assim-saas",
+		Short: "The hosted service of Assimilation",
+		Example: `  export ASSIM_DATABASE_URL=postgres://postgres:secret@127.0.0.1:5432/assimilation
+  assim-saas migrate
+  assim-saas serve --listen 0.0.0.0:8080 --url https://assimilation.example`,
+		Version: Version, SilenceErrors: true, SilenceUsage: true,
+	}
+	root.SetOut(out)
+	root.SetErr(errs)
+	flags := root.PersistentFlags()
+	// The URL holds a password, so help must not show it as the default.
+	database := flags.String("database-url", "", "administrator's URL of Postgres with AGE (ASSIM_DATABASE_URL)")
+	flags.StringVar(&config.MasterKeyFile, "master-key-file", config.MasterKeyFile, "the key that wraps all private keys (ASSIM_MASTER_KEY_FILE)")
+	flags.BoolVar(&debug, "debug", false, "log every request")
+	logger := func() *slog.Logger {
+		level := slog.LevelInfo
+		if debug {
+			level = slog.LevelDebug
+		}
+		return slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level}))
+	}
+	root.PersistentPreRun = func(*cobra.Command, []string) {
+		if *database != "" {
+			config.DatabaseURL = *database
+		}
+	}
+
+	serve := &cobra.Command{
+		Use: "serve", Short: "Serve relays, the API and the dashboard until stopped", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			service, err := saas.New(cmd.Context(), config, logger())
+			if err != nil {
+				return err
+			}
+			defer service.Close()
+			return service.Run(cmd.Context())
+		},
+	}
+	serve.Flags().StringVar(&config.Listen, "listen", config.Listen, "address to serve on (ASSIM_LISTEN)")
+	serve.Flags().StringVar(&config.URL, "url", config.URL, "how people and relays reach the service; default http:// and the listen address (ASSIM_URL)")
+	serve.Flags().StringVar(&config.Downloads, "downloads", config.Downloads, "folder of the programs that installations fetch (ASSIM_DOWNLOADS)")
+
+	migrate := &cobra.Command{
+		Use: "migrate", Short: "Bring the database up to date; harmless to repeat", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := saas.Migrate(cmd.Context(), config); err != nil {
+				return err
+			}
+			fmt.Fprintln(out, "the database is up to date")
+			return nil
+		},
+	}
+	rebuild := &cobra.Command{
+		Use: "rebuild TENANT", Short: "Project all facts of a tenant anew and mend its graph where it differs", Args: cobra.ExactArgs(1),
+		Example: `  assim-saas rebuild 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52   # the id that "assim whoami" shows`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			tenant, err := tenancy.ParseID[tenancy.TenantID](args[0])
+			if err != nil {
+				return err
+			}
+			return saas.Rebuild(cmd.Context(), config, tenant, logger(), out)
+		},
+	}
+	root.AddCommand(serve, migrate, rebuild)
+	return root
+}

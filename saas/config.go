@@ -1,0 +1,62 @@
+package saas
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+)
+
+// Config is what the service is told. The zero value of a field that has a
+// default is replaced by Default's.
+type Config struct {
+	DatabaseURL   string // administrator's URL (ASSIM_DATABASE_URL)
+	MasterKeyFile string // ASSIM_MASTER_KEY_FILE
+	Listen        string // host:port (ASSIM_LISTEN)
+	URL           string // how people and relays reach the service (ASSIM_URL)
+	Downloads     string // folder of the programs that are served (ASSIM_DOWNLOADS)
+	Version       string
+}
+
+// Default reads the environment and fills in what it leaves open.
+func Default(getenv func(string) string) Config {
+	c := Config{
+		DatabaseURL:   getenv("ASSIM_DATABASE_URL"),
+		MasterKeyFile: getenv("ASSIM_MASTER_KEY_FILE"),
+		Listen:        getenv("ASSIM_LISTEN"),
+		URL:           getenv("ASSIM_URL"),
+		Downloads:     getenv("ASSIM_DOWNLOADS"),
+	}
+	if c.MasterKeyFile == "" {
+		c.MasterKeyFile = "/var/lib/assim-saas/master.key"
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8080"
+	}
+	if c.Downloads == "" {
+		if program, err := os.Executable(); err == nil {
+			c.Downloads = filepath.Dir(program)
+		}
+	}
+	return c
+}
+
+// Validate returns all that is wrong with the configuration.
+func (c *Config) Validate() error {
+	var faults []error
+	if c.DatabaseURL == "" {
+		faults = append(faults, errors.New("no database: set ASSIM_DATABASE_URL to postgres://user:password@host/database, a superuser's; `ops/postgres/up.sh` starts one for development"))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		faults = append(faults, fmt.Errorf("listen address %q is not host:port", c.Listen))
+	}
+	if c.URL == "" {
+		c.URL = "http://" + c.Listen
+	}
+	if u, err := url.Parse(c.URL); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		faults = append(faults, fmt.Errorf("public URL %q is not https://host[:port]", c.URL))
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,113 @@
+package saas
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"assimilation/discovery"
+	"assimilation/discovery/projectors"
+	"assimilation/saas/internal/accounts"
+	"assimilation/saas/internal/changes"
+	"assimilation/saas/internal/console"
+	"assimilation/saas/internal/events"
+	"assimilation/saas/internal/findings"
+	"assimilation/saas/internal/hosts"
+	"assimilation/saas/internal/ingest"
+	"assimilation/saas/internal/relaychan"
+	"assimilation/saas/internal/sites"
+	"assimilation/saas/internal/web"
+	"assimilation/tenancy"
+	"assimilation/tenancy/keys"
+	"assimilation/tenancy/store"
+	"assimilation/uplink"
+)
+
+// parts is what features are made of.
+type parts struct {
+	config  Config
+	public  *url.URL
+	log     *slog.Logger
+	db      *store.DB
+	master  *keys.Master
+	hub     *web.Hub
+	metrics *prometheus.Registry
+	people  *accounts.Service
+}
+
+// mount makes every feature and adds its routes: the one list of what the
+// service answers.
+func (p parts) mount(w *web.Web) error {
+	channel := relaychan.New(p.db, p.master, p.log, p.metrics)
+	core, err := ingest.New(p.db, p.log, p.metrics)
+	if err != nil {
+		return err
+	}
+	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public}
+	history := &changes.Service{DB: p.db, Kinds: kinds()}
+	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history.OfHost}
+	happened := &events.Service{DB: p.db}
+	wrong := &findings.Service{DB: p.db}
+	overview := &console.Service{DB: p.db, Changes: history.Recent}
+
+	// Relays.
+	places.Mount(w)
+	w.Public("POST /relay/v1/batch", uplink.MaxEnvelope, channel.Serve(uplink.PurposeBatch, core.Batch))
+
+	// The API.
+	p.people.Register(w.API)
+	places.Register(w.API)
+	machines.Register(w.API)
+	history.Register(w.API)
+	happened.Register(w.API)
+	wrong.Register(w.API)
+
+	// The dashboard.
+	overview.Pages(w)
+	p.people.Pages(w)
+	places.Pages(w)
+	machines.Pages(w)
+	history.Pages(w)
+	happened.Pages(w)
+	wrong.Pages(w)
+	return nil
+}
+
+// kinds lists the kinds whose bodies the service understands.
+func kinds() (all []discovery.Kind) {
+	for _, p := range projectors.All() {
+		all = append(all, p.Kind())
+	}
+	return all
+}
+
+// Rebuild projects all facts of a tenant anew, mends its graph where it
+// differs, and prints how much that was.
+func Rebuild(ctx context.Context, config Config, tenant tenancy.TenantID, log *slog.Logger, out io.Writer) error {
+	if err := config.Validate(); err != nil {
+		return err
+	}
+	master, err := keys.Load(config.MasterKeyFile)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, store.Config{AdminURL: config.DatabaseURL, Passwords: master.Derive})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	core, err := ingest.New(db, log, prometheus.NewRegistry())
+	if err != nil {
+		return err
+	}
+	report, err := core.Rebuild(ctx, tenant)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d elements checked, %d mended, %d facts not understood\n", report.Checked, report.Changed, report.Skipped)
+	return nil
+}

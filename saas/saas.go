@@ -1,0 +1,125 @@
+// Package saas is the hosted service: it takes relays' batches in, keeps one
+// graph and one history per tenant, and shows them by REST, pages and live
+// updates.
+package saas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"assimilation/saas/internal/accounts"
+	"assimilation/saas/internal/web"
+	"assimilation/tenancy/keys"
+	"assimilation/tenancy/store"
+)
+
+// Limits of the HTTP server. Orders and live pages keep an answer open, so
+// writing has no limit of its own.
+const (
+	headerTimeout   = 10 * time.Second
+	bodyTimeout     = 2 * time.Minute
+	idleTimeout     = 2 * time.Minute
+	maxHeaderBytes  = 64 << 10
+	shutdownTimeout = 10 * time.Second
+)
+
+// SaaS is a service that is ready to run. Close it when done.
+type SaaS struct {
+	config  Config
+	log     *slog.Logger
+	db      *store.DB
+	hub     *web.Hub
+	handler http.Handler
+}
+
+// New opens the database, which Migrate has prepared, and wires the features.
+func New(ctx context.Context, config Config, log *slog.Logger) (*SaaS, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	public, err := url.Parse(config.URL)
+	if err != nil {
+		return nil, fmt.Errorf("public URL: %w", err) // Validate parsed it already
+	}
+	master, err := keys.Load(config.MasterKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, store.Config{AdminURL: config.DatabaseURL, Passwords: master.Derive})
+	if err != nil {
+		return nil, fmt.Errorf("%w; was `assim-saas migrate` run, with the same master key?", err)
+	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s := &SaaS{config: config, log: log, db: db, hub: web.NewHub(db, log)}
+	people := accounts.New(db, master, log)
+	front := web.New(web.Config{
+		Auth: people, Hub: s.hub, Log: log, Metrics: metrics, URL: public, Version: config.Version, Ready: db.Ping,
+	})
+	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, people: people}
+	if err = p.mount(front); err == nil {
+		s.handler, err = front.Handler()
+	}
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close closes the database.
+func (s *SaaS) Close() { s.db.Close() }
+
+// Run serves until ctx ends; then requests under way have shutdownTimeout to
+// end.
+func (s *SaaS) Run(ctx context.Context) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", s.config.Listen, err)
+	}
+	server := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	s.log.Info("serving", "listen", listener.Addr().String(), "url", s.config.URL, "version", s.config.Version)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.hub.Run(ctx) })
+	group.Go(func() error { return server.Serve(listener) })
+	group.Go(func() error {
+		<-ctx.Done()
+		// Long polls and live streams end with their clients' patience, not ours.
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		if err := server.Shutdown(patience); err != nil {
+			return server.Close()
+		}
+		return nil
+	})
+	err = group.Wait()
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Migrate brings the database up to date. It may run beside serving processes.
+func Migrate(ctx context.Context, config Config) error {
+	if err := config.Validate(); err != nil {
+		return err
+	}
+	master, err := keys.Load(config.MasterKeyFile)
+	if err != nil {
+		return err
+	}
+	return store.Migrate(ctx, config.DatabaseURL, master.Derive)
+}
