@@ -40,14 +40,21 @@ type openMessage struct {
 	decoded int    // decompressed
 }
 
-func newIncoming() incoming {
-	return incoming{
-		floor:   1,
-		granted: wire.InitialCredit,
-		refused: map[uint32]refusal{},
-		partial: map[uint32]*partial{},
-		open:    map[uint32]openMessage{},
-		acks:    map[uint32]time.Time{},
+func newIncoming() incoming { return incoming{floor: 1, granted: wire.InitialCredit} }
+
+// put writes to a map that is nil while it is empty, so that a quiet link, of
+// which a relay holds 100,000, costs next to nothing.
+func put[V any](m *map[uint32]V, id uint32, v V) {
+	if *m == nil {
+		*m = map[uint32]V{}
+	}
+	(*m)[id] = v
+}
+
+func drop[V any](m *map[uint32]V, id uint32) {
+	delete(*m, id)
+	if len(*m) == 0 {
+		*m = nil
 	}
 }
 
@@ -121,21 +128,21 @@ func (in *incoming) data(now time.Time, f frame, stats *Stats) (encoded []byte, 
 	in.received += uint64(n)
 	in.held += int(n)
 	if f.total <= wire.ChunkSize {
-		in.open[f.id] = openMessage{size: n}
+		put(&in.open, f.id, openMessage{size: n})
 		in.ack(f.id, now.Add(wire.AckDelay))
 		return f.payload, true
 	}
 	if p == nil {
 		p = newPartial(f.total)
-		in.partial[f.id] = p
+		put(&in.partial, f.id, p)
 	}
 	p.add(f.offset, f.payload)
 	if p.bytes < p.total {
 		in.ack(f.id, p.ackAt(now))
 		return nil, false
 	}
-	delete(in.partial, f.id)
-	in.open[f.id] = openMessage{size: p.total}
+	drop(&in.partial, f.id)
+	put(&in.open, f.id, openMessage{size: p.total})
 	in.ack(f.id, now.Add(wire.AckDelay))
 	return p.assemble(), true
 }
@@ -143,7 +150,7 @@ func (in *incoming) data(now time.Time, f frame, stats *Stats) (encoded []byte, 
 // ack asks for an ACK at the time, or earlier if one was asked for before.
 func (in *incoming) ack(id uint32, at time.Time) {
 	if was, ok := in.acks[id]; !ok || at.Before(was) {
-		in.acks[id] = at
+		put(&in.acks, id, at)
 	}
 }
 
@@ -154,9 +161,9 @@ func (in *incoming) refuseChunk(now time.Time, id uint32, reason wire.Reason, st
 	if p := in.partial[id]; p != nil {
 		counted = p.bytes
 		in.held -= int(p.bytes)
-		delete(in.partial, id)
+		drop(&in.partial, id)
 	}
-	in.refused[id] = refusal{reason, counted}
+	put(&in.refused, id, refusal{reason, counted})
 	in.finish(now, id)
 }
 
@@ -167,7 +174,7 @@ func (in *incoming) decoded(id uint32, size int) bool {
 	}
 	m := in.open[id]
 	m.decoded = size
-	in.open[id] = m
+	put(&in.open, id, m)
 	in.openBytes += size
 	return true
 }
@@ -178,11 +185,11 @@ func (in *incoming) verdict(now time.Time, id uint32, reason wire.Reason) {
 	if !ok {
 		return
 	}
-	delete(in.open, id)
+	drop(&in.open, id)
 	in.held -= int(m.size)
 	in.openBytes -= m.decoded
 	if reason != wire.Accepted {
-		in.refused[id] = refusal{reason, m.size}
+		put(&in.refused, id, refusal{reason, m.size})
 	}
 	in.finish(now, id)
 }
@@ -192,7 +199,7 @@ func (in *incoming) finish(now time.Time, id uint32) {
 	for in.final[in.floor%wire.IDWindow/64]&(1<<(in.floor%64)) != 0 {
 		in.final[in.floor%wire.IDWindow/64] &^= 1 << (in.floor % 64)
 		if in.floor > wire.IDWindow {
-			delete(in.refused, in.floor-wire.IDWindow)
+			drop(&in.refused, in.floor-wire.IDWindow)
 		}
 		in.floor++
 	}
@@ -210,7 +217,7 @@ func (in *incoming) dueAcks(now time.Time) []frame {
 	slices.Sort(due)
 	frames := make([]frame, 0, len(due))
 	for _, id := range due {
-		delete(in.acks, id)
+		drop(&in.acks, id)
 		frames = append(frames, in.ackFrame(id))
 	}
 	return frames

@@ -229,7 +229,9 @@ func (o *outgoing) remove(at int) {
 	m.over = true
 	o.bytes -= len(m.encoded) + messageOverhead
 	m.encoded, m.chunks = nil, nil
-	o.live = slices.Delete(o.live, at, at+1)
+	if o.live = slices.Delete(o.live, at, at+1); len(o.live) == 0 {
+		o.live = nil
+	}
 	o.admit()
 }
 
