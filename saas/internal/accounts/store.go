@@ -166,7 +166,7 @@ func revokeToken(ctx context.Context, tx pgx.Tx, a web.Actor, id string, now tim
 // must not write all day.
 func touchToken(ctx context.Context, tx pgx.Tx, id string, now time.Time) error {
 	_, err := tx.Exec(ctx, `
-		UPDATE assim.api_tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2 - interval '1 minute')`, id, now)
+		UPDATE assim.api_tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2::timestamptz - interval '1 minute')`, id, now)
 	return err
 }
 

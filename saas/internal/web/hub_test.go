@@ -1,0 +1,199 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"assimilation/tenancy"
+)
+
+// source is a Listener that a test feeds and breaks.
+type source struct {
+	connects chan struct{}
+	notices  chan string // closed: the connection breaks
+	refuse   int         // connections to refuse first
+	tries    []time.Time
+}
+
+func (s *source) Listen(ctx context.Context, channel string, ready func(), heard func(string)) error {
+	s.tries = append(s.tries, time.Now())
+	if s.refuse > 0 {
+		s.refuse--
+		return errors.New("refused")
+	}
+	ready()
+	if s.connects != nil {
+		s.connects <- struct{}{}
+	}
+	for {
+		select {
+		case n, ok := <-s.notices:
+			if !ok {
+				s.notices = nil
+				return errors.New("broken")
+			}
+			heard(n)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func newHub(s *source) *Hub { return NewHub(s, slog.New(slog.DiscardHandler)) }
+
+func TestHubKeepsTenantsApart(t *testing.T) {
+	h := newHub(&source{})
+	a, b := tenancy.NewID[tenancy.TenantID](), tenancy.NewID[tenancy.TenantID]()
+	subA, err := h.Subscribe(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subB, err := h.Subscribe(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, payload := range []string{
+		a.String() + " facts", a.String() + " hosts", a.String() + " facts",
+		"", " ", "facts", a.String(), a.String() + " ", a.String() + " secrets", a.String() + " resync", a.String() + "facts",
+		strings.ToUpper(a.String())[:35] + " facts", "{" + a.String() + "} facts", a.String() + " facts\nevent: x",
+	} {
+		h.dispatch(payload)
+	}
+	got, err := subA.Next(t.Context())
+	if want := []Topic{Hosts, Facts}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("tenant a heard %v, %v, want %v merged", got, err, want)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := subB.Next(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("tenant b heard %v, %v, want nothing", got, err)
+	}
+}
+
+func TestHubReconnectsAndSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &source{connects: make(chan struct{}), notices: make(chan string), refuse: 9}
+		h := newHub(s)
+		sub, err := h.Subscribe(tenancy.NewID[tenancy.TenantID]())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- h.Run(ctx) }()
+
+		<-s.connects
+		if got, err := sub.Next(ctx); err != nil || !slices.Equal(got, []Topic{Resync}) {
+			t.Errorf("after the first connection: %v, %v, want resync", got, err)
+		}
+		last := s.tries[len(s.tries)-1].Sub(s.tries[len(s.tries)-2])
+		if len(s.tries) != 10 || last != 10*time.Second {
+			t.Errorf("%d tries, the last after %v; want 10, the wait grown to its limit of 10 s", len(s.tries), last)
+		}
+		close(s.notices)
+		<-s.connects
+		if again := s.tries[10].Sub(s.tries[9]); again != 100*time.Millisecond {
+			t.Errorf("reconnected after %v, want 100ms: it had worked", again)
+		}
+		if got, err := sub.Next(ctx); err != nil || !slices.Equal(got, []Topic{Resync}) {
+			t.Errorf("after the reconnection: %v, %v, want resync", got, err)
+		}
+
+		stop()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run ended with %v", err)
+		}
+		if _, err := sub.Next(t.Context()); !errors.Is(err, ErrHubClosed) {
+			t.Errorf("Next after the end: %v", err)
+		}
+		if _, err := h.Subscribe(tenancy.NewID[tenancy.TenantID]()); !errors.Is(err, ErrHubClosed) {
+			t.Errorf("Subscribe after the end: %v", err)
+		}
+	})
+}
+
+func TestSubscriptionsAreBounded(t *testing.T) {
+	h := newHub(&source{})
+	tenant := tenancy.NewID[tenancy.TenantID]()
+	var last *Subscription
+	for range MaxSubscriptions {
+		var err error
+		if last, err = h.Subscribe(tenant); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.Subscribe(tenant); !errors.Is(err, ErrTooManySubscriptions) {
+		t.Errorf("one more: %v", err)
+	}
+	if _, err := h.Subscribe(tenancy.NewID[tenancy.TenantID]()); err != nil {
+		t.Errorf("another tenant: %v", err)
+	}
+	last.Close()
+	if _, err := h.Subscribe(tenant); err != nil {
+		t.Errorf("after one closed: %v", err)
+	}
+}
+
+// gate lets a session in until it is closed.
+type gate struct{ open bool }
+
+func (g *gate) BySession(context.Context, [32]byte) (Actor, error) {
+	if !g.open {
+		return Actor{}, ErrUnknownSession
+	}
+	return Actor{Role: tenancy.Viewer}, nil
+}
+
+func (g *gate) ByToken(context.Context, tenancy.Token) (Actor, error) {
+	return Actor{}, ErrUnknownToken
+}
+
+func TestStreamTellsTopicsAndEndsWithTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{open: true}
+		log := slog.New(slog.DiscardHandler)
+		h := NewHub(&source{}, log)
+		s := New(Config{Auth: g, Hub: h, Log: log, Metrics: prometheus.NewRegistry(), URL: &url.URL{Scheme: "http"},
+			Ready: func(context.Context) error { return nil }})
+		tenant := tenancy.NewID[tenancy.TenantID]()
+		sub, err := h.Subscribe(tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, _ := NewSession()
+		r := httptest.NewRequest("GET", "/v1/stream", nil).WithContext(t.Context())
+		r.AddCookie(s.SessionCookie(value, 60))
+		w := httptest.NewRecorder()
+		start := time.Now()
+		ended := make(chan struct{})
+		go func() { s.stream(w, r, sub); close(ended) }()
+
+		synctest.Wait()
+		h.dispatch(tenant.String() + " facts")
+		synctest.Wait()
+		<-time.After(heartbeat + time.Second) // fake time: one heartbeat passes
+		g.open = false
+		<-ended
+		body, err := io.ReadAll(w.Result().Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := ": listening\n\nevent: facts\ndata: {}\n\n: still here\n\n"; string(body) != want {
+			t.Errorf("streamed %q, want %q", body, want)
+		}
+		if took := time.Since(start); took != 2*heartbeat {
+			t.Errorf("the stream of an ended session lived %v, want %v", took, 2*heartbeat)
+		}
+	})
+}
