@@ -3,6 +3,7 @@
 package faults_test
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -92,7 +93,10 @@ func TestNothingIsLostAndNothingToldTwice(t *testing.T) {
 		return true, ""
 	})
 	examine(t, w)
-	told := w.Rows("changes", "--host", host, "--since", "24h", "--limit", "0")
+	var told []change
+	if err := json.Unmarshal([]byte(w.Assim("changes", "--host", host, "--since", "24h", "--limit", "0", "-o", "json")), &told); err != nil {
+		t.Fatal(err)
+	}
 	for _, m := range stood {
 		if n := m.added(told); n != 1 {
 			t.Errorf("marker %s stood for %v and was told %d times", m.name, m.stood.Round(time.Second), n)

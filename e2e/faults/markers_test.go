@@ -28,14 +28,22 @@ type marker struct {
 	inText string // what a change that adds it holds
 }
 
-// added counts the changes that say that the marker came.
-func (m *marker) added(changes []map[string]any) (n int) {
+// added counts the differences that say that the marker came.
+func (m *marker) added(changes []change) (n int) {
 	for _, c := range changes {
-		if c["op"] == "added" && strings.Contains(fmt.Sprint(c["item"]), m.inText) {
-			n++
+		for _, d := range c.Details {
+			if d.Op == "added" && strings.Contains(d.Text, m.inText) {
+				n++
+			}
 		}
 	}
 	return n
+}
+
+// change is what the API tells of one version of a fact.
+type change struct {
+	Details []struct{ Op, Text string }
+	More    int
 }
 
 // markers come and go while the system is being killed.

@@ -96,8 +96,8 @@ type Mint struct {
 
 // Minted is a token with its secret, shown this once.
 type Minted struct {
-	Token   Token  `json:"token"`
-	Secret  string `json:"secret" doc:"the token itself; it is shown this once"`
+	Token
+	Secret  string `json:"token" doc:"the token itself; it is shown this once"`
 	Install string `json:"install" doc:"shell command that installs the relay or probe with this token"`
 }
 
@@ -223,7 +223,7 @@ func (s *Service) Tokens(ctx context.Context, tenant tenancy.TenantID, siteRef s
 			SELECT t.id, t.kind, t.name, t.labels, t.max_uses, t.uses, t.created_at, t.created_by, t.expires_at, t.revoked_at, t.last_used_at, t.last_used_by
 			FROM assim.tokens t
 			WHERE t.site = $1 AND ($2 = '' OR (t.created_at, t.id) < (SELECT c.created_at, c.id FROM assim.tokens c WHERE c.id = $2))
-			ORDER BY t.created_at DESC, t.id DESC LIMIT $3`, site.ID, page.Cursor, page.Limit+1)
+			ORDER BY t.created_at DESC, t.id DESC LIMIT $3`, site.ID, web.Text(page.Cursor), page.Limit+1)
 		if err == nil {
 			now := time.Now()
 			tokens, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Token, error) { return scanToken(row, now) })
@@ -259,7 +259,7 @@ func (s *Service) RevokeToken(ctx context.Context, actor web.Actor, id string) e
 	return s.DB.In(ctx, actor.Tenant, func(tx pgx.Tx) error {
 		var name string
 		var before *time.Time
-		err := tx.QueryRow(ctx, `SELECT name, revoked_at FROM assim.tokens WHERE id = $1 FOR UPDATE`, id).Scan(&name, &before)
+		err := tx.QueryRow(ctx, `SELECT name, revoked_at FROM assim.tokens WHERE id = $1 FOR UPDATE`, web.Text(id)).Scan(&name, &before)
 		switch {
 		case err != nil:
 			return notFound(err, "token")

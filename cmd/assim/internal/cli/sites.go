@@ -96,10 +96,10 @@ func (s *session) tokenCreate() *cobra.Command {
 				in["name"] = name
 			}
 			if address != "" {
-				in["address"] = address
+				in["relay_address"] = address
 			}
 			if cmd.Flags().Changed("ttl") {
-				in["expires_in"] = int64(ttl.Seconds())
+				in["ttl_seconds"] = int64(ttl.Seconds())
 			}
 			if cmd.Flags().Changed("max-uses") {
 				in["max_uses"] = uses
