@@ -5,11 +5,8 @@ package events
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -106,33 +103,6 @@ func scan(row pgx.CollectableRow) (Event, error) {
 	var e Event
 	err := row.Scan(&e.ID, &e.SeenAt, &e.At, &e.Type, &e.Host, &e.HostID, &e.Relay, &e.Site, &e.Detail)
 	e.SeenAt, e.At = e.SeenAt.UTC(), e.At.UTC()
-	e.Summary = summary(e)
+	e.Summary = summary(e.Type, e.Detail)
 	return e, err
-}
-
-// summary says the event in a line: its detail's values by name.
-func summary(e Event) string {
-	var detail map[string]any
-	if json.Unmarshal(e.Detail, &detail) != nil {
-		return e.Type
-	}
-	var parts []string
-	for _, key := range slices.Sorted(maps.Keys(detail)) {
-		switch v := detail[key].(type) {
-		case string:
-			if v != "" {
-				parts = append(parts, key+": "+v)
-			}
-		case float64:
-			parts = append(parts, key+": "+strconv.FormatFloat(v, 'f', -1, 64))
-		case bool:
-			if v {
-				parts = append(parts, key)
-			}
-		}
-	}
-	if len(parts) == 0 {
-		return e.Type
-	}
-	return strings.Join(parts, ", ")
 }

@@ -18,8 +18,9 @@ import (
 type Service struct {
 	DB  *store.DB
 	Log *slog.Logger
-	// Forget takes all facts of a host out of the estate, with history rows, in
-	// the tenant's writer transaction. The storage core does it.
+	// Forget takes all facts of a host out of the estate, with history rows, and
+	// closes its findings, in the tenant's writer transaction. The storage core
+	// does it.
 	Forget func(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenancy.HostID, at time.Time) error
 	// Changes shows a host's history on its page.
 	Changes ChangesView

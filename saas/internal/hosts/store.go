@@ -108,9 +108,6 @@ func retire(ctx context.Context, tx pgx.Tx, h Host, at time.Time) error {
 	if _, err := tx.Exec(ctx, `UPDATE assim.hosts SET retired_at = $2 WHERE id = $1`, h.ID, at); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `UPDATE assim.findings SET closed_at = $2 WHERE host = $1 AND closed_at IS NULL`, h.ID, at); err != nil {
-		return err
-	}
 	_, err := tx.Exec(ctx, `UPDATE assim.sites SET orders_revision = orders_revision + 1 WHERE id = $1`, h.Site)
 	return err
 }

@@ -1,0 +1,69 @@
+package events
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// detail is what events of all types say, as the storage core and the sites
+// write it. A type leaves most of it out.
+type detail struct {
+	Name         string `json:"name"`
+	AgentVersion string `json:"agent_version"`
+	Cause        string `json:"cause"`
+	Version      string `json:"version"`
+	Token        string `json:"token"`
+
+	// Refusals.
+	Subject  string `json:"subject"`
+	Reason   string `json:"reason"`
+	From     string `json:"from"`
+	Kind     string `json:"kind"`
+	Instance string `json:"instance"`
+	Cleared  bool   `json:"cleared"`
+	Detail   string `json:"detail"`
+}
+
+// summary says an event in a line; "" when its type says all.
+func summary(kind string, raw json.RawMessage) string {
+	var d detail
+	if json.Unmarshal(raw, &d) != nil {
+		return "" // of a newer version: the raw detail stands beside
+	}
+	if strings.HasPrefix(kind, "refusal") {
+		return d.refusal()
+	}
+	var parts []string
+	for _, p := range []struct{ before, text string }{
+		{"", d.Cause}, {"probe ", d.AgentVersion}, {"version ", d.Version}, {"with token ", d.Token}, {"", d.Detail},
+	} {
+		if p.text != "" {
+			parts = append(parts, p.before+p.text)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// refusal is "fact packages/3 refused: too large (9 MB)".
+func (d detail) refusal() string {
+	text := d.Subject
+	if d.Kind != "" {
+		text += " " + strings.TrimSuffix(d.Kind+"/"+d.Instance, "/")
+	}
+	if d.From != "" {
+		text += " of " + d.From
+	}
+	if d.Token != "" {
+		text += " with token " + d.Token
+	}
+	if d.Cleared {
+		text += " is no longer refused"
+	} else {
+		text += " refused"
+	}
+	text += ": " + d.Reason
+	if d.Detail != "" && d.Detail != d.Reason {
+		text += " (" + d.Detail + ")"
+	}
+	return text
+}
