@@ -244,29 +244,30 @@ func (o *outgoing) granted(limit uint64) {
 }
 
 // detectLoss moves chunks to the lost: those that later datagrams overtook,
-// and after a time-out all that are older than it.
+// and after a time-out all that are older than it. last is the number of the
+// newest datagram.
 func (o *outgoing) detectLoss(now time.Time, last uint64) {
 	deadline := now.Sub(o.start) - o.pace.rto()
 	timeout := false
 	for len(o.flight) > 0 {
 		r := o.flight[0]
 		if r.current() {
-			c := &r.m.chunks[r.index]
-			switch {
-			case c.datagram+reordering <= o.newest:
-				o.pace.lost(c.datagram, last)
-			case c.sentAt <= deadline:
-				timeout = true
-			default:
-				goto done
+			overtaken := r.datagram+reordering <= o.newest
+			late := r.m.chunks[r.index].sentAt <= deadline
+			if !overtaken && !late {
+				break
 			}
-			c.datagram = 0
+			if overtaken {
+				o.pace.lost(r.datagram, last)
+			} else {
+				timeout = true
+			}
+			r.m.chunks[r.index].datagram = 0
 			o.inflight -= len(r.m.payload(r.index))
 			o.lost = append(o.lost, chunkRef{m: r.m, index: r.index})
 		}
 		o.flight = o.flight[1:]
 	}
-done:
 	if len(o.flight) == 0 {
 		o.flight = nil
 	}
