@@ -63,6 +63,7 @@ var seed = []string{
 	`INSERT INTO assim.hosts (id, tenant, site, relay, name, probe_key, state, state_at, enrolled_at, changed_at) VALUES (@, @, @, @, 'h', 'k', 'up', now(), now(), now())`,
 	`INSERT INTO assim.streams (tenant, relay, epoch, position, chain, updated_at) VALUES (@, @, 1, 1, 'c', now())`,
 	`INSERT INTO assim.stream_epochs (tenant, relay, epoch, begun_at) VALUES (@, @, 1, now())`,
+	`INSERT INTO assim.writers (tenant, at) VALUES (@, now())`,
 	`INSERT INTO assim.fact_bodies (tenant, hash, kind, schema, body, size) VALUES (@, 'h', 'os', 1, 'b', 1)`,
 	`INSERT INTO assim.facts (tenant, host, kind, instance, hash, term, version, at, seen_at) VALUES (@, @, 'os', '', 'h', 1, 1, now(), now())`,
 	`INSERT INTO assim.fact_versions (tenant, host, kind, instance, at, seen_at, term, version, relay, epoch, seq) VALUES (@, @, 'os', '', now(), now(), 1, 1, @, 1, 1)`,

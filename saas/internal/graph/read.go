@@ -14,13 +14,13 @@ import (
 )
 
 // Read returns every element of the tenant's graph, for comparison with what
-// the facts say. A vertex without a key, which only damage can make, comes back
-// with an empty one.
+// the facts say. It sees nothing of what Clean removes.
 func Read(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) (cmdb.Elements, error) {
 	var all cmdb.Elements
 	graph := store.Graph(tenant)
 	for _, spec := range cmdb.Vertices {
-		rows, err := tx.Query(ctx, `SELECT ag_catalog.agtype_out(properties)::text FROM `+tableOf(graph, string(spec.Label)))
+		rows, err := tx.Query(ctx, `SELECT ag_catalog.agtype_out(properties)::text FROM `+tableOf(graph, string(spec.Label))+
+			` WHERE properties ->> `+literal(store.KeyProperty)+`::text <> ''`)
 		if err != nil {
 			return cmdb.Elements{}, fmt.Errorf("reading vertices %s: %w", spec.Label, err)
 		}
@@ -40,8 +40,9 @@ func Read(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) (cmdb.Element
 		}
 	}
 	for _, spec := range cmdb.Edges {
-		sql := fmt.Sprintf(`SELECT coalesce(a.properties ->> %[4]s::text, ''), coalesce(z.properties ->> %[4]s::text, ''), ag_catalog.agtype_out(e.properties)::text
-			FROM %[1]s e JOIN %[2]s a ON a.id = e.start_id JOIN %[3]s z ON z.id = e.end_id`,
+		sql := fmt.Sprintf(`SELECT a.properties ->> %[4]s::text, z.properties ->> %[4]s::text, ag_catalog.agtype_out(e.properties)::text
+			FROM %[1]s e JOIN %[2]s a ON a.id = e.start_id JOIN %[3]s z ON z.id = e.end_id
+			WHERE a.properties ->> %[4]s::text <> '' AND z.properties ->> %[4]s::text <> ''`,
 			tableOf(graph, string(spec.Type)), tableOf(graph, string(spec.From)), tableOf(graph, string(spec.To)), literal(store.KeyProperty))
 		rows, err := tx.Query(ctx, sql)
 		if err != nil {
@@ -109,4 +110,30 @@ func propertyList(list []any) any {
 		return numbers
 	}
 	return list
+}
+
+// Clean removes what only damage can leave and no delta can name: vertices
+// without a key, and edges without a start or an end. It returns how many there
+// were. Undo, which goes by keys, cannot hold them.
+func Clean(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) (removed int64, err error) {
+	graph := store.Graph(tenant)
+	for _, spec := range cmdb.Vertices {
+		sql := fmt.Sprintf(`DELETE FROM %s WHERE coalesce(properties ->> %s::text, '') = ''`,
+			tableOf(graph, string(spec.Label)), literal(store.KeyProperty))
+		tag, err := tx.Exec(ctx, sql)
+		if err != nil {
+			return removed, fmt.Errorf("removing vertices %s without a key: %w", spec.Label, err)
+		}
+		removed += tag.RowsAffected()
+	}
+	for _, spec := range cmdb.Edges {
+		sql := fmt.Sprintf(`DELETE FROM %s e WHERE NOT EXISTS (SELECT FROM %s a WHERE a.id = e.start_id) OR NOT EXISTS (SELECT FROM %s z WHERE z.id = e.end_id)`,
+			tableOf(graph, string(spec.Type)), tableOf(graph, string(spec.From)), tableOf(graph, string(spec.To)))
+		tag, err := tx.Exec(ctx, sql)
+		if err != nil {
+			return removed, fmt.Errorf("removing edges %s without an end: %w", spec.Type, err)
+		}
+		removed += tag.RowsAffected()
+	}
+	return removed, nil
 }

@@ -181,6 +181,12 @@ CREATE TABLE assim.streams (
     PRIMARY KEY (tenant, relay),
     FOREIGN KEY (tenant, relay) REFERENCES assim.relays (tenant, id) ON DELETE CASCADE
 );
+-- When each tenant was last written to; the next writer's time is later, whatever
+-- the clock does.
+CREATE TABLE assim.writers (
+    tenant uuid PRIMARY KEY REFERENCES assim.tenants ON DELETE CASCADE,
+    at     timestamptz NOT NULL
+);
 -- Epochs that a stream ever had: a copy of an old batch cannot begin one anew.
 CREATE TABLE assim.stream_epochs (
     tenant   uuid NOT NULL,
@@ -286,7 +292,7 @@ CREATE TABLE assim.audit (
 DO $$
 DECLARE t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['sites', 'relays', 'tokens', 'token_leases', 'hosts', 'streams', 'stream_epochs', 'fact_bodies', 'facts',
+    FOREACH t IN ARRAY ARRAY['sites', 'relays', 'tokens', 'token_leases', 'hosts', 'streams', 'stream_epochs', 'writers', 'fact_bodies', 'facts',
         'fact_versions', 'undo', 'events', 'findings', 'audit'] LOOP
         EXECUTE format('ALTER TABLE assim.%I ENABLE ROW LEVEL SECURITY', t);
         EXECUTE format('CREATE POLICY own_tenant ON assim.%I USING (tenant = (SELECT assim.current_tenant())) WITH CHECK (tenant = (SELECT assim.current_tenant()))', t);

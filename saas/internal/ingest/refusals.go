@@ -1,0 +1,151 @@
+package ingest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/tenancy"
+	"assimilation/uplink"
+	"assimilation/wire"
+)
+
+// The rules that ingest finds violated.
+const (
+	ruleRefusedFact   = "refused-fact"
+	ruleMissingRight  = "missing-right"
+	ruleCollectFailed = "collect-failed"
+)
+
+// event is a row of assim.events.
+type event struct {
+	kind   string
+	seenAt time.Time
+	host   tenancy.HostID
+	detail map[string]any
+}
+
+type findingKey struct {
+	host          tenancy.HostID
+	rule, subject string
+}
+
+// finding is opened, or closed when detail is empty.
+type finding struct {
+	detail string
+	at     time.Time
+}
+
+func (b *batch) event(e event) { b.events = append(b.events, e) }
+
+func (b *batch) open(host tenancy.HostID, rule, subject, detail string, at time.Time) {
+	b.findings[findingKey{host, rule, subject}] = finding{detail, at}
+}
+
+func (b *batch) close(host tenancy.HostID, rule, subject string, at time.Time) {
+	b.findings[findingKey{host, rule, subject}] = finding{at: at}
+}
+
+// refuse turns away a record about a host.
+func (b *batch) refuse(c uplink.Change, reason wire.Reason, why string) {
+	b.refusal[reason]++
+	detail := map[string]any{"subject": typeNames[c.Type], "reason": reason.String(), "detail": why, "record": c.Seq}
+	if c.Kind != "" {
+		detail["kind"], detail["instance"] = c.Kind, c.Instance
+	}
+	b.event(event{kind: "refusal", seenAt: wallClock(c.SeenAt), host: c.Host, detail: detail})
+}
+
+// refuseFact turns away a fact that the graph or its kind cannot bear.
+func (b *batch) refuseFact(c uplink.Change, why error) {
+	text := uplink.Plain(why.Error(), uplink.MaxDetail)
+	b.refuse(c, wire.Malformed, text)
+	b.open(c.Host, ruleRefusedFact, c.Kind+"/"+c.Instance, text, wallClock(c.SeenAt))
+}
+
+// refuseRecord turns away a record that could not be read at all.
+func (b *batch) refuseRecord(e uplink.Entry) {
+	reason := wire.ReasonOf(e.Err)
+	b.refusal[reason]++
+	b.event(event{kind: "refusal", seenAt: b.at, detail: map[string]any{
+		"subject": "record", "reason": reason.String(), "detail": e.Err.Error(), "record": e.Seq}})
+}
+
+// relayRefusal takes in what the relay, or a probe, refused. It is shown as a
+// finding where it is about a host that is known.
+func (b *batch) relayRefusal(c uplink.Change) {
+	r, seen := c.Refusal, wallClock(c.SeenAt)
+	detail := map[string]any{"subject": r.Subject, "reason": r.Reason.String(), "detail": r.Detail, "from": r.From, "token": c.Token, "cleared": r.Cleared}
+	if c.Kind != "" {
+		detail["kind"], detail["instance"] = c.Kind, c.Instance
+	}
+	b.event(event{kind: "refusal", seenAt: seen, host: c.Host, detail: detail})
+	if h := b.hosts[c.Host]; h == nil || c.Kind == "" || h.Site != b.from.Site {
+		return
+	}
+	rule := ruleRefusedFact
+	switch r.Reason {
+	case wire.MissingRight:
+		rule = ruleMissingRight
+	case wire.CollectFailed:
+		rule = ruleCollectFailed
+	}
+	subject := c.Kind + "/" + c.Instance
+	if r.Cleared {
+		b.close(c.Host, rule, subject, seen)
+		return
+	}
+	text := r.Reason.String()
+	if r.Detail != "" {
+		text += ": " + r.Detail
+	}
+	b.open(c.Host, rule, subject, text, seen)
+}
+
+func (b *batch) saveEvents(queue *pgx.Batch) error {
+	for _, e := range b.events {
+		detail, err := json.Marshal(e.detail)
+		if err != nil {
+			return fmt.Errorf("encoding an event: %w", err)
+		}
+		var host *tenancy.HostID
+		if !e.host.IsZero() {
+			host = &e.host
+		}
+		queue.Queue(`INSERT INTO assim.events (tenant, at, seen_at, type, site, relay, host, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			b.from.Tenant, b.at, e.seenAt, e.kind, b.from.Site, b.from.Relay, host, json.RawMessage(detail))
+	}
+	return nil
+}
+
+func (b *batch) saveFindings(queue *pgx.Batch) {
+	var closedHosts []tenancy.HostID
+	var closedRules, closedSubjects []string
+	for k := range maps.Keys(b.findings) {
+		f := b.findings[k]
+		if f.detail == "" {
+			closedHosts, closedRules, closedSubjects = append(closedHosts, k.host), append(closedRules, k.rule), append(closedSubjects, k.subject)
+			continue
+		}
+		queue.Queue(`
+			INSERT INTO assim.findings AS f (tenant, host, rule, subject, detail, opened_at) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (tenant, host, rule, subject) DO UPDATE SET detail = $5, closed_at = NULL,
+				opened_at = CASE WHEN f.closed_at IS NULL THEN f.opened_at ELSE $6 END`,
+			b.from.Tenant, k.host, k.rule, k.subject, f.detail, f.at)
+	}
+	if len(closedHosts) > 0 {
+		queue.Queue(`
+			UPDATE assim.findings f SET closed_at = $1 FROM unnest($2::uuid[], $3::text[], $4::text[]) AS k(host, rule, subject)
+			WHERE f.tenant = $5 AND f.host = k.host AND f.rule = k.rule AND f.subject = k.subject AND f.closed_at IS NULL`,
+			b.at, closedHosts, closedRules, closedSubjects, b.from.Tenant)
+	}
+}
+
+// opened reports whether any finding is opened by the batch.
+func (b *batch) opened() bool {
+	return slices.ContainsFunc(slices.Collect(maps.Values(b.findings)), func(f finding) bool { return f.detail != "" })
+}
