@@ -3,6 +3,7 @@ package agent_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -191,6 +192,19 @@ func TestLossyNetwork(t *testing.T) {
 				t.Errorf("%d uses of the token", site.uses)
 			}
 		})
+	})
+}
+
+func TestLargestFact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, site := newNetwork(), newSite(t)
+		defer site.start(t, n, relayAddress)()
+		h := boot(t, n, &site.token, nil)
+		defer h.stop()
+		random := make([]byte, discovery.MaxBody/2-100) // as hex it will not get much smaller
+		cryptorand.Read(random)
+		h.record(factOf(t, "", hex.EncodeToString(random)))
+		site.until(t, "8 MiB", time.Minute, func() bool { return len(site.bodies[ledger.Key{Kind: "a"}]) > discovery.MaxBody-1000 })
 	})
 }
 
