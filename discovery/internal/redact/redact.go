@@ -38,6 +38,7 @@ func Args(argv []string) []string {
 // scanner goes through the words of a command line in order.
 type scanner struct {
 	flags string // short options by which a program named so far takes a password
+	last  string // the previous word
 	// What the previous word says of the next.
 	next expectation
 }
@@ -51,53 +52,73 @@ const (
 	portOrSecret  // -p
 )
 
-// arg redacts one argument, word by word.
+// arg redacts one argument, word by word. What follows a secret in it may
+// belong to the secret: it is left out, but still read for what it says of the
+// next argument.
 func (s *scanner) arg(arg string) string {
-	out := ""
+	var out strings.Builder
+	cut := false
 	for rest := arg; rest != ""; {
 		start := strings.IndexFunc(rest, func(r rune) bool { return !unicode.IsSpace(r) })
 		if start < 0 {
-			return out + rest
+			start = len(rest)
 		}
 		end := strings.IndexFunc(rest[start:], unicode.IsSpace)
 		if end < 0 {
-			end = len(rest)
-		} else {
-			end += start
+			end = len(rest) - start
 		}
-		word, cut := s.word(rest[start:end])
-		out += rest[:start] + word
-		if cut { // the rest of the argument may belong to the secret
-			return out
-		}
+		end += start
+		space, word := rest[:start], rest[start:end]
 		rest = rest[end:]
+		secretHere := false
+		if word != "" {
+			expected := s.next
+			s.next = anything
+			word, secretHere = s.word(word, expected)
+		}
+		if !cut {
+			out.WriteString(space)
+			out.WriteString(word)
+		}
+		cut = cut || secretHere
 	}
-	return out
+	return out.String()
 }
 
 // word redacts one word; cut says that a secret began in it.
-func (s *scanner) word(w string) (redacted string, cut bool) {
-	expected := s.next
-	s.next = anything
+func (s *scanner) word(w string, expected expectation) (redacted string, cut bool) {
+	last := s.last
+	s.last = w
+	if flags, known := passwordOptions[program(w)]; known {
+		s.flags += flags
+	}
+	redacted, cut = s.look(w, last)
 	switch {
-	case expected == secret,
-		expected == portOrSecret && !isPort(w),
-		looksLikeToken(w):
+	case expected == secret, expected == portOrSecret && !isPort(w), looksLikeToken(w):
 		return Mark, true
 	case expected == userAndSecret:
 		if i := strings.IndexAny(w, ":%,"); i >= 0 {
 			return w[:i+1] + Mark, true
 		}
 	}
-	if flags, known := passwordOptions[program(w)]; known {
-		s.flags += flags
-	}
-	if strings.HasPrefix(w, "-") && len(w) > 1 {
+	return redacted, cut
+}
+
+// look reads a word for itself.
+func (s *scanner) look(w, last string) (redacted string, cut bool) {
+	bare := strings.Trim(w, `"'`)
+	switch {
+	case len(w) > 1 && w[0] == '-':
 		if redacted, cut = s.option(w); cut {
 			return redacted, cut
 		}
-	} else if bareNames[strings.ToLower(strings.Trim(w, `"'`))] {
+	case bareNames[strings.ToLower(bare)]:
 		s.next = secret
+	case bare == "=" || bare == ":" || bare == "=>": // name = value
+		if assignment(last+"=") >= 0 {
+			s.next = secret
+		}
+		return w, false
 	}
 	if at := assignment(w); at >= 0 {
 		if strings.Trim(w[at:], `"'`) == "" {
@@ -134,6 +155,10 @@ func (s *scanner) option(w string) (redacted string, cut bool) {
 	return w, false
 }
 
+// maxName bounds what is looked at before a "=", so that a line made up of
+// these costs no more than others.
+const maxName = 128
+
 // assignment returns where the value of the first secret-like name begins, in
 // name=value, name:value and the like, or -1.
 func assignment(w string) int {
@@ -141,7 +166,7 @@ func assignment(w string) int {
 		if w[i] != '=' && w[i] != ':' {
 			continue
 		}
-		name := strings.TrimRight(w[:i], `"'\`)
+		name := strings.TrimRight(w[max(0, i-maxName):i], `"'\`)
 		start := strings.LastIndexFunc(name, func(r rune) bool {
 			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-.", r)
 		})
