@@ -84,6 +84,9 @@ func (r *Relay) live(ctx context.Context, ready func()) error {
 		<-ctx.Done()
 		return nil
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // stopped while it was starting
+	}
 	return err
 }
 

@@ -133,11 +133,7 @@ func (r *Runner) forwardOne(ctx context.Context, box *outbox.Outbox) (sent bool,
 // relay.
 func (r *Runner) Listen(ctx context.Context) error {
 	pause := newBackoff()
-	id, _, err := r.Store.Identity(ctx)
-	if err != nil {
-		return err
-	}
-	revision := id.Orders
+	revision := r.Service.id.Orders
 	for ctx.Err() == nil {
 		orders, err := r.Service.Orders(ctx, uplink.OrdersRequest{
 			Revision: revision, Version: r.Version, Epoch: r.Store.Head().Epoch, Backlog: r.Store.Head().Backlog(),
