@@ -108,6 +108,10 @@ func TestBadRequests(t *testing.T) {
 		{adminOfA, "DELETE", "/v1/relays/11111111-1111-4111-8111-111111111111", "", 404},
 		{adminOfA, "DELETE", "/v1/relays/nonsense", "", 422},
 		{adminOfA, "GET", "/v1/sites/nowhere/relays", "", 404},
+		{adminOfA, "GET", "/v1/sites/a%00b", "", 404},
+		{adminOfA, "GET", "/v1/sites/a%ffb/tokens", "", 404},
+		{adminOfA, "GET", "/v1/sites?cursor=%00", "", 200},
+		{adminOfA, "DELETE", "/v1/tokens/00000000000%00", "", 404},
 	} {
 		if got := w.call(c.as, c.method, c.path, c.body, nil); got != c.want {
 			t.Errorf("%s %s %s: status %d, want %d", c.method, c.path, c.body, got, c.want)

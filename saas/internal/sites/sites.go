@@ -93,7 +93,7 @@ func (s *Service) List(ctx context.Context, tenant tenancy.TenantID, page Page) 
 	err = s.DB.Read(ctx, tenant, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, selectSite+`
 			WHERE $1 = '' OR (s.created_at, s.id) > (SELECT c.created_at, c.id FROM assim.sites c WHERE c.id::text = $1)
-			ORDER BY s.created_at, s.id LIMIT $2`, page.Cursor, page.Limit+1)
+			ORDER BY s.created_at, s.id LIMIT $2`, web.Text(page.Cursor), page.Limit+1)
 		if err == nil {
 			sites, err = pgx.CollectRows(rows, scanSite)
 		}
@@ -116,7 +116,7 @@ func (s *Service) Get(ctx context.Context, tenant tenancy.TenantID, ref string) 
 }
 
 func find(ctx context.Context, tx pgx.Tx, ref string) (Site, error) {
-	rows, err := tx.Query(ctx, selectSite+`WHERE s.id::text = lower($1) OR s.name = $1 ORDER BY s.name = $1 LIMIT 1`, ref)
+	rows, err := tx.Query(ctx, selectSite+`WHERE s.id::text = lower($1) OR s.name = $1 ORDER BY s.name = $1 LIMIT 1`, web.Text(ref))
 	if err != nil {
 		return Site{}, fmt.Errorf("looking up a site: %w", err)
 	}

@@ -1,0 +1,10 @@
+// Package systemd holds the units under which relay and probe run, so that the
+// service can hand them out with the programs.
+package systemd
+
+import "embed"
+
+// Units holds <program>.service for each program that has a unit.
+//
+//go:embed *.service
+var Units embed.FS
