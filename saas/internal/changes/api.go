@@ -11,13 +11,6 @@ import (
 	"assimilation/tenancy"
 )
 
-type page struct {
-	Items      []Change `json:"items" nullable:"false"`
-	NextCursor string   `json:"next_cursor,omitempty"`
-}
-
-type answer struct{ Body page }
-
 // Register adds the REST operation.
 func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
@@ -30,8 +23,7 @@ func (s *Service) Register(api huma.API) {
 		Until  time.Time `query:"until" doc:"that took effect here before this time"`
 		Cursor string    `query:"cursor" maxLength:"1024"`
 		Limit  int       `query:"limit" minimum:"1" maximum:"1000" default:"200"`
-	}) (*answer, error) {
-		items, next, err := s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Host), web.Text(in.Kind), in.Since, in.Until, in.Cursor, in.Limit})
-		return &answer{page{items, next}}, err
+	}) (*web.Answer[web.List[Change]], error) {
+		return web.Listed(s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Host), web.Text(in.Kind), in.Since, in.Until, in.Cursor, in.Limit}))
 	})
 }

@@ -44,13 +44,6 @@ type Filter struct {
 	Limit  int
 }
 
-type page struct {
-	Items      []Event `json:"items" nullable:"false"`
-	NextCursor string  `json:"next_cursor,omitempty"`
-}
-
-type answer struct{ Body page }
-
 // Register adds the REST operation.
 func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
@@ -61,9 +54,8 @@ func (s *Service) Register(api huma.API) {
 		Type   string `query:"type" maxLength:"64" doc:"a type, or the part before its first dot: host, relay, refusal"`
 		Cursor string `query:"cursor" maxLength:"32"`
 		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
-	}) (*answer, error) {
-		items, next, err := s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Host), web.Text(in.Type), in.Cursor, in.Limit})
-		return &answer{page{items, next}}, err
+	}) (*web.Answer[web.List[Event]], error) {
+		return web.Listed(s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Host), web.Text(in.Type), in.Cursor, in.Limit}))
 	})
 }
 

@@ -41,13 +41,6 @@ type Filter struct {
 	Limit  int
 }
 
-type page struct {
-	Items      []Finding `json:"items" nullable:"false"`
-	NextCursor string    `json:"next_cursor,omitempty"`
-}
-
-type answer struct{ Body page }
-
 // Register adds the REST operation.
 func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
@@ -58,9 +51,8 @@ func (s *Service) Register(api huma.API) {
 		All    bool   `query:"all" doc:"closed ones too"`
 		Cursor string `query:"cursor" maxLength:"1024"`
 		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
-	}) (*answer, error) {
-		items, next, err := s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Host), in.All, in.Cursor, in.Limit})
-		return &answer{page{items, next}}, err
+	}) (*web.Answer[web.List[Finding]], error) {
+		return web.Listed(s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Host), in.All, in.Cursor, in.Limit}))
 	})
 }
 

@@ -77,13 +77,6 @@ type wholeView struct {
 	Findings     []findingView     `json:"findings" nullable:"false" doc:"open ones"`
 }
 
-type page[T any] struct {
-	Items      []T    `json:"items" nullable:"false"`
-	NextCursor string `json:"next_cursor,omitempty"`
-}
-
-type answer[T any] struct{ Body T }
-
 type byHost struct {
 	Host string `path:"host" maxLength:"255" doc:"id or name"`
 }
@@ -100,25 +93,25 @@ func (s *Service) Register(api huma.API) {
 		Name   string `query:"name" maxLength:"255" doc:"part of the name"`
 		Cursor string `query:"cursor" maxLength:"512"`
 		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
-	}) (*answer[page[hostView]], error) {
+	}) (*web.Answer[web.List[hostView]], error) {
 		hosts, next, err := s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Site), in.State, web.Text(in.Name), in.Cursor, in.Limit})
-		return &answer[page[hostView]]{page[hostView]{each(hosts, viewOf), next}}, err
+		return web.Listed(each(hosts, viewOf), next, err)
 	})
 
 	huma.Register(api, huma.Operation{
 		OperationID: "get-host", Method: http.MethodGet, Path: "/v1/hosts/{host}", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
 		Summary: "One host: facts in brief, services, dependencies, findings",
-	}, func(ctx context.Context, in *byHost) (*answer[wholeView], error) {
+	}, func(ctx context.Context, in *byHost) (*web.Answer[wholeView], error) {
 		v, err := s.whole(ctx, web.ActorFrom(ctx), in.Host)
-		return &answer[wholeView]{v}, err
+		return &web.Answer[wholeView]{v}, err
 	})
 
 	huma.Register(api, huma.Operation{
 		OperationID: "list-facts", Method: http.MethodGet, Path: "/v1/hosts/{host}/facts", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
 		Summary: "All facts of a host, with their bodies",
-	}, func(ctx context.Context, in *byHost) (*answer[page[factView]], error) {
+	}, func(ctx context.Context, in *byHost) (*web.Answer[web.List[factView]], error) {
 		v, err := s.facts(ctx, web.ActorFrom(ctx), in.Host, "")
-		return &answer[page[factView]]{page[factView]{Items: v}}, err
+		return web.Listed(v, "", err)
 	})
 
 	huma.Register(api, huma.Operation{
@@ -127,18 +120,18 @@ func (s *Service) Register(api huma.API) {
 	}, func(ctx context.Context, in *struct {
 		byHost
 		Kind string `path:"kind" maxLength:"32"`
-	}) (*answer[page[factView]], error) {
+	}) (*web.Answer[web.List[factView]], error) {
 		v, err := s.facts(ctx, web.ActorFrom(ctx), in.Host, web.Text(in.Kind))
-		return &answer[page[factView]]{page[factView]{Items: v}}, err
+		return web.Listed(v, "", err)
 	})
 
 	huma.Register(api, huma.Operation{
 		OperationID: "retire-host", Method: http.MethodPost, Path: "/v1/hosts/{host}/retire", Metadata: web.Needs(tenancy.Operator), Tags: tags,
 		Summary: "Take a host out of the estate; its key is refused from then on",
-	}, func(ctx context.Context, in *byHost) (*answer[hostView], error) {
+	}, func(ctx context.Context, in *byHost) (*web.Answer[hostView], error) {
 		host, err := s.Retire(ctx, web.ActorFrom(ctx), in.Host)
 		host.State = "retired"
-		return &answer[hostView]{viewOf(host)}, err
+		return &web.Answer[hostView]{viewOf(host)}, err
 	})
 }
 

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path"
+	"reflect"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -21,6 +24,7 @@ func (s *Web) newAPI() huma.API {
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
 	c.CreateHooks = nil // they would add $schema links to every answer
 	c.RejectUnknownQueryParameters = true
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "API token, asm_api_..."},
 	}
@@ -43,6 +47,20 @@ func (s *Web) newAPI() huma.API {
 		w.Write(body)
 	})
 	return api
+}
+
+// schemaName puts the feature before the name of a type that only the feature
+// knows: several features have a "page".
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Name() == "" || unicode.IsUpper(rune(t.Name()[0])) {
+		return name
+	}
+	feature := path.Base(t.PkgPath())
+	return strings.ToUpper(feature[:1]) + feature[1:] + name
 }
 
 // adapter refuses operations that do not say who may use them.
