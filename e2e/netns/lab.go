@@ -68,7 +68,7 @@ func New(t testing.TB, n int) *Lab {
 	ip("addr add " + l.Service + "/30 dev " + up)
 	ip("link set " + up + " up")
 	ip("-n " + l.LAN + " addr add " + net + ".254/30 dev up")
-	ip("-n " + l.LAN + " link set up up")
+	ip("-n " + l.LAN + " link set dev up up")
 
 	for i := range n {
 		h := Host{Netns: fmt.Sprintf("%sh%d", prefix, i+1), IP: fmt.Sprintf("%s.%d", net, 11+i)}
