@@ -33,13 +33,12 @@ fail() {
 trap fail ERR
 
 assim() { bin/assim "$@" 9>&-; }
-field() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" | head -n 1; }
 
 # mint KIND FILE keeps a new token of the demo site in FILE.
 mint() {
     [ -s "$2" ] && return
     assim token create --site demo --kind "$1" -o json >"$2.json" || return
-    field token <"$2.json" >"$2"
+    sed -n 's/.*"\(asm_[a-z]*_[^"]*\)".*/\1/p' "$2.json" >"$2"
     rm "$2.json"
     [ -s "$2" ]
 }
@@ -81,17 +80,17 @@ fi
 assim site list -o json | grep -q '"name": *"demo"' || assim site create demo >/dev/null
 
 begin "starting the relay" .dev/relay/log
-mint relay .dev/relay/token
+mint relay .dev/relay/token || fail "no token was minted"
+mint probe .dev/probe/token || fail "no token was minted" # before the relay asks which there are
 udp=$(port relay udp 1984)
 local_http=$(port relay-http tcp 1985)
 start relay env ASSIM_TOKEN_FILE="$PWD/.dev/relay/token" \
-    bin/assim-relay run --state .dev/relay/state --listen "127.0.0.1:$udp" --http "127.0.0.1:$local_http"
+    bin/assim-relay run --state "$PWD/.dev/relay/state" --listen "127.0.0.1:$udp" --http "127.0.0.1:$local_http"
 await 60 ready relay "$local_http" || fail "it is not ready after 60 s"
 
 begin "starting the probe" .dev/probe/log
-mint probe .dev/probe/token
 start probe env ASSIM_TOKEN_FILE="$PWD/.dev/probe/token" ASSIM_RELAY="127.0.0.1:$udp" \
-    bin/assim-probe run --state .dev/probe/state
+    bin/assim-probe run --state "$PWD/.dev/probe/state"
 await 90 host_up || fail "this host is not up after 90 s"
 
 cat <<DONE
