@@ -107,7 +107,11 @@ func (tx *Tx) Enrol(e Enrolment, now int64) error {
 	if err != nil {
 		return fmt.Errorf("storing the enrolment: %w", err)
 	}
-	return tx.Restart(e.Relay, now)
+	if err := tx.Restart(e.Relay, now); err != nil {
+		return err
+	}
+	_, err = tx.Resync(1, now) // ends at once where there is no host yet
+	return err
 }
 
 func (tx *Tx) forgetSite() error {
