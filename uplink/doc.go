@@ -13,6 +13,10 @@
 // Because the chain is over records and not over batches, a batch may be cut
 // anywhere, and cut anew when it is sent again.
 //
+// A record is the CBOR of a Change, core deterministic, with integer keys. A
+// batch's payload is a CBOR array of byte strings in shortest form, one record
+// each: the receiver hashes exactly the bytes that the sender hashed.
+//
 // # The envelope
 //
 // Everything a relay sends is one envelope, over HTTPS POST:
@@ -29,5 +33,12 @@
 //
 // Answers travel in the same envelope, sealed to the relay's key and signed by
 // the site's key. The answer to an enrolment is signed by a site key that the
-// relay cannot know yet: it is proved by the nonce instead, then pinned.
+// relay cannot know yet: it is proved by the nonce instead, then pinned. That is
+// the nonce within the sealed request; the one in the header is for all to see.
+//
+// A receiver judges in this order, so that a stranger costs little: size and
+// shape, who the header says it is from, the signature, the seal, the expansion,
+// the payload's form, each field's bounds. Every refusal is a *wire.Error with
+// its reason. limits.go has the bounds; unknown keys are ignored, so a new
+// optional field needs no new version.
 package uplink

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -42,8 +43,16 @@ func (c *Channel) Serve(purpose uplink.Purpose, handle Handler) http.Handler {
 		if err != nil {
 			return nil, err
 		}
-		return uplink.Seal(request.Header.Answer(time.Now()), payload, request.Relay.sealKey, request.Relay.siteKey)
+		return seal(request.Header, payload, request.Relay.sealKey, request.Relay.siteKey)
 	})
+}
+
+func seal(request uplink.Header, payload []byte, to uplink.SealKey, signer ed25519.PrivateKey) ([]byte, error) {
+	sealed, err := uplink.Seal(request.Answer(time.Now()), payload, to, signer)
+	if err != nil {
+		return nil, fmt.Errorf("sealing an answer: %w", notTheirs(err))
+	}
+	return sealed, nil
 }
 
 func maxBody(purpose uplink.Purpose) int64 {
@@ -142,7 +151,7 @@ func (c *Channel) ServeEnrolment(enrol Enroller) http.Handler {
 		if err != nil {
 			return nil, notTheirs(err)
 		}
-		return uplink.Seal(header.Answer(time.Now()), payload, sealKey, siteKey)
+		return seal(header, payload, sealKey, siteKey)
 	})
 }
 

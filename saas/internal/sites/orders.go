@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,7 +45,11 @@ func (s *Service) Orders(ctx context.Context, r relaychan.Request) ([]byte, erro
 		return nil, err
 	}
 	orders.Nonce, orders.Time = request.Nonce, time.Now().UnixMilli()
-	return orders.Encode()
+	payload, err := orders.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("encoding orders for relay %s: %v", r.Relay.ID, err) // not %w: the fault is ours, not the request's
+	}
+	return payload, nil
 }
 
 // seen notes the relay's sign of life. A request that is not newer than the
@@ -101,7 +106,8 @@ func (s *Service) await(ctx context.Context, relay relaychan.Relay, request upli
 }
 
 // nextChange waits until it is worth looking again; false says that the time
-// is over or the service stops.
+// is over or the service stops. Notices of other topics come with every batch,
+// so they wake nobody here.
 func nextChange(ctx context.Context, changes *web.Subscription) bool {
 	if changes == nil {
 		select {
@@ -111,8 +117,15 @@ func nextChange(ctx context.Context, changes *web.Subscription) bool {
 			return false
 		}
 	}
-	_, err := changes.Next(ctx)
-	return err == nil
+	for {
+		topics, err := changes.Next(ctx)
+		if err != nil {
+			return false
+		}
+		if slices.Contains(topics, web.Sites) || slices.Contains(topics, web.Resync) {
+			return true
+		}
+	}
 }
 
 // standing is what decides whether a relay has news.

@@ -80,18 +80,19 @@ type event struct {
 	detail map[string]string
 }
 
-// put writes the event, unless the same was written within the last minute:
-// who retries every few seconds is news once.
+// put writes the event, unless the same is among the latest and younger than a
+// minute: who retries every few seconds is news once.
 func (e event) put(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) error {
 	detail, err := json.Marshal(e.detail)
 	if err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `
-		WITH written AS (
+		WITH latest AS (SELECT at, type, detail FROM assim.events WHERE tenant = $1 ORDER BY id DESC LIMIT 100),
+		written AS (
 			INSERT INTO assim.events (tenant, at, seen_at, type, site, relay, detail)
 			SELECT $1, t.now, t.now, $2, $3, $4, $5 FROM (SELECT clock_timestamp() AS now) t
-			WHERE NOT EXISTS (SELECT FROM assim.events WHERE at > now() - interval '1 minute' AND type = $2 AND detail = $5)
+			WHERE NOT EXISTS (SELECT FROM latest WHERE at > now() - interval '1 minute' AND type = $2 AND detail = $5)
 			RETURNING 1)
 		SELECT pg_notify('assim', $6) FROM written`, tenant, e.kind, e.site, e.relay, detail, tenant.String()+" events")
 	if err != nil {
