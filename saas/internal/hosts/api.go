@@ -103,7 +103,7 @@ func (s *Service) Register(api huma.API) {
 		Summary: "One host: facts in brief, services, dependencies, findings",
 	}, func(ctx context.Context, in *byHost) (*web.Answer[wholeView], error) {
 		v, err := s.whole(ctx, web.ActorFrom(ctx), in.Host)
-		return &web.Answer[wholeView]{v}, err
+		return &web.Answer[wholeView]{Body: v}, err
 	})
 
 	huma.Register(api, huma.Operation{
@@ -131,7 +131,7 @@ func (s *Service) Register(api huma.API) {
 	}, func(ctx context.Context, in *byHost) (*web.Answer[hostView], error) {
 		host, err := s.Retire(ctx, web.ActorFrom(ctx), in.Host)
 		host.State = "retired"
-		return &web.Answer[hostView]{viewOf(host)}, err
+		return &web.Answer[hostView]{Body: viewOf(host)}, err
 	})
 }
 

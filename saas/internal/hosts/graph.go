@@ -65,6 +65,7 @@ func dependencySQL(graph string) string {
 	replace := strings.NewReplacer(
 		"{Host}", table(string(cmdb.Host)), "{Service}", table(string(cmdb.Service)), "{Endpoint}", table(string(cmdb.Endpoint)),
 		"{RUNS}", table(string(cmdb.Runs)), "{LISTENS_ON}", table(string(cmdb.ListensOn)), "{CONNECTS_TO}", table(string(cmdb.ConnectsTo)),
+		"{text}", "ag_catalog.agtype_out", // readers may not use the cast
 		"{key}", store.Access("h.properties", store.KeyProperty),
 	)
 	return replace.Replace(`
@@ -79,7 +80,7 @@ func dependencySQL(graph string) string {
 			FROM own o JOIN {CONNECTS_TO} c ON c.start_id = o.service
 			LEFT JOIN {LISTENS_ON} l ON l.end_id = c.end_id LEFT JOIN {RUNS} r ON r.end_id = l.start_id
 		)
-		SELECT sh.properties::text, s.properties::text, e.properties::text, c.properties::text, ch.properties::text
+		SELECT {text}(sh.properties)::text, {text}(s.properties)::text, {text}(e.properties)::text, {text}(c.properties)::text, {text}(ch.properties)::text
 		FROM links k JOIN {Endpoint} e ON e.id = k.endpoint
 		LEFT JOIN {Service} s ON s.id = k.server LEFT JOIN {Host} sh ON sh.id = k.server_host
 		LEFT JOIN {Service} c ON c.id = k.client LEFT JOIN {Host} ch ON ch.id = k.client_host
