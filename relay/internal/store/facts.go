@@ -53,7 +53,8 @@ func (tx *Tx) PutFact(host tenancy.HostID, f discovery.Fact, observed, now int64
 			return TooMany, err
 		}
 	}
-	if _, found, err := tx.Host(host); err != nil || !found {
+	term, version, found, err := tx.nextVersion(host)
+	if err != nil || !found {
 		return NoHost, err
 	}
 	if err := tx.keepBody(f); err != nil {
@@ -63,14 +64,10 @@ func (tx *Tx) PutFact(host tenancy.HostID, f discovery.Fact, observed, now int64
 	if err := tx.writeFact(fact, old); err != nil {
 		return 0, err
 	}
-	change := uplink.Change{
-		Type: uplink.FactPut, Host: host, SeenAt: now, ObservedAt: observed,
+	return Stored, tx.Append(uplink.Change{
+		Type: uplink.FactPut, Host: host, SeenAt: now, ObservedAt: observed, Term: term, Version: version,
 		Kind: f.Kind, Instance: f.Instance, Schema: fact.Schema, Hash: fact.Hash, Body: f.Body,
-	}
-	if change.Term, change.Version, err = tx.nextVersion(host); err != nil {
-		return 0, err
-	}
-	return Stored, tx.Append(change)
+	})
 }
 
 // DropFact notes and records that a fact is gone, if it was there.

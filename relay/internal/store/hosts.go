@@ -220,13 +220,14 @@ func (tx *Tx) replaceRetired(ids []tenancy.HostID) ([]tenancy.HostID, error) {
 	return known, nil
 }
 
-// nextVersion counts one change of a host's facts.
-func (tx *Tx) nextVersion(id tenancy.HostID) (term, version uint64, err error) {
-	found, err := tx.row("UPDATE hosts SET version = version + 1 WHERE id = ? RETURNING term, version", []any{id.UUID[:]}, &term, &version)
-	if err == nil && !found {
-		err = fmt.Errorf("host %s is not known", id)
+// nextVersion counts one change of a host's facts. found is false for a host
+// that is not, or no longer, known.
+func (tx *Tx) nextVersion(id tenancy.HostID) (term, version uint64, found bool, err error) {
+	found, err = tx.row("UPDATE hosts SET version = version + 1 WHERE id = ? RETURNING term, version", []any{id.UUID[:]}, &term, &version)
+	if err != nil {
+		err = fmt.Errorf("counting a change of host %s: %w", id, err)
 	}
-	return term, version, err
+	return term, version, found, err
 }
 
 func labelTexts(h Host) (token, own string, err error) {

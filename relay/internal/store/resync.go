@@ -132,8 +132,9 @@ func (tx *Tx) appendFact(fact Fact, seen int64) error {
 		}
 		change.Type, change.Hash, change.Body = uplink.FactPut, fact.Hash, body
 	}
+	var found bool
 	var err error
-	if change.Term, change.Version, err = tx.nextVersion(fact.Host); err != nil {
+	if change.Term, change.Version, found, err = tx.nextVersion(fact.Host); err != nil || !found {
 		return err
 	}
 	return tx.Append(change)
