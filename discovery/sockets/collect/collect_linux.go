@@ -26,7 +26,9 @@ const (
 
 // Sources is what a collector reads.
 type Sources struct {
-	Proc  fs.FS // proc(5)
+	Proc fs.FS // proc(5)
+	// Held returns the inodes of the sockets that a process holds.
+	Held  func(pid string) []uint32
 	Route func() (rtnetlink.Conn, error)
 	Diag  func() (sockdiag.Conn, error)
 	Now   func() time.Time
@@ -47,14 +49,14 @@ type Collector struct {
 // New returns a collector that reads the sources.
 func New(from Sources) *Collector {
 	return &Collector{
-		from: from, owners: newOwners(from.Proc), clients: clients{seen: map[client]clientSight{}},
+		from: from, owners: newOwners(from.Proc, from.Held), clients: clients{seen: map[client]clientSight{}},
 		accepted: map[uint32]bool{}, bound: standing{}, connected: standing{},
 	}
 }
 
 // Local returns the collector of this host's (network namespace's) sockets.
 func Local() *Collector {
-	return New(Sources{os.DirFS("/proc"), rtnetlink.Dial, sockdiag.Dial, time.Now})
+	return New(Sources{os.DirFS("/proc"), heldSockets, rtnetlink.Dial, sockdiag.Dial, time.Now})
 }
 
 // Kind is the kind "sockets".

@@ -25,7 +25,8 @@ type host struct {
 	t       *testing.T
 	sockets []sockdiag.Socket
 	proc    fstest.MapFS
-	scans   int // how often all processes were listed
+	held    map[string][]uint32 // sockets by process
+	scans   int                 // how often all processes were listed
 	now     time.Time
 	route   string
 }
@@ -38,7 +39,7 @@ func newHost(t *testing.T) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{t: t, proc: fstest.MapFS{}, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), route: string(record)}
+	h := &host{t: t, proc: fstest.MapFS{}, held: map[string][]uint32{}, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), route: string(record)}
 	h.file("self/status", "Name:\tprobe\nCapEff:\t"+allCapabilities+"\n")
 	h.file("sys/net/ipv4/ip_local_port_range", "32768\t60999\n")
 	return h
@@ -49,20 +50,18 @@ func (h *host) file(name, content string) {
 }
 
 // process adds a process that holds the sockets of these inodes.
-func (h *host) process(pid int, exe string, uid int, argv []string, inodes ...int) {
+func (h *host) process(pid int, exe string, uid int, argv []string, inodes ...uint32) {
 	dir := strconv.Itoa(pid) + "/"
 	id := strconv.Itoa(uid)
 	h.file(dir+"status", "Name:\tcomm\nUid:\t0\t"+id+"\t0\t0\nGid:\t0\t"+id+"\t0\t0\n")
 	h.file(dir+"cmdline", strings.Join(argv, "\x00")+"\x00")
 	h.file(dir+"cgroup", "0::/system.slice/x.service\n")
 	h.proc[dir+"exe"] = &fstest.MapFile{Data: []byte(exe), Mode: fs.ModeSymlink}
-	h.proc[dir+"fd/0"] = &fstest.MapFile{Data: []byte("/dev/null"), Mode: fs.ModeSymlink}
-	for i, inode := range inodes {
-		h.proc[dir+"fd/"+strconv.Itoa(i+3)] = &fstest.MapFile{Data: []byte("socket:[" + strconv.Itoa(inode) + "]"), Mode: fs.ModeSymlink}
-	}
+	h.held[strconv.Itoa(pid)] = inodes
 }
 
 func (h *host) kill(pid int) {
+	delete(h.held, strconv.Itoa(pid))
 	for name := range h.proc {
 		if strings.HasPrefix(name, strconv.Itoa(pid)+"/") {
 			delete(h.proc, name)
@@ -101,6 +100,7 @@ func (h *host) close(inode uint32) {
 func (h *host) collector() *Collector {
 	return New(Sources{
 		Proc:  countingFS{h.proc, &h.scans},
+		Held:  func(pid string) []uint32 { return h.held[pid] },
 		Route: func() (rtnetlink.Conn, error) { return netlinktest.Replay(h.route) },
 		Diag:  func() (sockdiag.Conn, error) { return kernel{h}, nil },
 		Now:   func() time.Time { return h.now },

@@ -4,8 +4,6 @@ import (
 	"context"
 	"io/fs"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -21,6 +19,7 @@ const maxTries = 2
 // owners remembers who holds which socket.
 type owners struct {
 	proc      fs.FS
+	held      func(pid string) []uint32
 	holders   map[uint32]*holding // by inode
 	pids      map[string]bool     // that held a socket at the last scan
 	refreshed time.Time
@@ -39,8 +38,8 @@ type wanted struct {
 	shared bool
 }
 
-func newOwners(proc fs.FS) *owners {
-	return &owners{proc: proc, holders: map[uint32]*holding{}, pids: map[string]bool{}}
+func newOwners(proc fs.FS, held func(pid string) []uint32) *owners {
+	return &owners{proc: proc, held: held, holders: map[uint32]*holding{}, pids: map[string]bool{}}
 }
 
 // update looks up the sockets that are new. Those not among sockets are
@@ -162,33 +161,13 @@ func (o *owners) order() ([]string, error) {
 }
 
 // heldBy returns those of the wanted sockets to which the process has a
-// descriptor. What may not be read is passed over: Collect reports the right
-// that is missing.
+// descriptor.
 func (o *owners) heldBy(pid string, missing map[uint32]bool) []uint32 {
-	dir := pid + "/fd"
-	entries, err := fs.ReadDir(o.proc, dir)
-	if err != nil {
-		return nil
-	}
 	var held []uint32
-	for _, e := range entries {
-		target, err := fs.ReadLink(o.proc, dir+"/"+e.Name())
-		if err != nil {
-			continue
-		}
-		if inode, is := socketInode(target); is && missing[inode] && !slices.Contains(held, inode) {
+	for _, inode := range o.held(pid) {
+		if missing[inode] && !slices.Contains(held, inode) {
 			held = append(held, inode)
 		}
 	}
 	return held
-}
-
-// socketInode reads "socket:[12345]".
-func socketInode(target string) (uint32, bool) {
-	digits, found := strings.CutPrefix(target, "socket:[")
-	if !found {
-		return 0, false
-	}
-	inode, err := strconv.ParseUint(strings.TrimSuffix(digits, "]"), 10, 32)
-	return uint32(inode), err == nil
 }
