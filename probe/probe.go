@@ -81,6 +81,7 @@ func prepare(config Config, enrolOnly bool) (*Probe, error) {
 		Random:     mathrand.Float64,
 		Alive:      func() { p.note(watchdog.Alive()) },
 		AliveEvery: watchdog.Interval(),
+		Quiet:      debug.FreeOSMemory,
 		EnrolOnly:  enrolOnly,
 		Log:        config.Log,
 	})

@@ -72,11 +72,15 @@ func (e *examination) checkRelay(ctx context.Context) {
 	e.bad("relay", wrong, remedy)
 }
 
-// ask announces to the configured relays, the token's, and, if there is
-// neither, to all.
+// ask announces to the configured relays, that of the running probe, the
+// token's, and, if there is none of these, to all.
 func (e *examination) ask(ctx context.Context, asker *announce.Announcer, socket *udp.Socket) error {
 	targets := e.o.relays()
-	if len(targets) == 0 && e.token != nil && e.token.Address != "" {
+	switch {
+	case len(targets) > 0:
+	case e.running != nil && e.running.Relay != "":
+		targets = []string{e.running.Relay}
+	case e.token != nil && e.token.Address != "":
 		targets = []string{e.token.Address}
 	}
 	packet, err := asker.Ask(wire.Accepted, false)

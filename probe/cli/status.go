@@ -47,7 +47,11 @@ func (o *options) printStatus(r status.Report, now time.Time) {
 	row("own port", "%d", r.Port)
 	switch {
 	case r.Settled:
-		row("session", "for %s, relay heard %s ago, echo in %s", age(r.SessionSince, now), age(r.LastHeard, now), r.EchoRTT)
+		row("session", "for %s, relay heard %s ago", age(r.SessionSince, now), age(r.LastHeard, now))
+		if r.EchoRTT > 0 {
+			row("echo", "answered within %s", r.EchoRTT.Round(10*time.Microsecond))
+		}
+		row("traffic", "%d bytes sent, %d received in this session", r.BytesOut, r.BytesIn)
 	case r.Stuck != "":
 		row("session", "none: %s", r.Stuck)
 	default:

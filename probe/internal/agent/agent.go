@@ -69,8 +69,11 @@ type Config struct {
 	// Alive is called every AliveEvery by the loop itself; zero: never.
 	Alive      func()
 	AliveEvery time.Duration
-	EnrolOnly  bool
-	Log        *slog.Logger
+	// Quiet is called when a session has told the relay everything for the
+	// first time, and what that took can be given back.
+	Quiet     func()
+	EnrolOnly bool
+	Log       *slog.Logger
 }
 
 // Agent keeps one probe in touch with its site.
@@ -81,6 +84,7 @@ type Agent struct {
 	asks    chan chan Status
 	backoff announce.Backoff
 	stuck   wire.Reason // what announces say
+	unknown int         // refusals as unknown token in a row
 	said    string      // last trouble that was logged
 	warned  map[[wire.IDSize]byte]bool
 	drops   map[string]uint64

@@ -18,6 +18,7 @@ const (
 	goodbyeWithin  = 2 * time.Second
 	temporaryPause = 30 * time.Second
 	permanentPause = 5 * time.Minute
+	unknownPause   = time.Second // at first, doubled each time: a token minted a moment ago is on its way to the relay
 	reconnectPause = 2 * time.Second // at most; spreads the probes of a restarted relay
 )
 
@@ -79,6 +80,7 @@ func (a *Agent) converse(ctx context.Context, l *link.Link) send.End {
 	a.since = time.Now()
 	defer func() { a.talk = nil }()
 	var leaveBy time.Time // set once ctx has ended
+	quiet := false
 	for {
 		datagrams, wake := a.talk.Step(time.Now())
 		a.transmit(a.relay.address, datagrams...)
@@ -86,6 +88,10 @@ func (a *Agent) converse(ctx context.Context, l *link.Link) send.End {
 			datagrams, _ = a.talk.Step(time.Now()) // the last acknowledgement
 			a.transmit(a.relay.address, datagrams...)
 			return *end
+		}
+		if !quiet && a.talk.Quiet() {
+			quiet = true
+			a.Quiet()
 		}
 		waiting := ctx
 		if !leaveBy.IsZero() {
@@ -143,7 +149,7 @@ func (a *Agent) outside() send.Outside {
 			return a.Home.SavePin(state.Pin{Site: *a.site(), Host: host})
 		},
 		Configured: func(kinds []string) {
-			a.said, a.stuck = "", wire.Accepted
+			a.said, a.stuck, a.unknown = "", wire.Accepted, 0
 			a.backoff.Reset()
 			a.Allow(kinds)
 		},
@@ -167,8 +173,12 @@ func (a *Agent) after(ctx context.Context, end send.End) {
 	a.relay = nil
 	a.stuck = end.Reason
 	wait := permanentPause
-	if end.Reason.Temporary() || end.Reason == wire.NotEnrolled {
+	switch {
+	case end.Reason.Temporary() || end.Reason == wire.NotEnrolled:
 		wait = temporaryPause
+	case end.Reason == wire.UnknownToken:
+		wait = min(permanentPause, unknownPause<<min(a.unknown, 16))
+		a.unknown++
 	}
 	a.complain(end.Why+": "+end.Reason.String(), "reason", end.Reason.String(), "retry", wait)
 	a.pause(ctx, time.Duration(float64(wait)*(0.9+0.2*a.Random())))

@@ -37,7 +37,7 @@ func (a *Agent) search(ctx context.Context) *relay {
 			a.yieldPort()
 		}
 		if err := a.announce(ctx, asker, tries); err != nil {
-			a.Log.Debug("announcing", "error", err)
+			a.complain("announcing this probe: " + err.Error())
 		}
 		until := time.Now().Add(a.backoff.Next(a.Random()))
 		for waiting := true; waiting; {

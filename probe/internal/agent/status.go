@@ -25,6 +25,8 @@ type Status struct {
 	SessionSince time.Time         `json:"session_since,omitzero"`
 	LastHeard    time.Time         `json:"last_heard,omitzero"`
 	EchoRTT      time.Duration     `json:"echo_rtt_ns,omitempty"`
+	BytesOut     uint64            `json:"session_bytes_sent,omitempty"` // UDP payload
+	BytesIn      uint64            `json:"session_bytes_received,omitempty"`
 	FactsHeld    int               `json:"facts_held"`
 	FactsSent    int               `json:"facts_sent"` // durable at the relay, as they are now
 	Pending      int               `json:"messages_pending"`
@@ -74,6 +76,7 @@ func (a *Agent) status() Status {
 		s.Settled, s.SessionSince = r.Settled, a.since
 		s.LastHeard, s.EchoRTT = r.LastHeard, r.RTT
 		s.FactsSent, s.Pending = r.Sent, r.Pending
+		s.BytesOut, s.BytesIn = r.BytesSent, r.BytesReceived
 	}
 	return s
 }

@@ -225,22 +225,31 @@ func (c *Conversation) newKinds() *wire.Digests {
 
 // Report is what status shows of a conversation.
 type Report struct {
-	Settled    bool
-	LastHeard  time.Time
-	RTT        time.Duration // of the last echo; zero: none yet
-	Held, Sent int           // facts, and those durable at the relay as they are now
-	Pending    int           // messages without acknowledgement
+	Settled                  bool
+	LastHeard                time.Time
+	RTT                      time.Duration // of the last echo; zero: none yet
+	Held, Sent               int           // facts, and those durable at the relay as they are now
+	Pending                  int           // messages without acknowledgement
+	BytesSent, BytesReceived uint64        // of datagrams of this session
 }
 
 // Report counts.
 func (c *Conversation) Report() Report {
-	view := c.ledger.View()
+	view, stats := c.ledger.View(), c.link.Stats()
 	return Report{
-		Settled:   c.phase == settled,
-		LastHeard: c.link.LastHeard(),
-		RTT:       c.life.rtt,
-		Held:      len(view.Facts),
-		Sent:      c.mirror.count(view),
-		Pending:   c.link.Pending(),
+		Settled:       c.phase == settled,
+		LastHeard:     c.link.LastHeard(),
+		RTT:           c.life.rtt,
+		Held:          len(view.Facts),
+		Sent:          c.mirror.count(view),
+		Pending:       c.link.Pending(),
+		BytesSent:     stats.BytesSent,
+		BytesReceived: stats.BytesReceived,
 	}
+}
+
+// Quiet reports whether the relay has been told, and has acknowledged, all that
+// the probe holds.
+func (c *Conversation) Quiet() bool {
+	return c.phase == settled && c.seen && c.digests == nil && c.link.Pending() == 0 && c.ledger.Generation() == c.view.Generation
 }
