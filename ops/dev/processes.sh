@@ -30,6 +30,11 @@ start() {
     mkdir -p ".dev/$name"
     setsid "$@" </dev/null >>".dev/$name/log" 2>&1 9>&- &
     echo $! >".dev/$name/pid"
+    # Until then it is still setsid or env, not yet the program.
+    for _ in $(seq 50); do
+        if pid_of "$name" >/dev/null || ! kill -0 $! 2>/dev/null; then return; fi
+        sleep 0.1
+    done
 }
 
 # stop NAME ends it in good order, by force after 15 s.

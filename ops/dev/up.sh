@@ -55,27 +55,29 @@ make --no-print-directory -s build 9>&-
 
 begin "starting Postgres with AGE" .dev/postgres/log
 ops/postgres/up.sh 9>&-
-ASSIM_DATABASE_URL=${ASSIM_DATABASE_URL:-$(cat .dev/postgres/url)}
-export ASSIM_DATABASE_URL
+database=${ASSIM_DATABASE_URL:-$(cat .dev/postgres/url)}
 umask 077 # from here on: keys, tokens, logs
 
 begin "starting the service" .dev/saas/log
 mkdir -p .dev/saas .dev/relay .dev/probe
 web=$(port saas tcp 8080)
-export ASSIM_LISTEN=127.0.0.1:$web ASSIM_URL=http://127.0.0.1:$web ASSIM_MASTER_KEY_FILE=$PWD/.dev/saas/master.key
-bin/assim-saas migrate >>.dev/saas/log 2>&1 9>&-
-start saas bin/assim-saas serve
+url=http://127.0.0.1:$web
+# Each program is told its own only: they share names of variables.
+saas=(env ASSIM_DATABASE_URL="$database" ASSIM_MASTER_KEY_FILE="$PWD/.dev/saas/master.key"
+    ASSIM_LISTEN="127.0.0.1:$web" ASSIM_URL="$url" bin/assim-saas)
+"${saas[@]}" migrate >>.dev/saas/log 2>&1 9>&-
+start saas "${saas[@]}" serve
 await 60 ready saas "$web" || fail "it is not ready after 60 s"
 
 begin "signing up the demo tenant" .dev/saas/log
 export ASSIM_CONFIG=$PWD/.dev/assim.yaml
 if [ ! -s .dev/credentials ]; then
-    printf 'url: %s\nemail: %s\npassword: %s\n' "$ASSIM_URL" "$email" "$(od -An -N 12 -t x1 /dev/urandom | tr -d ' \n')" >.dev/credentials
+    printf 'url: %s\nemail: %s\npassword: %s\n' "$url" "$email" "$(od -An -N 12 -t x1 /dev/urandom | tr -d ' \n')" >.dev/credentials
 fi
 password=$(sed -n 's/^password: //p' .dev/credentials)
 if ! known; then
-    assim signup --url "$ASSIM_URL" --email "$email" --tenant demo --password-file <(echo "$password") >/dev/null ||
-        assim login --url "$ASSIM_URL" --email "$email" --password-file <(echo "$password") >/dev/null
+    assim signup --url "$url" --email "$email" --tenant demo --password-file <(echo "$password") >/dev/null ||
+        assim login --url "$url" --email "$email" --password-file <(echo "$password") >/dev/null
 fi
 assim site list -o json | grep -q '"name": *"demo"' || assim site create demo >/dev/null
 
@@ -97,7 +99,7 @@ cat <<DONE
 
 1 host up (after ${SECONDS} s)
 
-  dashboard   $ASSIM_URL
+  dashboard   $url
   e-mail      $email
   password    $password
 
