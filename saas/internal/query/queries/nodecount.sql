@@ -1,0 +1,14 @@
+-- How many vertices of each label the graph has.
+-- column label text
+-- column count int
+SELECT 'Host' AS label, count(*) AS count FROM {Host}
+UNION ALL SELECT 'Interface', count(*) FROM {Interface}
+UNION ALL SELECT 'Service', count(*) FROM {Service}
+UNION ALL SELECT 'NIC', count(*) FROM {NIC}
+UNION ALL SELECT 'Address', count(*) FROM {Address}
+UNION ALL SELECT 'Subnet', count(*) FROM {Subnet}
+UNION ALL SELECT 'Endpoint', count(*) FROM {Endpoint}
+UNION ALL SELECT 'OS', count(*) FROM {OS}
+UNION ALL SELECT 'PackageSet', count(*) FROM {PackageSet}
+UNION ALL SELECT 'Package', count(*) FROM {Package}
+ORDER BY label

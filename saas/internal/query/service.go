@@ -1,0 +1,201 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/saas/internal/web"
+	"assimilation/tenancy"
+	"assimilation/tenancy/store"
+)
+
+// Limits of an answer.
+const (
+	defaultRows = 1000
+	maxRows     = 10_000
+	maxOffset   = 10_000_000
+)
+
+// Service is the feature.
+type Service struct {
+	db      *store.DB
+	queries []Query
+}
+
+// New reads the questions.
+func New(db *store.DB) (*Service, error) {
+	queries, err := load()
+	return &Service{db, queries}, err
+}
+
+// Answer is a page of rows. Columns says their order.
+type Answer struct {
+	Columns    []string         `json:"columns" nullable:"false"`
+	Items      []map[string]any `json:"items" nullable:"false" doc:"one object per row, by column; null where there is nothing"`
+	NextCursor string           `json:"next_cursor,omitempty" doc:"cursor of the next page; absent on the last"`
+}
+
+// ErrUnknown is the error of a question that there is not.
+var ErrUnknown = errors.New("there is no such query; /v1/queries lists them")
+
+// Page chooses rows of an answer.
+type Page struct {
+	Offset, Limit int
+}
+
+// Ask answers a question. What is wrong with a parameter is a *BadParameter.
+func (s *Service) Ask(ctx context.Context, tenant tenancy.TenantID, name string, parameters url.Values, page Page) (Answer, error) {
+	i := slices.IndexFunc(s.queries, func(q Query) bool { return q.Name == name })
+	if i < 0 {
+		return Answer{}, ErrUnknown
+	}
+	q := &s.queries[i]
+	values, err := q.read(parameters)
+	if err != nil {
+		return Answer{}, err
+	}
+	answer := Answer{Items: []map[string]any{}}
+	for _, c := range q.Columns {
+		answer.Columns = append(answer.Columns, c.Name)
+	}
+	err = s.db.Read(ctx, tenant, func(tx pgx.Tx) error {
+		bound, err := q.bind(ctx, tx, values)
+		if err != nil {
+			return err
+		}
+		// One row more tells whether there is another page.
+		rows, err := tx.Query(ctx, q.text(tenant), append(bound, page.Limit+1, page.Offset)...)
+		if err != nil {
+			return err
+		}
+		answer.Items, err = pgx.CollectRows(rows, q.item)
+		return err
+	})
+	if bad := (*BadParameter)(nil); errors.As(err, &bad) {
+		return Answer{}, bad
+	}
+	if err != nil {
+		return Answer{}, fmt.Errorf("asking %s: %w", name, err)
+	}
+	if len(answer.Items) > page.Limit {
+		answer.Items = answer.Items[:page.Limit]
+		answer.NextCursor = strconv.Itoa(page.Offset + page.Limit)
+	}
+	return answer, nil
+}
+
+func (q *Query) item(row pgx.CollectableRow) (map[string]any, error) {
+	values, err := row.Values()
+	if err != nil {
+		return nil, err
+	}
+	item := make(map[string]any, len(q.Columns))
+	for i, c := range q.Columns {
+		if t, ok := values[i].(time.Time); ok {
+			values[i] = t.UTC()
+		}
+		item[c.Name] = values[i]
+	}
+	return item, nil
+}
+
+// asked is the request of a question: whatever parameters it declares.
+type asked struct {
+	values url.Values
+}
+
+// Resolve implements huma.Resolver.
+func (a *asked) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	a.values = u.Query()
+	return nil
+}
+
+var _ huma.Resolver = (*asked)(nil)
+
+// page takes limit and cursor out of the values.
+func (a *asked) page() (Page, error) {
+	p := Page{Limit: defaultRows}
+	for _, field := range []struct {
+		name string
+		to   *int
+		max  int
+	}{{"limit", &p.Limit, maxRows}, {"cursor", &p.Offset, maxOffset}} {
+		text := a.values.Get(field.name)
+		a.values.Del(field.name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > field.max {
+			return Page{}, &BadParameter{field.name, fmt.Sprintf("is not a number of 1 to %d", field.max)}
+		}
+		*field.to = n
+	}
+	return p, nil
+}
+
+// Register adds the REST operations: the list, and one for each question.
+func (s *Service) Register(api huma.API) {
+	tags := []string{"queries"}
+	huma.Register(api, huma.Operation{
+		OperationID: "list-queries", Method: http.MethodGet, Path: "/v1/queries", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		Summary: "The named questions that can be asked of the graph",
+	}, func(context.Context, *struct{}) (*web.Answer[web.List[Query]], error) {
+		return web.Listed(s.queries, "", nil)
+	})
+	for _, q := range s.queries {
+		huma.Register(api, huma.Operation{
+			OperationID: "query-" + q.Name, Method: http.MethodGet, Path: "/v1/queries/" + q.Name, Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+			Summary: q.Description, Parameters: q.describe(), SkipValidateParams: true,
+		}, func(ctx context.Context, in *asked) (*web.Answer[Answer], error) { return s.answer(ctx, q.Name, in) })
+	}
+	huma.Register(api, huma.Operation{
+		OperationID: "query-unknown", Method: http.MethodGet, Path: "/v1/queries/{name}", Metadata: web.Needs(tenancy.Viewer), Hidden: true, SkipValidateParams: true,
+	}, func(ctx context.Context, in *asked) (*web.Answer[Answer], error) { return s.answer(ctx, "", in) })
+}
+
+func (s *Service) answer(ctx context.Context, name string, in *asked) (*web.Answer[Answer], error) {
+	page, err := in.page()
+	var answer Answer
+	if err == nil {
+		answer, err = s.Ask(ctx, web.ActorFrom(ctx).Tenant, name, in.values, page)
+	}
+	bad, wrong := errors.AsType[*BadParameter](err)
+	switch {
+	case wrong:
+		return nil, huma.Error422UnprocessableEntity(bad.Error())
+	case errors.Is(err, ErrUnknown):
+		return nil, huma.Error404NotFound(err.Error())
+	case err != nil:
+		return nil, err
+	}
+	return &web.Answer[Answer]{Body: answer}, nil
+}
+
+// describe documents a question's parameters.
+func (q *Query) describe() []*huma.Param {
+	var all []*huma.Param
+	for _, p := range q.Parameters {
+		kind := huma.TypeString
+		if p.Type == Int {
+			kind = huma.TypeInteger
+		}
+		all = append(all, &huma.Param{Name: p.Name, In: "query", Required: true, Description: p.Doc, Schema: &huma.Schema{Type: kind}})
+	}
+	limits := func(name, doc string, most float64) *huma.Param {
+		least := 1.0
+		return &huma.Param{Name: name, In: "query", Description: doc, Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most}}
+	}
+	return append(all, limits("limit", fmt.Sprintf("rows of a page; default %d", defaultRows), maxRows),
+		limits("cursor", "next_cursor of the page before", maxOffset))
+}
