@@ -16,6 +16,9 @@ func ReadHost() (Reading, error) {
 			return Reading{}, err
 		}
 	}
+	for graph, told := range map[Class]Class{GraphPackages: Packages, GraphListeners: Listeners} {
+		r.Must[graph], r.May[graph] = r.Must[told], r.May[told]
+	}
 	return r, nil
 }
 
@@ -52,11 +55,13 @@ func readPackages(r Reading) error {
 	}
 	for line := range strings.Lines(out) {
 		if installed, ok := strings.CutPrefix(strings.TrimSpace(line), "installed "); ok {
-			r.Must.add(Packages, installed)
+			r.Must.add(Packages, installed) // in the form of packageRecord
 		}
 	}
 	return nil
 }
+
+func packageRecord(name, version, arch string) string { return name + " " + version + " " + arch }
 
 // releaseFields are the assignments of os-release(5) that are facts.
 var releaseFields = []string{"ID", "ID_LIKE", "NAME", "PRETTY_NAME", "VERSION", "VERSION_ID", "VERSION_CODENAME",

@@ -19,7 +19,6 @@ type ipLink struct {
 	MAC       string   `json:"address"`
 	Addresses []struct {
 		Local  string `json:"local"`
-		Peer   string `json:"address"` // of a point-to-point link
 		Prefix int64  `json:"prefixlen"`
 		Scope  string `json:"scope"`
 	} `json:"addr_info"`
@@ -44,7 +43,9 @@ func readNetwork(r Reading) error {
 		r.Must.add(Links, linkRecord(l.Name, mac, l.MTU, slices.Contains(l.Flags, "UP"), strings.ToLower(l.State), l.Master))
 		for _, a := range l.Addresses {
 			if a.Local != "" {
-				r.Must.add(Addresses, addressRecord(l.Name, a.Local, a.Prefix, a.Scope))
+				record := addressRecord(l.Name, a.Local, a.Prefix)
+				r.Must.add(Addresses, record+" "+a.Scope)
+				r.Must.add(GraphAddresses, record)
 			}
 		}
 	}
@@ -66,8 +67,8 @@ func linkRecord(name, mac string, mtu int64, up bool, state, master string) stri
 	return fmt.Sprintf("%s mac=%s mtu=%d up=%v state=%s master=%s", name, mac, mtu, up, state, master)
 }
 
-func addressRecord(link, ip string, prefix int64, scope string) string {
-	return fmt.Sprintf("%s %s/%d %s", link, ip, prefix, scope)
+func addressRecord(link, ip string, prefix int64) string {
+	return fmt.Sprintf("%s %s/%d", link, ip, prefix)
 }
 
 // ipRoute is a route as `ip -N` prints it: tables, protocols and scopes are

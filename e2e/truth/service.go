@@ -1,8 +1,6 @@
 package truth
 
 import (
-	"encoding/json"
-	"fmt"
 	"os"
 	"strconv"
 
@@ -18,6 +16,7 @@ func ReadService(assim, host string) (Records, error) {
 	r := Records{}
 	for _, read := range []func(string, string, Records) error{
 		servicePackages, serviceListeners, serviceNetwork, serviceNeighbours, serviceOS,
+		graphPackages, graphListeners, graphAddresses,
 	} {
 		if err := read(assim, host, r); err != nil {
 			return nil, err
@@ -29,15 +28,10 @@ func ReadService(assim, host string) (Records, error) {
 // bodies returns what the service holds of one kind.
 func bodies[Body any](assim, host, kind string) ([]Body, error) {
 	var facts []struct {
-		Instance string `json:"instance"`
-		Body     Body   `json:"body"`
+		Body Body `json:"body"`
 	}
-	out, err := output(assim, "host", "facts", host, kind, "-o", "json")
-	if err != nil {
+	if err := outputJSON(&facts, assim, "host", "facts", host, kind, "-o", "json"); err != nil {
 		return nil, err
-	}
-	if err := json.Unmarshal([]byte(out), &facts); err != nil {
-		return nil, fmt.Errorf("reading facts of kind %s: %w", kind, err)
 	}
 	all := make([]Body, len(facts))
 	for i, f := range facts {
@@ -53,7 +47,7 @@ func servicePackages(assim, host string, r Records) error {
 	}
 	for _, f := range facts {
 		for _, p := range f.Packages {
-			r.add(Packages, p.Name+" "+p.Version+" "+p.Arch)
+			r.add(Packages, packageRecord(p.Name, p.Version, p.Arch))
 		}
 	}
 	return nil
@@ -91,7 +85,7 @@ func serviceNetwork(assim, host string, r Records) error {
 			}
 			r.add(Links, linkRecord(l.Name, mac, l.MTU, l.AdminUp, l.OperState, l.Master))
 			for _, a := range l.Addresses {
-				r.add(Addresses, addressRecord(l.Name, a.IP, a.Prefix, a.Scope))
+				r.add(Addresses, addressRecord(l.Name, a.IP, a.Prefix)+" "+a.Scope)
 			}
 		}
 		for _, route := range f.Routes {

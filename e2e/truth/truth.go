@@ -26,8 +26,15 @@ const (
 	Kernel     Class = "kernel"     // uname
 )
 
+// The same records once more, as the service's queries find them in the graph.
+const (
+	GraphPackages  Class = "allpackages" // assim query NAME
+	GraphListeners Class = "hostipports"
+	GraphAddresses Class = "allips"
+)
+
 // Classes lists all in the order in which they are shown.
-var Classes = []Class{Packages, Listeners, Links, Addresses, Routes, Neighbours, OS, Kernel}
+var Classes = []Class{Packages, Listeners, Links, Addresses, Routes, Neighbours, OS, Kernel, GraphPackages, GraphListeners, GraphAddresses}
 
 // Set is a set of records.
 type Set map[string]bool

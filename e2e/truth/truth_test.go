@@ -75,7 +75,6 @@ func TestExpandWildcards(t *testing.T) {
 	add := func(link *ipLink, ip string) {
 		link.Addresses = append(link.Addresses, struct {
 			Local  string `json:"local"`
-			Peer   string `json:"address"`
 			Prefix int64  `json:"prefixlen"`
 			Scope  string `json:"scope"`
 		}{Local: ip})
