@@ -66,6 +66,9 @@ func examine(r status.Report) []Finding {
 }
 
 func checkState(ctx context.Context, dir string, log *slog.Logger) []Finding {
+	if !store.Exists(dir) { // opening would make one: a doctor changes nothing
+		return []Finding{{"enrolment", false, "there is no store in " + dir, ErrNoToken.Error()}}
+	}
 	s, err := store.Open(ctx, dir, store.Options{Log: log})
 	if err != nil {
 		return []Finding{{"store", false, err.Error(), "check the rights and the free space of " + dir}}

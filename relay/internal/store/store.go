@@ -47,6 +47,12 @@ type Options struct {
 	Committed func(took time.Duration, writes int)
 }
 
+// Exists reports whether there is a store in folder dir.
+func Exists(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, fileName))
+	return err == nil
+}
+
 // Open opens the store in folder dir, which it makes if need be, and starts its
 // writer. Close ends it.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {

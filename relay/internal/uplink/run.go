@@ -23,8 +23,11 @@ const (
 	longestRetryAfter = 10 * time.Minute
 	// linger lets records gather: an envelope costs some 1.3 KB and a request.
 	linger = 100 * time.Millisecond
-	// pollWait is how long the service may hold a request for orders.
+	// pollWait is how long the service may hold a request for orders. One that
+	// it answers sooner without any is asked again after a pause, and no two
+	// requests are closer than pollGap: whatever the service makes of pollWait.
 	pollWait = 25 * time.Second
+	pollGap  = 100 * time.Millisecond
 )
 
 // ErrRevoked: the service says, under its signature, that this relay is revoked.
@@ -135,6 +138,7 @@ func (r *Runner) Listen(ctx context.Context) error {
 	pause := newBackoff()
 	revision := r.Service.id.Orders
 	for ctx.Err() == nil {
+		asked := time.Now()
 		orders, err := r.Service.Orders(ctx, uplink.OrdersRequest{
 			Revision: revision, Version: r.Version, Epoch: r.Store.Head().Epoch, Backlog: r.Store.Head().Backlog(),
 			Hosts: uint64(r.Hosts()), Wait: pollWait.Milliseconds(),
@@ -150,12 +154,15 @@ func (r *Runner) Listen(ctx context.Context) error {
 			r.failed(&r.health.Orders, "asking for orders", err)
 			wait(ctx, pause.next(after(err)), nil)
 		default:
-			if !orders.NotModified {
-				revision = orders.Revision
-			}
 			r.succeeded(&r.health.Orders)
 			pause.reset()
-			wait(ctx, shortestPause, nil) // whatever the service makes of Wait
+			gap := pollGap
+			if orders.NotModified {
+				gap = 2 * shortestPause
+			} else {
+				revision = orders.Revision
+			}
+			wait(ctx, gap-time.Since(asked), nil)
 		}
 	}
 	return nil
