@@ -79,15 +79,15 @@ type Config struct {
 // Agent keeps one probe in touch with its site.
 type Agent struct {
 	Config
-	socket  Socket
-	ticks   <-chan time.Time
-	asks    chan chan Status
-	backoff announce.Backoff
-	stuck   wire.Reason // what announces say
-	unknown int         // refusals as unknown token in a row
-	said    string      // last trouble that was logged
-	warned  map[[wire.IDSize]byte]bool
-	drops   map[string]uint64
+	socket   Socket
+	ticks    <-chan time.Time
+	asks     chan chan Status
+	backoff  announce.Backoff
+	stuck    wire.Reason // what announces say
+	refusals int         // since the last session
+	said     string      // last trouble that was logged
+	warned   map[[wire.IDSize]byte]bool
+	drops    map[string]uint64
 
 	relay *relay             // found; nil: searching
 	talk  *send.Conversation // nil: no session
@@ -116,7 +116,8 @@ type Refused struct{ Reason wire.Reason }
 func (r *Refused) Error() string { return "enrolment was refused: " + r.Reason.String() }
 
 // Run looks for a relay and talks to it until ctx ends, or, if only an
-// enrolment was asked for, until that is settled.
+// enrolment was asked for, until that is settled: a reason that may pass is
+// waited for.
 func (a *Agent) Run(ctx context.Context) error {
 	var err error
 	if a.socket, err = a.Open(false); err != nil {
@@ -144,8 +145,8 @@ func (a *Agent) Run(ctx context.Context) error {
 		if a.EnrolOnly && end.Done {
 			return nil
 		}
-		if a.EnrolOnly && end.Reason != wire.Accepted {
-			return &Refused{end.Reason}
+		if r := end.Reason; a.EnrolOnly && r != wire.Accepted && r != wire.UnknownToken && !r.Temporary() {
+			return &Refused{r}
 		}
 		a.after(ctx, end)
 	}

@@ -15,10 +15,13 @@ import (
 )
 
 const (
-	goodbyeWithin  = 2 * time.Second
+	goodbyeWithin = 2 * time.Second
+	// After a refusal the pause doubles from firstPause to the limit of its
+	// kind. An unknown token is often one that was minted a moment ago and is
+	// on its way to the relay, so it begins like a refusal that passes.
+	firstPause     = time.Second
 	temporaryPause = 30 * time.Second
 	permanentPause = 5 * time.Minute
-	unknownPause   = time.Second // at first, doubled each time: a token minted a moment ago is on its way to the relay
 	reconnectPause = 2 * time.Second // at most; spreads the probes of a restarted relay
 )
 
@@ -149,7 +152,7 @@ func (a *Agent) outside() send.Outside {
 			return a.Home.SavePin(state.Pin{Site: *a.site(), Host: host})
 		},
 		Configured: func(kinds []string) {
-			a.said, a.stuck, a.unknown = "", wire.Accepted, 0
+			a.said, a.stuck, a.refusals = "", wire.Accepted, 0
 			a.backoff.Reset()
 			a.Allow(kinds)
 		},
@@ -172,14 +175,19 @@ func (a *Agent) after(ctx context.Context, end send.End) {
 	}
 	a.relay = nil
 	a.stuck = end.Reason
-	wait := permanentPause
-	switch {
-	case end.Reason.Temporary() || end.Reason == wire.NotEnrolled:
-		wait = temporaryPause
-	case end.Reason == wire.UnknownToken:
-		wait = min(permanentPause, unknownPause<<min(a.unknown, 16))
-		a.unknown++
-	}
+	wait := a.pauseAfter(end.Reason)
 	a.complain(end.Why+": "+end.Reason.String(), "reason", end.Reason.String(), "retry", wait)
 	a.pause(ctx, time.Duration(float64(wait)*(0.9+0.2*a.Random())))
+}
+
+func (a *Agent) pauseAfter(reason wire.Reason) time.Duration {
+	doubled := firstPause << min(a.refusals, 10)
+	a.refusals++
+	switch {
+	case reason.Temporary() || reason == wire.NotEnrolled:
+		return min(doubled, temporaryPause)
+	case reason == wire.UnknownToken:
+		return min(doubled, permanentPause)
+	}
+	return permanentPause
 }
