@@ -85,7 +85,8 @@ type Use struct {
 
 // Count books a use. Each use must be booked once: the caller books it in the
 // transaction that moves the position of the relay's stream. When the relay has
-// nothing left and something is free, the site's relays are told to ask again.
+// nothing left, the site's relays are told to ask again: they get more, or hear
+// that the token is used up.
 // A use of a token that is not the tenant's, or of another site, counts nothing
 // and is no error: the relay cannot mend it.
 func Count(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, u Use) error {
@@ -105,8 +106,7 @@ func Count(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, u Use) error
 		_, err := tx.Exec(ctx, `
 			WITH mine AS (UPDATE assim.token_leases SET used = used + 1 WHERE token = $1 AND relay = $2 RETURNING granted - used AS unspent)
 			UPDATE assim.sites SET orders_revision = orders_revision + 1 WHERE id = $3
-				AND (SELECT unspent FROM mine) <= 0
-				AND (SELECT sum(granted) FROM assim.token_leases WHERE token = $1) < $4`, u.Token, u.Relay, site, *limit)
+				AND (SELECT unspent FROM mine) <= 0`, u.Token, u.Relay, site)
 		if err != nil {
 			return fmt.Errorf("counting a use of token %s against its lease: %w", u.Token, err)
 		}
