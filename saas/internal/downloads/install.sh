@@ -18,7 +18,7 @@ SUMS='@SUMS@'
 PREFIX=${ASSIM_PREFIX:-/usr/local}
 ETC=${ASSIM_ETC:-/etc/assim}
 UNITS=/etc/systemd/system
-SETTINGS='ASSIM_RELAY ASSIM_LISTEN ASSIM_HTTP HTTPS_PROXY NO_PROXY'
+SETTINGS='ASSIM_STATE ASSIM_RELAY ASSIM_LISTEN ASSIM_HTTP HTTPS_PROXY NO_PROXY'
 ALPHABET=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 dry_run=
@@ -148,7 +148,11 @@ choose() {
 	binary=$PREFIX/bin/$program
 	token_file=$ETC/$role.token
 	env_file=$ETC/$role.env
-	state=${ASSIM_STATE:-/var/lib/$program}
+	state=${ASSIM_STATE:-}
+	if [ -z "$state" ] && [ -r "$env_file" ]; then
+		state=$(sed -n 's/^ASSIM_STATE=//p' "$env_file")
+	fi
+	state=${state:-/var/lib/$program}
 	pid_file=$state/$program.pid
 	log_file=$state/$program.log
 	unit=$UNITS/$program.service
@@ -203,7 +207,8 @@ install_program() {
 	say "installed $binary"
 }
 
-# read_settings: sets settings to what of the environment is kept.
+# read_settings: sets settings to what of the environment is kept, and what was
+# kept before. Empty: there is nothing new.
 read_settings() {
 	settings=
 	for name in $SETTINGS; do
@@ -216,6 +221,16 @@ read_settings() {
 		settings="$settings$name=$value
 "
 	done
+	[ -n "$settings" ] && [ -e "$env_file" ] || return 0
+	while IFS= read -r line; do
+		case "
+$settings" in
+		*"
+${line%%=*}="*) ;;
+		*) settings="$settings$line
+" ;;
+		esac
+	done <"$env_file"
 }
 
 # install_settings: keeps the token, and what else the environment says.
@@ -227,7 +242,7 @@ END
 	fi
 	if [ -n "$settings" ]; then
 		replace "$env_file" 600 <<END
-$settings
+${settings%?}
 END
 	fi
 }
@@ -374,6 +389,8 @@ main() {
 		esac
 		return
 	fi
+	# Each was told its own when it was installed.
+	unset ASSIM_STATE
 	found=
 	for candidate in relay probe; do
 		choose "$candidate"

@@ -201,9 +201,14 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	if notes := m.read("state/notes"); !strings.Contains(notes, "\nASSIM_RELAY=10.0.0.5:1984\n") {
 		t.Error("the upgrade forgot the relay's address")
 	}
+	said, code = m.sh("", []string{"ASSIM_TOKEN=" + token, "ASSIM_LISTEN=:2984"})
+	m.mustBe("another setting", said, code, 0)
+	if got, want := m.read("etc/probe.env"), "ASSIM_STATE="+m.path("state")+"\nASSIM_LISTEN=:2984\nASSIM_RELAY=10.0.0.5:1984\n"; got != want {
+		t.Errorf("settings = %q, want %q", got, want)
+	}
 
 	second := m.pid("assim-probe")
-	said, code = m.sh("", nil, "--uninstall")
+	said, code = m.sh("", []string{"ASSIM_STATE=/nowhere"}, "--uninstall")
 	m.mustBe("uninstall", said, code, 0, "removed assim-probe", "state and identity are kept")
 	for _, file := range []string{"usr/bin/assim-probe", "etc/probe.token", "etc/probe.env", "state/assim-probe.pid"} {
 		if _, err := os.Stat(m.path(file)); !errors.Is(err, os.ErrNotExist) {

@@ -192,12 +192,14 @@ func TestEnrolmentThatCannotBeAnswered(t *testing.T) {
 
 func TestEnrolmentIsRateLimited(t *testing.T) {
 	w := newWorld(t)
-	for range 60 {
-		if status, _ := w.post("/relay/v1/enrol", []byte("x")); status != 400 {
-			t.Fatalf("status %d", status)
+	for try := range 300 { // on a slow machine the allowance refills meanwhile
+		status, body := w.post("/relay/v1/enrol", []byte("x"))
+		switch {
+		case status == http.StatusTooManyRequests && string(body) == "busy\n" && try >= 60:
+			return
+		case status != http.StatusBadRequest:
+			t.Fatalf("try %d: %d %q", try, status, body)
 		}
 	}
-	if status, body := w.post("/relay/v1/enrol", []byte("x")); status != 429 || string(body) != "busy\n" {
-		t.Errorf("the 61st try at once: %d %q", status, body)
-	}
+	t.Error("300 tries at once were let through")
 }

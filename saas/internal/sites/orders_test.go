@@ -107,15 +107,11 @@ func TestOrdersWaitForNews(t *testing.T) {
 		answers <- answer{status, body}
 	}()
 	// The token may be minted before or while the request waits: both must do.
-	start := time.Now()
 	_, secret := w.mint("berlin", `{"kind":"probe"}`)
 	got := <-answers
 	o := r.read(got.status, got.body)
 	if _, ok := token(o, secret.ID); !ok || o.Revision <= now.Revision {
 		t.Errorf("orders = %+v", o)
-	}
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("the news took %s", took)
 	}
 	if o := r.orders(o.Revision, 50*time.Millisecond); !o.NotModified || o.Revision == 0 {
 		t.Errorf("after the wait: %+v", o)

@@ -485,14 +485,14 @@ func sitePage(v siteView) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "</td><td class=\"num\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 41, "</td><td class=\"num nowrap\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var23 string
 				templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(usesOf(t))
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 126, Col: 34}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 126, Col: 41}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 				if templ_7745c5c3_Err != nil {
@@ -765,7 +765,7 @@ func mintForm(site Site) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 70, "\" class=\"fields\"><div class=\"fields inline\"><label>For <select name=\"kind\"><option value=\"probe\">probes</option> <option value=\"relay\">a relay</option></select></label> <label>Name<input name=\"name\" maxlength=\"100\" placeholder=\"web servers\"></label> <label>Valid for <select name=\"ttl\"><option value=\"\">default (relay a day, probes a week)</option> <option value=\"3600\">an hour</option> <option value=\"86400\">a day</option> <option value=\"604800\">a week</option> <option value=\"2592000\">30 days</option> <option value=\"31536000\">a year</option></select></label> <label>Most uses<input name=\"max_uses\" inputmode=\"numeric\" pattern=\"[0-9]*\" placeholder=\"default (relay 1, probes no limit)\"></label></div><div class=\"fields inline\"><label>Labels<input name=\"labels\" maxlength=\"2000\" placeholder=\"env=prod, role=web\"><p class=\"hint\">Put on every host that enrols with it.</p></label> <label>Relay address<input name=\"relay_address\" maxlength=\"255\" placeholder=\"10.0.0.5:1984\"><p class=\"hint\">For probes that cannot hear the relay by multicast.</p></label></div><div><button class=\"primary\">Mint token</button></div></form></div></section>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 70, "\" class=\"fields\"><div class=\"fields inline\"><label>For <select name=\"kind\"><option value=\"probe\">probes</option> <option value=\"relay\">a relay</option></select></label> <label>Name<input name=\"name\" maxlength=\"100\" placeholder=\"web servers\"></label> <label>Valid for <select name=\"ttl\"><option value=\"\">a day for a relay, a week for probes</option> <option value=\"3600\">an hour</option> <option value=\"86400\">a day</option> <option value=\"604800\">a week</option> <option value=\"2592000\">30 days</option> <option value=\"31536000\">a year</option></select></label> <label>Most uses<input name=\"max_uses\" inputmode=\"numeric\" pattern=\"[0-9]*\" placeholder=\"1 for a relay, no limit for probes\"></label></div><div class=\"fields inline\"><label>Labels<input name=\"labels\" maxlength=\"2000\" placeholder=\"env=prod, role=web\"><p class=\"hint\">Put on every host that enrols with it.</p></label> <label>Relay address<input name=\"relay_address\" maxlength=\"255\" placeholder=\"10.0.0.5:1984\"><p class=\"hint\">For probes that cannot hear the relay by multicast.</p></label></div><div><button class=\"primary\">Mint token</button></div></form></div></section>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
