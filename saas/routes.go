@@ -49,7 +49,7 @@ func (p parts) mount(w *web.Web) error {
 	}
 	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public}
 	history := &changes.Service{DB: p.db, Kinds: kinds()}
-	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history.OfHost}
+	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history}
 	happened := &events.Service{DB: p.db}
 	wrong := &findings.Service{DB: p.db}
 	overview := &console.Service{DB: p.db, Changes: history.Recent}

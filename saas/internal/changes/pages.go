@@ -45,13 +45,22 @@ func (s *Service) OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID, qu
 	return hostView(path, v), err
 }
 
-// recent is how many changes the overview shows.
-const recent = 12
+// How many changes the overview and a host's summary show.
+const (
+	recent = 12
+	latest = 6
+)
 
 // Recent shows the newest changes, for the overview.
 func (s *Service) Recent(ctx context.Context, tx pgx.Tx, since time.Time) (templ.Component, error) {
 	items, _, err := s.list(ctx, tx, Filter{Since: since, Limit: recent})
 	return rows(view{items: items}), err
+}
+
+// Latest shows the newest changes of one host.
+func (s *Service) Latest(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (templ.Component, error) {
+	items, _, err := s.list(ctx, tx, Filter{Host: host.String(), Limit: latest})
+	return rows(view{items: items, onHost: true}), err
 }
 
 // viewOf reads what the form's choices share. An unknown window means the

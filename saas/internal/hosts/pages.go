@@ -122,7 +122,11 @@ func (s *Service) summary(r *http.Request, tx pgx.Tx, h Host) (templ.Component, 
 		return nil, err
 	}
 	findings, err := findingsOf(ctx, tx, h.ID)
-	return summaryBody(h, system, facts, findings, addressesOf(links)), err
+	if err != nil {
+		return nil, err
+	}
+	latest, err := s.Changes.Latest(ctx, tx, h.ID)
+	return summaryBody(h, system, facts, findings, addressesOf(links), latest), err
 }
 
 func (s *Service) services(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
@@ -155,7 +159,7 @@ func (s *Service) dependencies(r *http.Request, tx pgx.Tx, h Host) (templ.Compon
 }
 
 func (s *Service) changes(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
-	return s.Changes(r.Context(), tx, h.ID, r.URL.Query())
+	return s.Changes.OfHost(r.Context(), tx, h.ID, r.URL.Query())
 }
 
 func (s *Service) factsOf(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
@@ -179,5 +183,11 @@ func (s *Service) factsOf(r *http.Request, tx pgx.Tx, h Host) (templ.Component, 
 	return factsBody(kind, facts, texts), nil
 }
 
-// ChangesView shows what changed on a host; the feature of changes makes it.
-type ChangesView func(ctx context.Context, tx pgx.Tx, host tenancy.HostID, query url.Values) (templ.Component, error)
+// ChangesView shows a host's history within its page; the feature of changes
+// is one.
+type ChangesView interface {
+	// OfHost is the whole, as the query of the page's address filters it.
+	OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID, query url.Values) (templ.Component, error)
+	// Latest is the newest few.
+	Latest(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (templ.Component, error)
+}

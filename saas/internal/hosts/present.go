@@ -39,6 +39,31 @@ func tabs(h Host, current string) []ui.Tab {
 	return all
 }
 
+// kindRow sums up the facts of one kind.
+type kindRow struct {
+	kind   string
+	count  int
+	size   int64
+	seenAt time.Time // of the newest
+}
+
+// byKind sums up facts, which are sorted by kind.
+func byKind(facts []Fact) []kindRow {
+	var rows []kindRow
+	for _, f := range facts {
+		if len(rows) == 0 || rows[len(rows)-1].kind != f.Kind {
+			rows = append(rows, kindRow{kind: f.Kind})
+		}
+		r := &rows[len(rows)-1]
+		r.count++
+		r.size += int64(f.Size)
+		if f.SeenAt.After(r.seenAt) {
+			r.seenAt = f.SeenAt
+		}
+	}
+	return rows
+}
+
 func whyNoFacts(h Host) string {
 	if h.RetiredAt != nil {
 		return "The host is retired: its facts are gone, its history stays."
@@ -99,7 +124,7 @@ func listenRows(s sockets.Service) []listenRow {
 		}
 	}
 	for text, i := range at {
-		rows[i].note = "all addresses, " + strconv.Itoa(count[text]) + " now"
+		rows[i].note = ui.Count(count[text], "address", "addresses")
 	}
 	return rows
 }
