@@ -1,0 +1,140 @@
+package query
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"assimilation/saas/internal/web"
+	"assimilation/tenancy"
+)
+
+const (
+	section = "/queries" // of the navigation
+	perPage = 500
+)
+
+// Pages adds the pages.
+func (s *Service) Pages(w *web.Web) {
+	w.Page("GET /queries", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, _ web.Actor) error {
+		return web.Render(w, r, 0, "Queries", section, queriesPage(s.queries))
+	})
+	w.Page("GET /queries/{name}", tenancy.Viewer, s.showQuery)
+	w.Page("GET /queries/{name}/csv", tenancy.Viewer, s.sendCSV)
+}
+
+func (s *Service) find(r *http.Request) (Query, error) {
+	i := slices.IndexFunc(s.queries, func(q Query) bool { return q.Name == r.PathValue("name") })
+	if i < 0 {
+		return Query{}, huma.Error404NotFound("there is no such query")
+	}
+	return s.queries[i], nil
+}
+
+// parametersOf are the values given for what the question takes; anything else
+// in the address is of the page.
+func (q *Query) parametersOf(given url.Values) url.Values {
+	values := url.Values{}
+	for _, p := range q.Parameters {
+		if v := strings.TrimSpace(given.Get(p.Name)); v != "" {
+			values.Set(p.Name, v)
+		}
+	}
+	return values
+}
+
+func (s *Service) showQuery(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	q, err := s.find(r)
+	if err != nil {
+		return err
+	}
+	given := q.parametersOf(r.URL.Query())
+	v := queryView{query: q, given: map[string]string{}}
+	for name := range given {
+		v.given[name] = given.Get(name)
+	}
+	if len(given) == 0 && len(q.Parameters) > 0 {
+		return web.Render(w, r, 0, q.Name, section, queryPage(v))
+	}
+	page := Page{Limit: perPage}
+	if text := r.URL.Query().Get("cursor"); text != "" {
+		if page.Offset, err = strconv.Atoi(text); err != nil || page.Offset < 0 || page.Offset > maxOffset {
+			return huma.Error422UnprocessableEntity("cursor is not one that this list gave")
+		}
+	}
+	answer, err := s.Ask(r.Context(), a.Tenant, q.Name, given, page)
+	if bad, ok := errors.AsType[*BadParameter](err); ok {
+		v.wrong = "The " + bad.Error() + "."
+		return web.Render(w, r, http.StatusUnprocessableEntity, q.Name, section, queryPage(v))
+	}
+	if err != nil {
+		return err
+	}
+	v.answer = &answer
+	v.csv = "/queries/" + q.Name + "/csv?" + given.Encode()
+	if answer.NextCursor != "" {
+		given.Set("cursor", answer.NextCursor)
+		v.next = "/queries/" + q.Name + "?" + given.Encode()
+	}
+	return web.Render(w, r, 0, q.Name, section, queryPage(v))
+}
+
+// sendCSV sends at most maxRows rows; a table that long is for the API.
+func (s *Service) sendCSV(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	q, err := s.find(r)
+	if err != nil {
+		return err
+	}
+	answer, err := s.Ask(r.Context(), a.Tenant, q.Name, q.parametersOf(r.URL.Query()), Page{Limit: maxRows})
+	if bad, ok := errors.AsType[*BadParameter](err); ok {
+		return huma.Error422UnprocessableEntity(bad.Error())
+	}
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+q.Name+`.csv"`)
+	w.Header().Set("Cache-Control", "no-store")
+	out := csv.NewWriter(w)
+	out.Write(answer.Columns)
+	for _, item := range answer.Items {
+		record := make([]string, len(q.Columns))
+		for i, c := range q.Columns {
+			record[i] = cell(item[c.Name])
+			if c.Type == "text" {
+				record[i] = noFormula(record[i])
+			}
+		}
+		out.Write(record)
+	}
+	out.Flush()
+	return nil // the answer has begun: an error now is a client that left
+}
+
+// noFormula keeps a spreadsheet from taking what a host reported for a formula.
+func noFormula(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+// cell is a value as text.
+func cell(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case time.Time:
+		return v.Format(time.RFC3339)
+	default:
+		return fmt.Sprint(v)
+	}
+}
