@@ -6,6 +6,7 @@ package discoverytest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -93,7 +94,7 @@ func collect(t *testing.T, kind discovery.Kind, c Case) []discovery.Fact {
 		t.Fatal(err)
 	}
 	if c.Degraded != "" {
-		if d, is := err.(*discovery.Degraded); !is || d.Needs != c.Degraded {
+		if d, is := errors.AsType[*discovery.Degraded](err); !is || d.Needs != c.Degraded {
 			t.Errorf("error is %v, want degraded for want of %s", err, c.Degraded)
 		}
 	}

@@ -232,6 +232,8 @@ func TestWatch(t *testing.T) {
 		select {
 		case <-changed:
 			armed = true
+		case <-ended:
+			t.Fatalf("watch ended: %v", err)
 		case <-time.After(3 * quiet):
 		}
 	}

@@ -49,7 +49,8 @@ func beChild(what string) {
 func start(t *testing.T, lab *netlab.Net, what string, argv ...string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], argv...)
-	cmd.Env = append(os.Environ(), childEnv+"="+what)
+	// The race detector would make each child wait for a second at its end.
+	cmd.Env = append(os.Environ(), childEnv+"="+what, "GORACE=atexit_sleep_ms=0")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
