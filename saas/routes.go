@@ -18,6 +18,7 @@ import (
 	"assimilation/saas/internal/findings"
 	"assimilation/saas/internal/hosts"
 	"assimilation/saas/internal/ingest"
+	"assimilation/saas/internal/query"
 	"assimilation/saas/internal/relaychan"
 	"assimilation/saas/internal/sites"
 	"assimilation/saas/internal/web"
@@ -47,6 +48,10 @@ func (p parts) mount(w *web.Web) error {
 	if err != nil {
 		return err
 	}
+	questions, err := query.New(p.db)
+	if err != nil {
+		return err
+	}
 	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public}
 	history := &changes.Service{DB: p.db, Kinds: kinds()}
 	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history}
@@ -65,6 +70,7 @@ func (p parts) mount(w *web.Web) error {
 	history.Register(w.API)
 	happened.Register(w.API)
 	wrong.Register(w.API)
+	questions.Register(w.API)
 
 	// The dashboard.
 	overview.Pages(w)
@@ -74,6 +80,7 @@ func (p parts) mount(w *web.Web) error {
 	history.Pages(w)
 	happened.Pages(w)
 	wrong.Pages(w)
+	questions.Pages(w)
 	return nil
 }
 
