@@ -14,6 +14,7 @@ import (
 	"assimilation/saas/internal/accounts"
 	"assimilation/saas/internal/changes"
 	"assimilation/saas/internal/console"
+	"assimilation/saas/internal/downloads"
 	"assimilation/saas/internal/events"
 	"assimilation/saas/internal/findings"
 	"assimilation/saas/internal/hosts"
@@ -52,6 +53,10 @@ func (p parts) mount(w *web.Web) error {
 	if err != nil {
 		return err
 	}
+	programs, err := downloads.New(p.config.Downloads, p.public, p.log)
+	if err != nil {
+		return err
+	}
 	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public}
 	history := &changes.Service{DB: p.db, Kinds: kinds()}
 	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history}
@@ -59,7 +64,8 @@ func (p parts) mount(w *web.Web) error {
 	wrong := &findings.Service{DB: p.db}
 	overview := &console.Service{DB: p.db, Changes: history.Recent}
 
-	// Relays.
+	// Relays, and what installs them.
+	programs.Mount(w)
 	places.Mount(w)
 	w.Public("POST /relay/v1/batch", uplink.MaxEnvelope, channel.Serve(uplink.PurposeBatch, core.Batch))
 
