@@ -54,19 +54,19 @@ const (
 // Recent shows the newest changes, for the overview.
 func (s *Service) Recent(ctx context.Context, tx pgx.Tx, since time.Time) (templ.Component, error) {
 	items, _, err := s.list(ctx, tx, Filter{Since: since, Limit: recent})
-	return rows(view{items: items}), err
+	return rows(view{items: items, inline: 2}), err
 }
 
 // Latest shows the newest changes of one host.
 func (s *Service) Latest(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (templ.Component, error) {
 	items, _, err := s.list(ctx, tx, Filter{Host: host.String(), Limit: latest})
-	return rows(view{items: items, onHost: true}), err
+	return rows(view{items: items, onHost: true, inline: 2}), err
 }
 
 // viewOf reads what the form's choices share. An unknown window means the
 // widest that is cheap.
 func (s *Service) viewOf(query url.Values, now time.Time) view {
-	v := view{window: query.Get("window"), filter: Filter{Kind: web.Text(query.Get("kind")), Cursor: query.Get("cursor"), Limit: perPage}}
+	v := view{inline: 5, window: query.Get("window"), filter: Filter{Kind: web.Text(query.Get("kind")), Cursor: query.Get("cursor"), Limit: perPage}}
 	if v.window == "" {
 		v.window = "168h"
 	}
