@@ -33,6 +33,9 @@ const (
 	memoryLimit = 32 << 20
 	gcPercent   = 50
 	maxThreads  = 2
+	// tidyEvery is how often memory that collections no longer use goes back to
+	// the host; the runtime by itself keeps it for the next one.
+	tidyEvery = 2 * time.Minute
 )
 
 // Config is all that can be set.
@@ -110,6 +113,7 @@ func (p *Probe) Run(ctx context.Context) error {
 			p.config.Log.Warn("status cannot be asked", "error", err)
 		}
 	})
+	helpers.Go(func() { tidy(helperCtx) })
 	err := p.agent.Run(ctx)
 	p.note(manager.Stopping())
 	return err
@@ -149,6 +153,19 @@ func restrain() {
 	}
 	if os.Getenv("GOMAXPROCS") == "" && runtime.NumCPU() > maxThreads {
 		runtime.GOMAXPROCS(maxThreads)
+	}
+}
+
+func tidy(ctx context.Context) {
+	ticker := time.NewTicker(tidyEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			debug.FreeOSMemory()
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
