@@ -118,7 +118,7 @@ func (s *Service) Register(api huma.API) {
 		OperationID: "list-facts-of-kind", Method: http.MethodGet, Path: "/v1/hosts/{host}/facts/{kind}", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
 		Summary: "The facts of one kind of a host, with their bodies",
 	}, func(ctx context.Context, in *struct {
-		byHost
+		Host string `path:"host" maxLength:"255" doc:"id or name"`
 		Kind string `path:"kind" maxLength:"32"`
 	}) (*web.Answer[web.List[factView]], error) {
 		v, err := s.facts(ctx, web.ActorFrom(ctx), in.Host, web.Text(in.Kind))
