@@ -57,7 +57,8 @@ lint: ## gofmt, go vet, staticcheck; shellcheck where it is installed
 	@if command -v shellcheck >/dev/null; then shellcheck -x $$(git ls-files '*.sh' .ci/run); else echo "shellcheck is not installed: scripts are not linted"; fi
 
 generate: ## write generated files anew: pages (templ), the probe's list of packages
-	go run $(TEMPL) generate -log-level=error
+	@for dir in $$(git ls-files -co --exclude-standard '*.templ' | xargs -n 1 dirname | sort -u); do \
+	    (cd "$$dir" && go run $(TEMPL) generate -log-level=error); done
 	ops/dev/probe-deps.sh >cmd/assim-probe/deps.txt
 
 check-generated:
