@@ -19,24 +19,25 @@ import (
 func (b *batch) putEdgesSQL(e cmdb.EdgeSpec) string {
 	return fmt.Sprintf(`
 		WITH s AS MATERIALIZED (
-			SELECT s.start_key, s.end_key, s.props::ag_catalog.agtype AS props, a.id AS start_id, z.id AS end_id
-			FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS s(agstart, agend, props, start_key, end_key)
-			LEFT JOIN %[2]s a ON %[3]s = s.agstart::ag_catalog.agtype
-			LEFT JOIN %[4]s z ON %[5]s = s.agend::ag_catalog.agtype
+			SELECT s.start_key, s.end_key, s.props, a.id AS start_id, z.id AS end_id
+			FROM (SELECT start_key, end_key, agstart::ag_catalog.agtype, agend::ag_catalog.agtype, props::ag_catalog.agtype
+				FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS a(agstart, agend, props, start_key, end_key)) s
+			LEFT JOIN %[2]s a ON %[3]s = s.agstart
+			LEFT JOIN %[4]s z ON %[5]s = s.agend
 		), x AS MATERIALIZED (
-			SELECT s.*, t.id, t.properties AS before
+			SELECT s.*, t.id, t.ctid AS place, t.properties AS before, coalesce(t.properties <> s.props, true) AS differs
 			FROM s LEFT JOIN %[1]s t ON t.start_id = s.start_id AND t.end_id = s.end_id
 		), u AS (
-			UPDATE %[1]s t SET properties = x.props FROM x WHERE t.id = x.id AND x.before <> x.props
+			UPDATE %[1]s t SET properties = x.props FROM x WHERE t.ctid = x.place AND x.differs
 		), i AS (
 			INSERT INTO %[1]s (id, start_id, end_id, properties)
 			SELECT ag_catalog._graphid($6, nextval(%[6]s)), start_id, end_id, props
 			FROM x WHERE id IS NULL AND start_id IS NOT NULL AND end_id IS NOT NULL
 		), h AS (
 			INSERT INTO assim.undo (tenant, at, step, label, key, to_key, from_label, to_label, before)
-			SELECT $7, $8, %[7]d, %[8]s, start_key, end_key, %[9]s, %[10]s, %[11]s FROM x WHERE id IS NULL OR before <> props
+			SELECT $7, $8, %[7]d, %[8]s, start_key, end_key, %[9]s, %[10]s, %[11]s FROM x WHERE differs
 		)
-		SELECT count(*) FILTER (WHERE id IS NULL), count(*) FILTER (WHERE before <> props), count(*) FILTER (WHERE before = props),
+		SELECT count(*) FILTER (WHERE id IS NULL), count(*) FILTER (WHERE id IS NOT NULL AND differs), count(*) FILTER (WHERE NOT differs),
 			min(CASE WHEN start_id IS NULL THEN start_key END), min(CASE WHEN end_id IS NULL THEN end_key END)
 		FROM x`,
 		b.table(string(e.Type)),
@@ -56,8 +57,7 @@ func (e *MissingEnd) Error() string {
 	return fmt.Sprintf("edge %s: no %s with key %.200q", e.Type, e.End.Label, e.End.Key)
 }
 
-func (b *batch) putEdges(ctx context.Context, w *work) error {
-	queue := &pgx.Batch{}
+func (b *batch) putEdges(queue *pgx.Batch, w *work) error {
 	for _, spec := range cmdb.Edges {
 		edges := edgesOf(w.edges, spec.Type)
 		if len(edges) == 0 {
@@ -90,7 +90,7 @@ func (b *batch) putEdges(ctx context.Context, w *work) error {
 				return nil
 			})
 	}
-	return b.tx.SendBatch(ctx, queue).Close()
+	return nil
 }
 
 // removeEdges deletes the edges that are no longer asserted. The vertices they

@@ -86,7 +86,7 @@ func (w *Writer) apply(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, 
 		}
 	}
 	for _, step := range []func(context.Context, *work) error{
-		b.putVertices, b.putEdges, b.removeEdges, b.removeVertices, b.sweep,
+		b.put, b.removeEdges, b.removeVertices, b.sweep,
 	} {
 		if err := step(ctx, wanted); err != nil {
 			return Stats{}, err
@@ -148,6 +148,19 @@ const (
 	stepRemove = 2
 	stepSweep  = 3
 )
+
+// put sends all that is to be put at once: the edges' statements see the vertices
+// that the ones before them wrote.
+func (b *batch) put(ctx context.Context, w *work) error {
+	queue := &pgx.Batch{}
+	if err := b.putVertices(queue, w); err != nil {
+		return err
+	}
+	if err := b.putEdges(queue, w); err != nil {
+		return err
+	}
+	return b.tx.SendBatch(ctx, queue).Close()
+}
 
 func (b *batch) mayBeSwept(label cmdb.Label, id int64) {
 	if !cmdb.IsShared(label) {

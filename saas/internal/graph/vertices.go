@@ -14,31 +14,32 @@ import (
 // jsonOf turns a label table's properties into jsonb; AGE 1.5 has no cast.
 const jsonOf = `ag_catalog.agtype_out(%s)::text::jsonb`
 
-// putSQL upserts the vertices of one label. Rows that already say what is wanted
-// are not written: an update costs a row version, index entries and history.
+// putVerticesSQL upserts the vertices of one label. Rows that already say what is wanted
+// are not written: an update costs a row version, index entries and history. A
+// row is found again by its place, which nobody else can change: there is one
+// writer.
 //
 //	$1 keys as agtype, $2 properties as agtype, $3 keys, $4 label id, $5 tenant, $6 at
 func putVerticesSQL(table, label, sequence string) string {
 	return fmt.Sprintf(`
 		WITH s AS MATERIALIZED (
-			SELECT s.key, s.props::ag_catalog.agtype AS props, t.id, t.properties AS before
-			FROM unnest($1::text[], $2::text[], $3::text[]) AS s(agkey, props, key)
-			LEFT JOIN %[1]s t ON %[2]s = s.agkey::ag_catalog.agtype
+			SELECT s.key, s.props, t.id, t.ctid AS place, t.properties AS before, coalesce(t.properties <> s.props, true) AS differs
+			FROM (SELECT key, agkey::ag_catalog.agtype, props::ag_catalog.agtype FROM unnest($1::text[], $2::text[], $3::text[]) AS a(agkey, props, key)) s
+			LEFT JOIN %[1]s t ON %[2]s = s.agkey
 		), u AS (
-			UPDATE %[1]s t SET properties = s.props FROM s WHERE t.id = s.id AND s.before <> s.props
+			UPDATE %[1]s t SET properties = s.props FROM s WHERE t.ctid = s.place AND s.differs
 		), i AS (
 			INSERT INTO %[1]s (id, properties)
 			SELECT ag_catalog._graphid($4, nextval(%[3]s)), props FROM s WHERE id IS NULL
 		), h AS (
 			INSERT INTO assim.undo (tenant, at, step, label, key, before)
-			SELECT $5, $6, %[4]d, %[5]s, key, %[6]s FROM s WHERE id IS NULL OR before <> props
+			SELECT $5, $6, %[4]d, %[5]s, key, %[6]s FROM s WHERE differs
 		)
-		SELECT count(*) FILTER (WHERE id IS NULL), count(*) FILTER (WHERE before <> props), count(*) FILTER (WHERE before = props) FROM s`,
+		SELECT count(*) FILTER (WHERE id IS NULL), count(*) FILTER (WHERE id IS NOT NULL AND differs), count(*) FILTER (WHERE NOT differs) FROM s`,
 		table, store.Access("t.properties", store.KeyProperty), sequence, stepPut, literal(label), fmt.Sprintf(jsonOf, "before"))
 }
 
-func (b *batch) putVertices(ctx context.Context, w *work) error {
-	queue := &pgx.Batch{}
+func (b *batch) putVertices(queue *pgx.Batch, w *work) error {
 	for _, spec := range cmdb.Vertices {
 		keys := keysOf(w.vertices, spec.Label)
 		if len(keys) == 0 {
@@ -66,7 +67,7 @@ func (b *batch) putVertices(ctx context.Context, w *work) error {
 			return nil
 		})
 	}
-	return b.tx.SendBatch(ctx, queue).Close()
+	return nil
 }
 
 // removeVertices deletes what nobody asserts any more, and first the edges that

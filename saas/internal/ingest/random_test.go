@@ -114,7 +114,7 @@ func (s *simulation) send(t *testing.T, r *relay) bool {
 	}
 	last := min(first+s.random.Uint64N(8), uint64(len(r.records)))
 	header, payload := r.batch(t, first, last)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(1+s.random.IntN(250))*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond<<s.random.IntN(9))
 	defer cancel()
 	ack, err := s.f.service.Apply(ctx, r.source, header, payload)
 	if err == nil && ack.Position > uint64(len(r.records)) {
