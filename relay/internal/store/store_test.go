@@ -383,3 +383,41 @@ func TestOrdersKeepCounts(t *testing.T) {
 		t.Errorf("the identity after orders is %+v, %v", id.Enrolment, err)
 	}
 }
+
+func TestAFullDiskRefusesAndRecovers(t *testing.T) {
+	ctx := context.Background()
+	s := enrolled(t)
+	host := addHost(t, s)
+	if err := s.LimitPages(ctx, 1); err != nil { // the file keeps what it has
+		t.Fatal(err)
+	}
+	random := make([]byte, 50_000)
+	big := func(n int) discovery.Fact {
+		rand.Read(random)
+		return fact("x-big", fmt.Sprint(n), fmt.Sprintf("%q", fmt.Sprintf("%x", random)))
+	}
+	write := func(n int) error {
+		return s.Do(ctx, func(tx *store.Tx) error {
+			_, err := tx.PutFact(host, big(n), now, now)
+			return err
+		})
+	}
+	stored := 0
+	for write(stored) == nil {
+		if stored++; stored > 100 {
+			t.Fatal("the disk does not become full")
+		}
+	}
+	if got := len(records(t, s)) - 1; got != stored {
+		t.Errorf("%d facts are recorded, %d were stored", got, stored)
+	}
+	if err := s.LimitPages(ctx, 1<<20); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(stored); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	if got := len(records(t, s)) - 1; got != stored+1 {
+		t.Errorf("%d facts are recorded, want %d", got, stored+1)
+	}
+}
