@@ -97,12 +97,20 @@ func (t *Table) send(p *peer, m wire.Message) {
 }
 
 func (t *Table) enrol(now time.Time, p *peer, id uint32, m *wire.Enrol) {
+	if p.closed {
+		return
+	}
 	applicant := enrol.Applicant{Key: p.key, Address: p.address, Enrol: m}
 	t.Desk.Admit(applicant, now, func(v enrol.Verdict, err error) {
 		t.mail.post(func() {
 			switch {
 			case err != nil:
 				t.notDurable(p, id, m, err)
+			case v.Reason == wire.UnknownToken && !p.patient:
+				// A token is often used the moment it is minted: its order may be
+				// on its way.
+				p.patient = true
+				time.AfterFunc(orderTime, func() { t.mail.post(func() { t.enrol(time.Now(), p, id, m) }) })
 			case v.Reason != wire.Accepted:
 				t.refuse(p, id, m, v.Reason)
 				t.Desk.Report(applicant, v.Reason, time.Now())

@@ -70,6 +70,35 @@ func TestFromTokenToFacts(t *testing.T) {
 	})
 }
 
+func TestATokenMayArriveJustAfterItsProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		defer s.stop()
+		p := s.probe(1)
+		p.connect()
+		time.AfterFunc(time.Second, func() {
+			s.store.Submit(func(tx *store.Tx) error {
+				_, err := tx.ApplyOrders(uplink.Orders{Revision: 2, Tokens: []uplink.TokenOrder{goodToken()}}, time.Now().UnixMilli())
+				return err
+			}, func(error) {})
+		})
+		if reason, _ := p.enrol(); reason != wire.Accepted {
+			t.Errorf("the token came a second later: %v", reason)
+		}
+		for _, c := range s.records() {
+			if c.Type == uplink.Refusal {
+				t.Error("a refusal was recorded")
+			}
+		}
+		q := s.probe(2)
+		q.connect()
+		reason, _ := q.say(&wire.Enrol{TokenID: "zzzzzzzzzzzz", Secret: secret, HostName: "db2", Time: time.Now().UnixMilli()})
+		if reason != wire.UnknownToken {
+			t.Errorf("a token that never comes: %v", reason)
+		}
+	})
+}
+
 func TestHelloIsRecordedOnlyWhenItIsNews(t *testing.T) {
 	bubble(t, func(s *site, p *probe) {
 		before := len(s.records())

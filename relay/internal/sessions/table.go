@@ -47,6 +47,7 @@ const (
 	graceAtStart  = 90 * time.Second
 	retryState    = 5 * time.Second // after a write of a state failed
 	reportedAgain = 10 * time.Minute
+	orderTime     = 1500 * time.Millisecond // for a token's order to arrive
 )
 
 // Sender puts a datagram on the wire, and does not wait.
@@ -116,6 +117,7 @@ type peer struct {
 	bytes   int
 	closed  bool
 	dirty   bool
+	patient bool // an unknown token was given time already
 	timer
 }
 
