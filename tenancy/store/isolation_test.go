@@ -144,7 +144,7 @@ func TestTenantReachesNoRowOfAnother(t *testing.T) {
 					// A row moved to, or made for, the other tenant.
 					n, err = run.try(ctx, w.a, fmt.Sprintf(`UPDATE assim.%s SET tenant = $1`, table), w.b)
 					refusedOrNone("UPDATE into", n, err)
-					n, err = run.try(ctx, w.a, `INSERT INTO assim.`+table+` (tenant) VALUES ($1)`, w.b)
+					_, err = run.try(ctx, w.a, `INSERT INTO assim.`+table+` (tenant) VALUES ($1)`, w.b)
 					wantCode(t, err, denied, "25006", "428C9")
 				}
 			})
