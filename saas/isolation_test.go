@@ -1,0 +1,185 @@
+package saas
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"assimilation/tenancy"
+)
+
+// operation is one route of the API, from its own description.
+type operation struct{ method, path string }
+
+func operations(c client) []operation {
+	description := get[struct {
+		Paths map[string]map[string]json.RawMessage
+	}](c, "/openapi.json")
+	var all []operation
+	for path, methods := range description.Paths {
+		for method := range methods {
+			if path != "/v1/stream" { // has no end; TestStreamIsOfTheTenant
+				all = append(all, operation{strings.ToUpper(method), path})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b operation) int { return strings.Compare(a.path+a.method, b.path+b.method) })
+	return all
+}
+
+// bodyOf makes a request of the operation pass validation.
+func bodyOf(o operation) string {
+	switch o.path {
+	case "/v1/sites":
+		return `{"name":"new"}`
+	case "/v1/sites/{site}/tokens":
+		return `{"kind":"probe"}`
+	case "/v1/api-tokens":
+		return `{"name":"new"}`
+	}
+	return ""
+}
+
+// TestStrangersReachNothing sends every request of the API and every page as
+// a tenant who knows all identifiers of another.
+func TestStrangersReachNothing(t *testing.T) {
+	s := newService(t)
+	ada, eve := s.signUp("ada@example.org", "ada-tenant", "ada-paris"), s.signUp("eve@evil.example", "Evil", "lyon")
+	web, _ := ada.twoHosts("ada-")
+	eve.twoHosts("eve-")
+	_, body := ada.do("POST", "/v1/sites/ada-paris/tokens", `{"kind":"probe","name":"ada-token"}`)
+	token := body[strings.Index(body, "asm_enr_")+len("asm_enr_"):][:tenancy.TokenIDLength]
+	apiToken := strings.Split(ada.token, "_")[2]
+	before := ada.count(`SELECT count(*)::int FROM assim.audit`)
+
+	ids := map[string][]string{
+		"{host}": {web.id.String(), web.name}, "{site}": {ada.source.Site.String(), "ada-paris"}, "{token}": {token},
+		"{relay}": {ada.source.Relay.String()}, "{id}": {apiToken}, "{kind}": {"sockets"}, "{name}": {"allservers"},
+	}
+	var requests []operation
+	for _, o := range operations(eve.client) {
+		if o.path != "/v1/signup" && o.path != "/v1/login" && o.path != "/v1/logout" {
+			requests = append(requests, o)
+		}
+	}
+	for _, path := range pagesOf(ada, web.id.String()) {
+		requests = append(requests, operation{"GET", path})
+	}
+	for _, path := range []string{"/hosts/{host}/retire", "/sites/{site}/tokens", "/sites/{site}/tokens/{token}/revoke", "/sites/{site}/relays/{relay}/revoke", "/account/tokens/{id}/revoke"} {
+		requests = append(requests, operation{"POST", path})
+	}
+	for _, query := range []string{"/v1/changes?host=", "/v1/events?host=", "/v1/findings?host=", "/v1/hosts?name=", "/v1/queries/hostipports?host=", "/changes?window=all&host=", "/events?host=", "/findings?host="} {
+		requests = append(requests, operation{"GET", query + "{host}"})
+	}
+	tried := 0
+	for _, o := range requests {
+		for _, path := range filled(o.path, ids) {
+			tried++
+			form := bodyOf(o)
+			if strings.HasSuffix(path, "/tokens") && !strings.HasPrefix(path, "/v1/") {
+				form = "kind=probe"
+			}
+			status, answer := eve.do(o.method, path, form)
+			given := strings.ReplaceAll(strings.ReplaceAll(answer, web.name, ""), web.id.String(), "") // what she wrote herself comes back in forms
+			for _, secret := range []string{"ada-", "ada@example.org", ada.source.Tenant.String(), ada.source.Relay.String()} {
+				if strings.Contains(given, secret) {
+					t.Errorf("%s %s as a stranger: %d shows %q", o.method, path, status, secret)
+				}
+			}
+			if named := strings.Contains(o.path, "{") && !strings.HasPrefix(o.path, "/v1/queries/{"); named && o.method != "GET" && status != http.StatusNotFound {
+				t.Errorf("%s %s as a stranger: %d, want 404", o.method, path, status)
+			}
+			if strings.HasPrefix(o.path, "/v1/hosts/{") || strings.HasPrefix(o.path, "/v1/sites/{") {
+				if status != http.StatusNotFound {
+					t.Errorf("%s %s as a stranger: %d %s, want 404", o.method, path, status, answer)
+				}
+			}
+		}
+	}
+	if tried < 100 {
+		t.Errorf("only %d requests were tried", tried)
+	}
+	if after := ada.count(`SELECT count(*)::int FROM assim.audit`); after != before {
+		t.Errorf("a stranger caused %d changes", after-before)
+	}
+	if n := ada.count(`SELECT (SELECT count(*) FROM assim.hosts WHERE retired_at IS NULL)::int + (SELECT count(*) FROM assim.tokens WHERE revoked_at IS NULL)::int + (SELECT count(*) FROM assim.relays WHERE revoked_at IS NULL)::int`); n != 4 {
+		t.Errorf("%d hosts, tokens and relays are left, want 4", n)
+	}
+	if status, _ := ada.do("GET", "/v1/whoami", ""); status != http.StatusOK {
+		t.Errorf("ada's own token: %d", status)
+	}
+}
+
+// filled are the paths that a pattern stands for.
+func filled(pattern string, ids map[string][]string) []string {
+	paths := []string{pattern}
+	for name, values := range ids {
+		var next []string
+		for _, p := range paths {
+			if !strings.Contains(p, name) {
+				next = append(next, p)
+				continue
+			}
+			for _, v := range values {
+				next = append(next, strings.ReplaceAll(p, name, v))
+			}
+		}
+		paths = next
+	}
+	return paths
+}
+
+// TestRoles holds what each role may do against the description's operations:
+// a new operation must be added here.
+func TestRoles(t *testing.T) {
+	needs := map[string]tenancy.Role{
+		"POST /v1/sites": tenancy.Admin, "POST /v1/sites/{site}/tokens": tenancy.Admin, "DELETE /v1/tokens/{token}": tenancy.Admin,
+		"DELETE /v1/relays/{relay}": tenancy.Admin, "POST /v1/hosts/{host}/retire": tenancy.Operator,
+		"POST /v1/api-tokens": tenancy.Viewer, "DELETE /v1/api-tokens/{id}": tenancy.Viewer, "DELETE /v1/sessions/{id}": tenancy.Viewer,
+	}
+	pages := map[string]tenancy.Role{
+		"POST /sites": tenancy.Admin, "POST /sites/{site}/tokens": tenancy.Admin, "POST /sites/{site}/tokens/{token}/revoke": tenancy.Admin,
+		"POST /sites/{site}/relays/{relay}/revoke": tenancy.Admin, "POST /hosts/{host}/retire": tenancy.Operator, "POST /account/tokens": tenancy.Viewer,
+	}
+	s := newService(t)
+	ada := s.signUp("ada@example.org", "Example", "paris")
+	ada.twoHosts("")
+	ids := map[string][]string{"{host}": {"nothing"}, "{site}": {"nothing"}, "{token}": {"abcdefghijkl"}, "{relay}": {tenancy.NewID[tenancy.RelayID]().String()},
+		"{id}": {"nothing"}, "{kind}": {"os"}, "{name}": {"allservers"}}
+	for _, o := range operations(ada.client) {
+		name := o.method + " " + o.path
+		if o.path == "/v1/signup" || o.path == "/v1/login" || o.path == "/v1/logout" {
+			continue
+		}
+		if _, listed := needs[name]; !listed {
+			if o.method != "GET" {
+				t.Errorf("%s changes something and is not in the list of roles", name)
+			}
+			needs[name] = tenancy.Viewer
+		}
+		if status, _ := (client{s: s}).do(o.method, filled(o.path, ids)[0], bodyOf(o)); status != http.StatusUnauthorized {
+			t.Errorf("%s as nobody: %d, want 401", name, status)
+		}
+	}
+	for name, role := range pages {
+		needs[name] = role
+	}
+	for _, have := range []tenancy.Role{tenancy.Viewer, tenancy.Operator, tenancy.Admin} {
+		_, body := ada.do("POST", "/v1/api-tokens", fmt.Sprintf(`{"name":"x","role":%q}`, have))
+		var made struct{ Token string }
+		if err := json.Unmarshal([]byte(body), &made); err != nil {
+			t.Fatal(err)
+		}
+		actor := client{s, made.Token}
+		for name, needed := range needs {
+			method, path, _ := strings.Cut(name, " ")
+			status, _ := actor.do(method, filled(path, ids)[0], bodyOf(operation{method, path}))
+			if allowed := status != http.StatusForbidden; allowed != have.Allows(needed) {
+				t.Errorf("%s %s: %d, though it needs %s", have, name, status, needed)
+			}
+		}
+	}
+}
