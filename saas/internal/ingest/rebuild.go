@@ -27,7 +27,7 @@ type Report struct {
 func (s *Service) Rebuild(ctx context.Context, tenant tenancy.TenantID) (Report, error) {
 	var report Report
 	err := s.write(ctx, tenant, func(tx pgx.Tx, at time.Time) error {
-		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0`); err != nil {
+		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
 			return err
 		}
 		removed, err := graph.Clean(ctx, tx, tenant)
