@@ -33,7 +33,7 @@ func credential(text string) agent.Credential {
 		return agent.Credential{Reason: wire.Malformed, Err: err}
 	}
 	if token.Kind != tenancy.EnrolToken {
-		return agent.Credential{Reason: wire.WrongKind, Err: fmt.Errorf("a probe takes a token of the form asm_%s_..., this one is asm_%s_...", tenancy.EnrolToken, token.Kind)}
+		return agent.Credential{Reason: wire.WrongKind, Err: fmt.Errorf("a probe takes a token that begins with asm_%s_; this one begins with asm_%s_", tenancy.EnrolToken, token.Kind)}
 	}
 	return agent.Credential{Token: &token}
 }

@@ -9,8 +9,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// ID is a random (version 4) UUID that cannot be mistaken for the ID of
-// another kind of thing: a TenantID does not compile where a SiteID is wanted.
+// ID is a UUID that cannot be mistaken for the ID of another kind of thing: a
+// TenantID does not compile where a SiteID is wanted. It is random (version 4),
+// but for a host's, which its relay derives from site and probe key (version 8,
+// RFC 9562), so that a relay that lost its disk finds the same one again.
 //
 // It reads and writes itself as text (36 characters), as JSON string, as CBOR
 // byte string (16 bytes) and as Postgres uuid.

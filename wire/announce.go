@@ -19,8 +19,9 @@ type Announce struct {
 // public key.
 func Fingerprint(public [32]byte) [32]byte { return sha256.Sum256(public[:]) }
 
-// SiteHint is the start of SHA-256 of a site's key: a relay of another site
-// stays silent.
+// SiteHint is the start of SHA-256 of a site's key. A relay of another site
+// answers all the same: its certificate is how the probe learns that it asked
+// the wrong one.
 func SiteHint(siteKey ed25519.PublicKey) [8]byte {
 	h := sha256.Sum256(siteKey)
 	return [8]byte(h[:8])

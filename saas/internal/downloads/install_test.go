@@ -52,8 +52,8 @@ func program(args []string) int {
 
 // machine is a place to install to, and a service to install from.
 type machine struct {
-	t                        *testing.T
-	folder, base, root, bash string
+	t                  *testing.T
+	folder, base, root string
 }
 
 func newMachine(t *testing.T) *machine {
