@@ -12,8 +12,6 @@ import (
 	"sync"
 )
 
-//go:generate go run github.com/a-h/templ/cmd/templ@v0.3.977 generate
-
 //go:embed assets
 var files embed.FS
 
