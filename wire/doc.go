@@ -22,8 +22,8 @@
 //	7 Heartbeat        reserved (probe to probe)
 //
 // Announce, to a relay's address, or to the multicast groups 224.0.2.5 and
-// ff05::1984. A relay answers if the hint is its site's, or zero while it
-// shows unknown probes to people as pending; it limits the rate of answers.
+// ff05::1984. A relay answers whatever the hint, for its certificate is how a
+// probe learns that it asked the wrong site; it limits the rate of answers.
 //
 //	 0  type 1
 //	 1  version
