@@ -6,6 +6,8 @@
 ALTER DATABASE @database@ SET session_preload_libraries = 'age';
 -- With containment AGE looks keys up by a GIN index that we do not have.
 ALTER DATABASE @database@ SET age.enable_containment = off;
+-- Compiling a statement costs more than any of ours takes.
+ALTER DATABASE @database@ SET jit = off;
 REVOKE ALL ON DATABASE @database@ FROM PUBLIC;
 GRANT CONNECT ON DATABASE @database@ TO @writer@, @reader@, @global@;
 GRANT TEMPORARY ON DATABASE @database@ TO @writers@;
