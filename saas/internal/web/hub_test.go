@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,10 +147,10 @@ func TestSubscriptionsAreBounded(t *testing.T) {
 }
 
 // gate lets a session in until it is closed.
-type gate struct{ open bool }
+type gate struct{ open atomic.Bool }
 
 func (g *gate) BySession(context.Context, [32]byte) (Actor, error) {
-	if !g.open {
+	if !g.open.Load() {
 		return Actor{}, ErrUnknownSession
 	}
 	return Actor{Role: tenancy.Viewer}, nil
@@ -161,7 +162,8 @@ func (g *gate) ByToken(context.Context, tenancy.Token) (Actor, error) {
 
 func TestStreamTellsTopicsAndEndsWithTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gate{open: true}
+		g := &gate{}
+		g.open.Store(true)
 		log := slog.New(slog.DiscardHandler)
 		h := NewHub(&source{}, log)
 		s := New(Config{Auth: g, Hub: h, Log: log, Metrics: prometheus.NewRegistry(), URL: &url.URL{Scheme: "http"},
@@ -183,7 +185,7 @@ func TestStreamTellsTopicsAndEndsWithTheSession(t *testing.T) {
 		h.dispatch(tenant.String() + " facts")
 		synctest.Wait()
 		<-time.After(heartbeat + time.Second) // fake time: one heartbeat passes
-		g.open = false
+		g.open.Store(false)
 		<-ended
 		body, err := io.ReadAll(w.Result().Body)
 		if err != nil {
