@@ -70,12 +70,25 @@ func Unmarshal(b []byte) (Message, error) {
 }
 
 // UnmarshalSize is Unmarshal that also says how many bytes the message is when
-// it is not compressed: what it costs to hold.
+// it is not compressed: what it costs to hold. Of a message that is refused, it
+// is what looking at it may have cost.
 func UnmarshalSize(b []byte) (Message, int, error) {
+	return unmarshal(b, MaxMessage)
+}
+
+// UnmarshalSmall is UnmarshalSize of a message from somebody who has shown no
+// right to make us work: beyond MaxSmall bytes, compressed or not, it is refused
+// as TooLarge before it is expanded.
+func UnmarshalSmall(b []byte) (Message, int, error) {
+	return unmarshal(b, MaxSmall)
+}
+
+// limit is MaxMessage or MaxSmall.
+func unmarshal(b []byte, limit int) (Message, int, error) {
 	switch {
 	case len(b) < messageHeader:
 		return nil, 0, refuse(Malformed, "message of %d bytes", len(b))
-	case len(b) > MaxMessage:
+	case len(b) > limit:
 		return nil, 0, refuse(TooLarge, "message of %d bytes", len(b))
 	case b[1]&^flagCompressed != 0:
 		return nil, 0, refuse(Unsupported, "message flags %#x", b[1])
@@ -87,15 +100,16 @@ func UnmarshalSize(b []byte) (Message, int, error) {
 	body := b[messageHeader:]
 	if b[1]&flagCompressed != 0 {
 		var err error
-		if body, err = decompress(body); err != nil {
-			return nil, 0, err
+		if body, err = decompress(body, limit); err != nil {
+			return nil, limit, err
 		}
 	}
+	size := messageHeader + len(body)
 	if err := decMode.Unmarshal(body, m); err != nil {
-		return nil, 0, refuse(Malformed, "message %d: %v", b[0], err)
+		return nil, size, refuse(Malformed, "message %d: %v", b[0], err)
 	}
 	if err := m.check(); err != nil {
-		return nil, 0, fmt.Errorf("message %d: %w", b[0], err)
+		return nil, size, fmt.Errorf("message %d: %w", b[0], err)
 	}
-	return m, messageHeader + len(body), nil
+	return m, size, nil
 }

@@ -187,7 +187,9 @@
 // So a receiver never holds more than MaxHeld bytes of chunks for one peer,
 // and there is always room for the rest of what has begun. It also refuses,
 // with Busy, messages beyond MaxOpen bytes of decompressed messages without a
-// verdict.
+// verdict. A relay refuses messages of more than MaxSmall bytes, before it
+// expands them, from a key that is not enrolled (NotEnrolled) and from a host
+// that says too much (Busy): a few hundred bytes can expand to MaxMessage.
 //
 // Retransmission: a chunk is sent again when the acknowledged datagrams are 3
 // ahead of it, or after the retransmission time-out: RFC 6298 over the samples

@@ -31,6 +31,7 @@ const (
 const (
 	MaxBody       = 8 << 20          // canonical JSON of one fact
 	MaxMessage    = MaxBody + 64<<10 // one encoded message, compressed or not
+	MaxSmall      = 16 << 10         // the same, of a peer that is not trusted with more: an Enrol, any Hello
 	MaxKind       = 32               // name of a kind
 	MaxKinds      = 256              // kinds in one message
 	MaxFacts      = 20_000           // digests in one message

@@ -11,7 +11,9 @@ import (
 // to the garbage collector at rest: a quiet probe holds no compressor.
 var (
 	encoders = sync.Pool{New: func() any { return newEncoder() }}
-	decoders = sync.Pool{New: func() any { return newDecoder() }}
+	decoders = sync.Pool{New: func() any { return newDecoder(MaxMessage) }}
+	// A decoder's limit is part of it.
+	smallDecoders = sync.Pool{New: func() any { return newDecoder(MaxSmall) }}
 )
 
 const (
@@ -35,12 +37,12 @@ func newEncoder() *zstd.Encoder {
 	return e
 }
 
-func newDecoder() *zstd.Decoder {
+func newDecoder(limit uint64) *zstd.Decoder {
 	d, err := zstd.NewReader(nil,
 		zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(maxZstdWindow),
-		zstd.WithDecoderMaxMemory(MaxMessage))
+		zstd.WithDecoderMaxMemory(limit))
 	if err != nil {
 		panic("wire: zstd decoder options: " + err.Error())
 	}
@@ -56,14 +58,18 @@ func compress(prefix, body []byte) []byte {
 	return e.EncodeAll(body, dst)
 }
 
-// decompress returns at most MaxMessage bytes.
-func decompress(packed []byte) ([]byte, error) {
-	d := decoders.Get().(*zstd.Decoder)
-	defer decoders.Put(d)
+// decompress returns at most limit bytes, which is MaxMessage or MaxSmall.
+func decompress(packed []byte, limit int) ([]byte, error) {
+	pool := &decoders
+	if limit == MaxSmall {
+		pool = &smallDecoders
+	}
+	d := pool.Get().(*zstd.Decoder)
+	defer pool.Put(d)
 	body, err := d.DecodeAll(packed, nil)
 	switch {
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return nil, refuse(TooLarge, "message expands beyond %d bytes", MaxMessage)
+		return nil, refuse(TooLarge, "message expands beyond %d bytes", limit)
 	case err != nil:
 		return nil, refuse(Malformed, "compressed message: %v", err)
 	}

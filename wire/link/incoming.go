@@ -28,6 +28,8 @@ type incoming struct {
 	queried   bool // the peer wants to hear the credit
 	held      int  // bytes of partial and open
 	openBytes int  // decompressed bytes of open
+
+	restricted wire.Reason // why messages beyond wire.MaxSmall are refused; Accepted: they are not
 }
 
 type refusal struct {
@@ -112,6 +114,9 @@ func (in *incoming) data(now time.Time, f frame, stats *Stats) (encoded []byte, 
 	switch {
 	case f.total > wire.MaxMessage:
 		in.refuseChunk(now, f.id, wire.TooLarge, stats)
+		return nil, false
+	case f.total > wire.MaxSmall && in.restricted != wire.Accepted:
+		in.refuseChunk(now, f.id, in.restricted, stats)
 		return nil, false
 	case f.offset%wire.ChunkSize != 0, n != min(wire.ChunkSize, f.total-f.offset), p != nil && p.total != f.total:
 		in.refuseChunk(now, f.id, wire.Malformed, stats)

@@ -124,11 +124,20 @@ func (l *Link) apply(now time.Time, f frame) Event {
 
 // decode turns a complete message into an event, or refuses it.
 func (l *Link) decode(now time.Time, id uint32, encoded []byte) Event {
-	m, size, err := wire.UnmarshalSize(encoded)
+	unmarshal := wire.UnmarshalSize
+	if l.in.restricted != wire.Accepted {
+		unmarshal = wire.UnmarshalSmall
+	}
+	m, size, err := unmarshal(encoded)
+	l.stats.Decoded += uint64(size)
 	if err != nil {
+		reason := wire.ReasonOf(err)
+		if reason == wire.TooLarge && l.in.restricted != wire.Accepted {
+			reason = l.in.restricted
+		}
 		l.stats.RefusedMessages++
-		l.in.verdict(now, id, wire.ReasonOf(err))
-		return Malformed{id, wire.ReasonOf(err), err}
+		l.in.verdict(now, id, reason)
+		return Malformed{id, reason, err}
 	}
 	if !l.in.decoded(id, size) {
 		l.stats.Overruns++
@@ -151,6 +160,11 @@ func (l *Link) Refuse(id uint32, reason wire.Reason) {
 	}
 	l.in.verdict(l.heard, id, reason)
 }
+
+// Restrict refuses, from now on and with that reason, messages of more than
+// wire.MaxSmall bytes before they cost anything: a few hundred bytes may expand
+// to megabytes. Accepted ends it.
+func (l *Link) Restrict(reason wire.Reason) { l.in.restricted = reason }
 
 // Echo asks the peer's program for a sign of life: EchoReply says that it came.
 // An echo is not repeated.

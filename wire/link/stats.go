@@ -21,6 +21,7 @@ type Stats struct {
 	Overruns        uint64 // chunks beyond credit, window or memory
 	BadAcks         uint64 // ACKs of what was never sent
 	RefusedMessages uint64 // by the link itself
+	Decoded         uint64 // bytes of messages when expanded, also of those that were then refused
 
 	RTT      time.Duration // smoothed; zero: unknown
 	InFlight int           // bytes

@@ -27,6 +27,16 @@ func (t *Table) handle(now time.Time, p *peer, r link.Received) {
 		t.refuse(p, r.ID, r.Message, reason)
 		return
 	}
+	switch {
+	case h.spent(now) > hostBurst:
+		t.refuse(p, r.ID, r.Message, wire.Busy)
+		t.report(p, "message put off: the host says too much", wire.Busy, "")
+		return
+	case t.Store.BacklogBytes() > maxBacklog:
+		t.refuse(p, r.ID, r.Message, wire.Busy)
+		t.report(p, "message put off: too much waits for the service", wire.Busy, "")
+		return
+	}
 	switch m := r.Message.(type) {
 	case *wire.Hello:
 		t.hello(now, p, r.ID, h, m)
@@ -197,11 +207,6 @@ func (t *Table) factPut(now time.Time, p *peer, id uint32, h *host, m *wire.Fact
 			problem.Detail = invalid.Why
 		}
 		t.refuseFact(now, p, id, h, m, problem)
-		return
-	}
-	if t.Store.BacklogBytes() > maxBacklog {
-		t.report(p, "fact put off: too much waits for the service", wire.Busy, "")
-		t.refuse(p, id, m, wire.Busy)
 		return
 	}
 	var result store.PutResult

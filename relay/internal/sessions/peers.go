@@ -28,6 +28,9 @@ func (t *Table) arrive(now time.Time, a Arrival) {
 	p := &peer{
 		link: link.New(a.Session, now, t.Random), index: a.Session.LocalIndex, key: a.Key, address: a.From, born: now, host: t.byKey[a.Key],
 	}
+	if p.host == nil {
+		p.link.Restrict(wire.NotEnrolled)
+	}
 	t.byIndex[p.index] = p
 	t.pending++
 	if p.host == nil {
@@ -50,6 +53,7 @@ func (t *Table) receive(now time.Time, datagram []byte, from netip.AddrPort) {
 		t.drop("no session")
 		return
 	}
+	before := p.link.Stats().Decoded
 	events, err := p.link.Receive(now, datagram)
 	if err != nil {
 		t.drop(dropReason(err))
@@ -67,6 +71,7 @@ func (t *Table) receive(now time.Time, datagram []byte, from netip.AddrPort) {
 		}
 	} else {
 		t.hear(now, p.host)
+		t.charge(now, p, len(events)*messageCost+int(p.link.Stats().Decoded-before))
 	}
 	t.touch(p)
 	for _, event := range events {
@@ -101,6 +106,18 @@ func (t *Table) adopt(p *peer, h *host) {
 		t.close(h.peer)
 	}
 	p.host, h.peer = h, p
+	p.link.Restrict(wire.Accepted)
+}
+
+// charge counts what a host's messages cost, and turns its large ones away
+// before they are expanded while it is over its allowance.
+func (t *Table) charge(now time.Time, p *peer, cost int) {
+	p.host.spend(now, cost)
+	if p.host.spent(now) > hostBurst {
+		p.link.Restrict(wire.Busy)
+	} else {
+		p.link.Restrict(wire.Accepted)
+	}
 }
 
 // endOf is when a session ends if nothing happens until then.

@@ -10,11 +10,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"assimilation/discovery"
 	"assimilation/relay/internal/store"
 	"assimilation/tenancy"
 	"assimilation/uplink"
 	"assimilation/wire"
+	"assimilation/wire/link"
 )
 
 func put(kind, instance, body string) *wire.FactPut {
@@ -297,6 +300,63 @@ func TestARetiredHostIsRefused(t *testing.T) {
 	})
 }
 
+func TestAHostIsBounded(t *testing.T) {
+	bubble(t, func(s *site, p *probe) {
+		packer, err := zstd.NewWriter(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer packer.Close()
+		bomb := packer.EncodeAll(make([]byte, wire.MaxMessage-2), []byte{byte(wire.TypeDigests), 1})
+		reasons := map[wire.Reason]int{}
+		for range 50 { // 14 KB that expand to 400 MB
+			if _, err := p.link.SendEncoded(time.Now(), bomb); err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range p.run(20 * time.Millisecond) {
+				if refused, ok := e.(link.Refused); ok {
+					reasons[refused.Reason]++
+				}
+			}
+		}
+		if reasons[wire.Malformed] > 12 || reasons[wire.Busy] < 30 {
+			t.Errorf("a host that makes us expand bombs hears %v", reasons)
+		}
+		before := len(s.records())
+		for i := range 10 {
+			if reason, _ := p.say(&wire.Problem{Kind: "os", Reason: wire.CollectFailed, Detail: fmt.Sprint(i)}); reason != wire.Busy && i == 0 {
+				t.Errorf("a problem of a host that says too much: %v", reason)
+			}
+		}
+		if got := len(s.records()) - before; got > 10 {
+			t.Errorf("%d records", got)
+		}
+		other := s.probe(2)
+		other.connect()
+		if reason, _ := other.enrol(); reason != wire.Accepted {
+			t.Errorf("another host: %v", reason)
+		}
+		p.run(time.Minute)
+		if reason, _ := p.say(put("os", "", `"later"`)); reason != wire.Accepted {
+			t.Errorf("a minute later: %v", reason)
+		}
+		// A flood of news fills the outbox at the rate of the allowance only.
+		before = len(s.records())
+		for i := range 10_000 {
+			if _, err := p.link.Send(time.Now(), &wire.Problem{Kind: "os", Reason: wire.CollectFailed, Detail: fmt.Sprint(i)}); err != nil {
+				t.Fatal(err)
+			}
+			if i%100 == 0 {
+				p.run(20 * time.Millisecond)
+			}
+		}
+		p.run(time.Second)
+		if got := len(s.records()) - before; got == 0 || got > 5000 {
+			t.Errorf("10,000 problems made %d records", got)
+		}
+	})
+}
+
 func TestStrangersAreBounded(t *testing.T) {
 	bubble(t, func(s *site, _ *probe) {
 		stranger := s.probe(2)
@@ -308,16 +368,27 @@ func TestStrangersAreBounded(t *testing.T) {
 		if reason, _ := stranger.hello(); reason != wire.NotEnrolled {
 			t.Errorf("hello: %v", reason)
 		}
-		if _, err := stranger.link.Send(time.Now(), put("x-big", "", `"`+strings.Repeat("x", 200_000)+`"`)); err != nil {
-			t.Fatal(err)
-		}
 		random := rand.NewChaCha8([32]byte{})
 		noise := make([]byte, 150_000) // does not compress
 		random.Read(noise)
-		if _, err := stranger.link.Send(time.Now(), put("x-noise", "", fmt.Sprintf("%q", fmt.Sprintf("%x", noise)))); err != nil {
-			t.Fatal(err)
+		for name, m := range map[string]wire.Message{
+			"expands":         put("x-big", "", `"`+strings.Repeat("x", 200_000)+`"`),
+			"does not shrink": put("x-noise", "", fmt.Sprintf("%q", fmt.Sprintf("%x", noise))),
+		} {
+			if reason, _ := stranger.say(m); reason != wire.NotEnrolled {
+				t.Errorf("a large message that %s: %v", name, reason)
+			}
 		}
-		stranger.run(5 * time.Second)
+		for i := range 100 {
+			many := &wire.Hello{HostName: "x", Labels: map[string]string{}}
+			for j := range 8 {
+				many.Labels[fmt.Sprint(j)] = fmt.Sprintf("%x", noise[(i*8+j)*100:][:100])
+			}
+			if _, err := stranger.link.Send(time.Now(), many); err != nil {
+				t.Fatal(err)
+			}
+			stranger.run(50 * time.Millisecond)
+		}
 		if got := s.drops("stranger sends too much"); got != 1 {
 			t.Errorf("a stranger may send what it likes (%v)", got)
 		}

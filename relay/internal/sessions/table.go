@@ -30,9 +30,14 @@ const (
 	maxInbox     = 8192
 	// strangerBytes is what a stranger may send: an enrolment has some 300.
 	strangerBytes = 64 << 10
-	// maxBacklog is how much may wait for the service before facts are put off.
-	// The probes keep them: the newest of each is sent when there is room again.
+	// maxBacklog is how much may wait for the service before probes are put off.
+	// They keep what they have to say: the newest is sent when there is room again.
 	maxBacklog = 4 << 30
+	// What one host may say, in bytes when expanded: so much at once, and so much
+	// per second. Every message counts messageCost more, for what it costs to write.
+	hostBurst   = 64 << 20
+	hostRate    = 2 << 20
+	messageCost = 16 << 10
 )
 
 // Times.
@@ -132,7 +137,20 @@ type host struct {
 	echoed int  // unanswered echoes since heard
 	writes bool // a change of state is on its way to disk
 	peer   *peer
+
+	bucket  float64 // what its messages cost, less what leaked away since
+	charged time.Time
 	timer
+}
+
+// spent is what the host has used of its burst by now.
+func (h *host) spent(now time.Time) float64 {
+	return max(0, h.bucket-now.Sub(h.charged).Seconds()*hostRate)
+}
+
+func (h *host) spend(now time.Time, cost int) {
+	// No more than that is owed: who stops is heard again soon.
+	h.bucket, h.charged = min(h.spent(now)+float64(cost), 2*hostBurst), now
 }
 
 // New reads the hosts and makes the table.
