@@ -152,9 +152,10 @@ func (t *Table) hello(now time.Time, p *peer, id uint32, h *host, m *wire.Hello)
 	greeting := store.Greeting{
 		Name: m.HostName, AgentVersion: m.AgentVersion, OS: m.OS, Arch: m.Arch, Labels: m.Labels, Address: p.address.String(),
 	}
+	var greeted store.Host
 	var found bool
 	t.submit(func(tx *store.Tx) (err error) {
-		_, found, err = tx.Greet(h.id, greeting, now.UnixMilli())
+		greeted, found, err = tx.Greet(h.id, greeting, now.UnixMilli())
 		return err
 	}, func(err error) {
 		switch {
@@ -166,6 +167,7 @@ func (t *Table) hello(now time.Time, p *peer, id uint32, h *host, m *wire.Hello)
 			if m.HostName != "" {
 				h.name = m.HostName
 			}
+			h.term = greeted.Term
 			t.believe(h, uplink.Up)
 			t.done(p, id, m)
 			t.send(p, &wire.Configure{

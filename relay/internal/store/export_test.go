@@ -23,3 +23,11 @@ func (s *Store) LimitPages(ctx context.Context, pages int) error {
 		return err
 	})
 }
+
+// Tombstones counts the facts of a host that went and are remembered.
+func (s *Store) Tombstones(ctx context.Context, host tenancy.HostID) (count int) {
+	if err := s.readers.QueryRowContext(ctx, "SELECT count(*) FROM facts WHERE host = ? AND hash IS NULL", host.UUID[:]).Scan(&count); err != nil {
+		return -1
+	}
+	return count
+}

@@ -12,9 +12,18 @@ import (
 	"assimilation/uplink"
 )
 
-// maxTombstones is how many of the facts that went are remembered per host and
-// kind, beside those that are current.
-const maxTombstones = discovery.MaxInstances
+// What one host may have, so that it cannot fill the disk of all others: any
+// number of kinds can be made up.
+const (
+	maxFacts = 4096
+	// maxBodies bounds the packed bodies of a host's facts in bytes; one of up to
+	// smallBody is let in without counting.
+	maxBodies = 64 << 20
+	smallBody = 16 << 10
+	// maxTombstones is how many of the facts that went are remembered, beside
+	// those that are current.
+	maxTombstones = maxFacts
+)
 
 // Fact is the current fact of one key; a nil Hash says that it went.
 type Fact struct {
@@ -34,7 +43,7 @@ type PutResult int
 const (
 	Stored    PutResult = iota
 	Unchanged           // the hash is current already: no record
-	TooMany             // the host has discovery.MaxInstances of the kind
+	TooMany             // the host has discovery.MaxInstances of the kind, or as much as a host may have in all
 	NoHost              // the host is not known, or no longer
 )
 
@@ -48,10 +57,8 @@ func (tx *Tx) PutFact(host tenancy.HostID, f discovery.Fact, observed, now int64
 	if found && old != nil && discovery.Hash(old) == f.Hash {
 		return Unchanged, nil
 	}
-	if old == nil {
-		if count, err := tx.countFacts(host, f.Kind, true); err != nil || count >= discovery.MaxInstances {
-			return TooMany, err
-		}
+	if room, err := tx.roomFor(host, f, old == nil); err != nil || !room {
+		return TooMany, err
 	}
 	term, version, found, err := tx.nextVersion(host)
 	if err != nil || !found {
@@ -83,7 +90,7 @@ func (tx *Tx) DropFact(host tenancy.HostID, kind, instance string, observed, now
 	if err := tx.writeFact(fact, old); err != nil {
 		return err
 	}
-	if err := tx.pruneTombstones(host, kind); err != nil {
+	if err := tx.pruneTombstones(host); err != nil {
 		return err
 	}
 	return tx.appendFact(fact, now)
@@ -125,9 +132,24 @@ func (tx *Tx) Compare(host tenancy.HostID, kinds []string, listed []discovery.Fa
 	return need, nil
 }
 
-func (tx *Tx) countFacts(host tenancy.HostID, kind string, live bool) (count int, err error) {
-	_, err = tx.row("SELECT count(*) FROM facts WHERE host = ? AND kind = ? AND (hash IS NOT NULL) = ?", []any{host.UUID[:], kind, live}, &count)
-	return count, err
+// roomFor reports whether the host may have the fact; fresh: none of its key is
+// current.
+func (tx *Tx) roomFor(host tenancy.HostID, f discovery.Fact, fresh bool) (bool, error) {
+	if fresh {
+		var all, ofKind int
+		_, err := tx.row("SELECT count(*), count(*) FILTER (WHERE kind = ?2) FROM facts WHERE host = ?1 AND hash IS NOT NULL",
+			[]any{host.UUID[:], f.Kind}, &all, &ofKind)
+		if err != nil || all >= maxFacts || ofKind >= discovery.MaxInstances {
+			return false, err
+		}
+	}
+	if len(f.Body) <= smallBody {
+		return true, nil
+	}
+	var held int
+	_, err := tx.row(`SELECT coalesce(sum(length(b.body)), 0) FROM facts f JOIN bodies b ON b.hash = f.hash
+		WHERE f.host = ?1 AND NOT (f.kind = ?2 AND f.instance = ?3)`, []any{host.UUID[:], f.Kind, f.Instance}, &held)
+	return held < maxBodies, err
 }
 
 // writeFact replaces the row, and the body of old if nothing else has it.
@@ -144,13 +166,14 @@ func (tx *Tx) writeFact(f Fact, old []byte) error {
 	return tx.releaseBody(old)
 }
 
-func (tx *Tx) pruneTombstones(host tenancy.HostID, kind string) error {
-	count, err := tx.countFacts(host, kind, false)
+func (tx *Tx) pruneTombstones(host tenancy.HostID) error {
+	var count int
+	_, err := tx.row("SELECT count(*) FROM facts WHERE host = ? AND hash IS NULL", []any{host.UUID[:]}, &count)
 	if err != nil || count <= maxTombstones {
 		return err
 	}
-	return tx.exec(`DELETE FROM facts WHERE host = ?1 AND kind = ?2 AND instance IN (SELECT instance FROM facts
-		WHERE host = ?1 AND kind = ?2 AND hash IS NULL ORDER BY changed LIMIT ?3)`, host.UUID[:], kind, count-maxTombstones)
+	return tx.exec(`DELETE FROM facts WHERE host = ?1 AND (kind, instance) IN (SELECT kind, instance FROM facts
+		WHERE host = ?1 AND hash IS NULL ORDER BY changed LIMIT ?2)`, host.UUID[:], count-maxTombstones)
 }
 
 // dropFacts forgets a host's facts and problems without a record.

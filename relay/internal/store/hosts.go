@@ -115,6 +115,10 @@ type Greeting struct {
 
 // Greet notes that a host is up, and records it if that or what it says of
 // itself is new. found is false for a host that is not, or no longer, known.
+//
+// Another relay of the site may have had the host since it last spoke to this
+// one, under a higher term: the host's term rises with every greeting, or the
+// service would take what is said here for old.
 func (tx *Tx) Greet(id tenancy.HostID, g Greeting, now int64) (host Host, found bool, err error) {
 	h, found, err := tx.Host(id)
 	if err != nil || !found {
@@ -125,8 +129,12 @@ func (tx *Tx) Greet(id tenancy.HostID, g Greeting, now int64) (host Host, found 
 	}
 	news := h.State != uplink.Up || h.Name != g.Name || h.AgentVersion != g.AgentVersion || h.OS != g.OS || h.Arch != g.Arch ||
 		!maps.Equal(h.Labels, g.Labels)
-	if !news && h.Address == g.Address {
+	term := max(h.Term, uint64(newTerm(now)))
+	if !news && h.Address == g.Address && h.Term == term {
 		return h, true, nil
+	}
+	if h.Term != term {
+		h.Term, h.Version = term, 0
 	}
 	if h.State != uplink.Up {
 		h.State, h.StateAt = uplink.Up, now
@@ -136,8 +144,9 @@ func (tx *Tx) Greet(id tenancy.HostID, g Greeting, now int64) (host Host, found 
 	if err != nil {
 		return Host{}, false, err
 	}
-	err = tx.exec(`UPDATE hosts SET name = ?, agent_version = ?, os = ?, arch = ?, labels = ?, address = ?, state = ?, state_at = ? WHERE id = ?`,
-		h.Name, h.AgentVersion, h.OS, h.Arch, labels, h.Address, string(h.State), h.StateAt, id.UUID[:])
+	err = tx.exec(`UPDATE hosts SET name = ?, agent_version = ?, os = ?, arch = ?, labels = ?, address = ?, state = ?, state_at = ?,
+		term = ?, version = ? WHERE id = ?`,
+		h.Name, h.AgentVersion, h.OS, h.Arch, labels, h.Address, string(h.State), h.StateAt, int64(h.Term), int64(h.Version), id.UUID[:])
 	if err != nil {
 		return Host{}, false, fmt.Errorf("noting a host's greeting: %w", err)
 	}

@@ -234,6 +234,87 @@ func TestInstancesAreBounded(t *testing.T) {
 	}
 }
 
+func TestAHostCannotFillTheDisk(t *testing.T) {
+	s := enrolled(t)
+	host, other := addHost(t, s), addHost(t, s)
+	stored := func(host tenancy.HostID, n int, body func(int) string) (count int) {
+		do(t, s, func(tx *store.Tx) error {
+			count = 0
+			for i := range n {
+				result, err := tx.PutFact(host, fact(fmt.Sprintf("x-%d", i), "", body(i)), now, now)
+				if err != nil {
+					return err
+				}
+				if result == store.Stored {
+					count++
+				}
+			}
+			return nil
+		})
+		return count
+	}
+	if got := stored(host, 5000, func(int) string { return "1" }); got != 4096 {
+		t.Errorf("%d facts of made-up kinds were stored", got)
+	}
+	noise := make([]byte, 3<<20)
+	large := func(int) string {
+		rand.Read(noise)
+		return fmt.Sprintf("%q", fmt.Sprintf("%x", noise))
+	}
+	if got := stored(other, 30, large); got < 18 || got > 26 { // some 3 MiB each, packed
+		t.Errorf("%d large facts were stored", got)
+	}
+	if got := put(t, s, other, fact("x-0", "", large(0))); got != store.Stored {
+		t.Errorf("replacing one of them: %v", got)
+	}
+	do(t, s, func(tx *store.Tx) error {
+		for i := range 5000 {
+			kind := fmt.Sprintf("y-%d", i)
+			if err := tx.DropFact(host, fmt.Sprintf("x-%d", i), "", now, now+int64(i)); err != nil {
+				return err
+			}
+			if _, err := tx.PutFact(host, fact(kind, "", "1"), now, now); err != nil {
+				return err
+			}
+			if err := tx.DropFact(host, kind, "", now, now+int64(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if got := s.Tombstones(t.Context(), host); got != 4096 {
+		t.Errorf("%d facts that went are remembered", got)
+	}
+}
+
+func TestAHostThatComesBackOutranksWhatAnotherRelaySaid(t *testing.T) {
+	s := enrolled(t)
+	host := addHost(t, s)
+	put(t, s, host, fact("os", "", "1"))
+	put(t, s, host, fact("os", "", "2"))
+	const later = now + 3_600_000
+	greet := func(at int64) (h store.Host) {
+		do(t, s, func(tx *store.Tx) (err error) {
+			h, _, err = tx.Greet(host, store.Greeting{Name: "db1"}, at)
+			return err
+		})
+		return h
+	}
+	greet(later)
+	put(t, s, host, fact("os", "", "3"))
+	greet(now) // a clock that was set back
+	put(t, s, host, fact("os", "", "4"))
+	var got [][2]uint64
+	for _, c := range records(t, s) {
+		if c.Type == uplink.FactPut {
+			got = append(got, [2]uint64{c.Term - uint64(now/1000), c.Version})
+		}
+	}
+	if want := [][2]uint64{{0, 1}, {0, 2}, {3600, 1}, {3600, 2}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("terms and versions are %v, want %v", got, want)
+	}
+}
+
 func TestOneBadWriteSparesItsGroup(t *testing.T) {
 	s := enrolled(t)
 	host := addHost(t, s)
