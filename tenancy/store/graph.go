@@ -23,6 +23,10 @@ func Access(column, property string) string {
 // ensureGraph makes the graph with all labels of cmdb, or what is missing of it,
 // and gives the tenant's roles their rights on it. Data never makes a label.
 func ensureGraph(ctx context.Context, tx pgx.Tx, graph string) error {
+	// AGE 1.8 names its operator classes without their schema.
+	if _, err := tx.Exec(ctx, `SET LOCAL search_path = pg_catalog, ag_catalog`); err != nil {
+		return err
+	}
 	var exists bool
 	err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM ag_catalog.ag_graph WHERE name = $1)`, graph).Scan(&exists)
 	if err != nil {
@@ -72,7 +76,11 @@ func ensureGraph(ctx context.Context, tx pgx.Tx, graph string) error {
 	if _, err := tx.Exec(ctx, "SET LOCAL client_min_messages = 'warning';\n"+script.String()); err != nil {
 		return fmt.Errorf("making the labels of graph %s: %w", graph, err)
 	}
-	return guardLabelIDs(ctx, tx, graph)
+	if err := guardLabelIDs(ctx, tx, graph); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `RESET search_path`)
+	return err
 }
 
 func writeVertexIndexes(b *strings.Builder, graph string, v cmdb.VertexSpec) {

@@ -109,7 +109,8 @@ func ensureRole(ctx context.Context, tx pgx.Tx, name, options string) error {
 }
 
 // refreshGraphs gives older graphs the labels and indexes of this program. Each
-// in its own transaction: one graph takes some 300 locks.
+// has its own transaction, which takes some 300 locks, and its own connection:
+// AGE 1.5 loses count of its label cache in a session that changes many.
 func refreshGraphs(ctx context.Context, conn *pgx.Conn) error {
 	rows, err := conn.Query(ctx, `SELECT graph FROM assim.tenants ORDER BY graph`)
 	if err != nil {
@@ -120,10 +121,18 @@ func refreshGraphs(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	for _, graph := range graphs {
-		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return ensureGraph(ctx, tx, graph) })
-		if err != nil {
+		if err := refreshGraph(ctx, conn.Config(), graph); err != nil {
 			return fmt.Errorf("graph %s: %w", graph, err)
 		}
 	}
 	return nil
+}
+
+func refreshGraph(ctx context.Context, config *pgx.ConnConfig, graph string) error {
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return ensureGraph(ctx, tx, graph) })
 }
