@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"assimilation/wire"
@@ -42,8 +41,8 @@ func Defaults() Config {
 // Check reports all that is wrong.
 func (c Config) Check() error {
 	var errs []error
-	if !filepath.IsAbs(c.State) && c.State != filepath.Clean(c.State) || c.State == "" {
-		errs = append(errs, fmt.Errorf("state directory %q is not a plain path", c.State))
+	if c.State == "" {
+		errs = append(errs, errors.New("no state directory: set --state or ASSIM_STATE"))
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		errs = append(errs, fmt.Errorf("listen address %q is not host:port", c.Listen))

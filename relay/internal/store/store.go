@@ -140,6 +140,10 @@ func (s *Store) release() error {
 func (s *Store) BacklogBytes() int64 { return s.backlog.Load() }
 
 func connect(path string, pragmas ...string) (*sql.DB, error) {
+	path, err := filepath.Abs(path) // a URL's first folder would be taken for a host
+	if err != nil {
+		return nil, fmt.Errorf("finding the store: %w", err)
+	}
 	query := url.Values{"_pragma": append([]string{"busy_timeout(10000)"}, pragmas...)}
 	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String())
 }
