@@ -64,7 +64,7 @@ func TestFromSignUpToTheFirstHost(t *testing.T) {
 	b.click("tbody th a")
 	b.sees("Kernel", 10*time.Second)
 	b.click(`.tabs a[href$="/services"]`)
-	b.sees("assim-probe", 30*time.Second)
+	b.sees("Listens on", 30*time.Second)
 
 	address := world.FreeTCP(t)
 	server := world.Peer(t, world.Node{}, "listen", address)
