@@ -18,11 +18,12 @@ const (
 	maxFacts = 4096
 	// maxBodies bounds the packed bodies of a host's facts in bytes; one of up to
 	// smallBody is let in without counting.
-	maxBodies = 64 << 20
+	maxBodies = 32 << 20
 	smallBody = 16 << 10
-	// maxTombstones is how many of the facts that went are remembered, beside
-	// those that are current.
-	maxTombstones = maxFacts
+	// maxTombstones is how many of the facts that went are remembered at most,
+	// beside those that are current. Beyond it the oldest quarter is forgotten:
+	// finding them costs more than counting.
+	maxTombstones = 1024
 )
 
 // Fact is the current fact of one key; a nil Hash says that it went.
@@ -173,7 +174,7 @@ func (tx *Tx) pruneTombstones(host tenancy.HostID) error {
 		return err
 	}
 	return tx.exec(`DELETE FROM facts WHERE host = ?1 AND (kind, instance) IN (SELECT kind, instance FROM facts
-		WHERE host = ?1 AND hash IS NULL ORDER BY changed LIMIT ?2)`, host.UUID[:], count-maxTombstones)
+		WHERE host = ?1 AND hash IS NULL ORDER BY changed LIMIT ?2)`, host.UUID[:], count-maxTombstones*3/4)
 }
 
 // dropFacts forgets a host's facts and problems without a record.

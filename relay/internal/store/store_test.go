@@ -256,19 +256,19 @@ func TestAHostCannotFillTheDisk(t *testing.T) {
 	if got := stored(host, 5000, func(int) string { return "1" }); got != 4096 {
 		t.Errorf("%d facts of made-up kinds were stored", got)
 	}
-	noise := make([]byte, 3<<20)
+	noise := make([]byte, 1<<20)
 	large := func(int) string {
 		rand.Read(noise)
 		return fmt.Sprintf("%q", fmt.Sprintf("%x", noise))
 	}
-	if got := stored(other, 30, large); got < 18 || got > 26 { // some 3 MiB each, packed
+	if got := stored(other, 36, large); got < 15 || got > 34 { // 1 to 2 MiB each, packed
 		t.Errorf("%d large facts were stored", got)
 	}
 	if got := put(t, s, other, fact("x-0", "", large(0))); got != store.Stored {
 		t.Errorf("replacing one of them: %v", got)
 	}
 	do(t, s, func(tx *store.Tx) error {
-		for i := range 5000 {
+		for i := range 2000 {
 			kind := fmt.Sprintf("y-%d", i)
 			if err := tx.DropFact(host, fmt.Sprintf("x-%d", i), "", now, now+int64(i)); err != nil {
 				return err
@@ -282,7 +282,7 @@ func TestAHostCannotFillTheDisk(t *testing.T) {
 		}
 		return nil
 	})
-	if got := s.Tombstones(t.Context(), host); got != 4096 {
+	if got := s.Tombstones(t.Context(), host); got < 768 || got > 1024 {
 		t.Errorf("%d facts that went are remembered", got)
 	}
 }
