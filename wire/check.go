@@ -50,8 +50,10 @@ func checkSize(what string, b []byte, size int) error {
 	return nil
 }
 
+// checkOptionalSize takes an absent one; one that is there but empty is not
+// absent.
 func checkOptionalSize(what string, b []byte, size int) error {
-	if len(b) == 0 {
+	if b == nil {
 		return nil
 	}
 	return checkSize(what, b, size)

@@ -15,9 +15,9 @@
 //	type               sent by               answered by
 //	1 Announce         probe                 AnnounceReply, or silence
 //	2 AnnounceReply    relay
-//	3 Handshake1       either; now the probe Handshake2, or silence
+//	3 Handshake1       either                Handshake2, CookieReply, or silence
 //	4 Handshake2       receiver of a Handshake1
-//	5 CookieReply      reserved
+//	5 CookieReply      receiver of a Handshake1, under load
 //	6 Transport        both
 //	7 Heartbeat        reserved (probe to probe)
 //
@@ -83,10 +83,15 @@
 // it, zero where the receiver asked for none; a receiver that is not under load
 // does not look at it.
 //
-// CookieReply, 62 bytes. The format is fixed, no peer sends it yet; a receiver
-// drops it. The cookie is sealed with XChaCha20-Poly1305 under
-// BLAKE2s-256("cookie--", static public key of its sender), with the mac1 that
-// it answers as associated data.
+// CookieReply, 62 bytes: shorter than the question. A receiver of handshakes
+// that is under load answers so, and does no more, where mac2 is not good. The
+// cookie is BLAKE2s-128 of the sender's address (16 bytes, IPv4 mapped into
+// IPv6) and port (2), keyed with a random secret that its owner replaces every 2
+// minutes; so it keeps nothing per sender. It is sealed with XChaCha20-Poly1305
+// under BLAKE2s-256("cookie--", static public key of its sender), with the mac1
+// that it answers as associated data: only who saw the Handshake1 can answer. The
+// initiator sends the same Handshake1 again with mac2, at once and only once,
+// and keeps the cookie for the next ones.
 //
 //	 0  type 5
 //	 1  version

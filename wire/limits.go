@@ -69,6 +69,9 @@ const (
 	RejectAfterMessages = 1 << 61
 )
 
+// CookieLife is for how long a receiver under load honours its cookies.
+const CookieLife = 2 * time.Minute
+
 // ReplayWindow is how many counters back a late datagram is still accepted.
 const ReplayWindow = 2048
 

@@ -191,6 +191,7 @@ func refusedMessages(t *testing.T) []refusedMessage {
 	of("enrol: host name with an escape", wire.TypeEnrol, with(enrol, 3, "h\x1b[2J"))
 	of("enrol: host name with NUL", wire.TypeEnrol, with(enrol, 3, "h\x00"))
 	of("enrol: machine id short", wire.TypeEnrol, with(enrol, 4, sequence(0, 31)))
+	of("enrol: machine id empty", wire.TypeEnrol, with(enrol, 4, []byte{}))
 	of("enrol: time negative", wire.TypeEnrol, with(enrol, 5, -1))
 	of("enrol: time after 9999", wire.TypeEnrol, with(enrol, 5, int64(wire.MaxTime)+1))
 	of("enrol: time over 63 bits", wire.TypeEnrol, with(enrol, 5, uint64(1<<63)))

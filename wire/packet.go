@@ -14,7 +14,7 @@ const (
 	PacketAnnounceReply Type = 2
 	PacketHandshake1    Type = 3
 	PacketHandshake2    Type = 4
-	PacketCookieReply   Type = 5 // reserved: see the package comment
+	PacketCookieReply   Type = 5
 	PacketTransport     Type = 6
 	PacketHeartbeat     Type = 7 // reserved
 )

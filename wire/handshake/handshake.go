@@ -14,11 +14,16 @@
 // transport packet opens under it; only then may it replace an older one, may
 // its peer's address be believed, and may anything be sent under it.
 //
+// A responder under load answers Handshake1 by a CookieReply instead, before any
+// Diffie-Hellman, and remembers nothing; the initiator sends it again with the
+// cookie. Guard and Initiator.OpenCookie are the two ends of that.
+//
 // Errors: whatever fails, the datagram is to be dropped and counted. An
 // Initiator survives a bad Handshake2, so that a forged one cannot end it.
 package handshake
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"encoding/binary"
 	"errors"
@@ -54,9 +59,11 @@ const (
 
 // Initiator is a handshake whose answer is awaited.
 type Initiator struct {
-	local Keypair
-	index uint32
-	state *noise.HandshakeState
+	local  Keypair
+	remote [32]byte
+	index  uint32
+	packet []byte // the Handshake1 as it was sent first
+	state  *noise.HandshakeState
 }
 
 func newState(local Keypair, remote, prologue []byte, initiator bool, rand io.Reader) (*noise.HandshakeState, error) {
@@ -89,7 +96,8 @@ func Initiate(local Keypair, remote [32]byte, index uint32, payload []byte, rand
 	if err != nil {
 		return nil, nil, fmt.Errorf("write handshake message 1: %w", err)
 	}
-	return &Initiator{local: local, index: index, state: state}, appendMACs(packet, remote), nil
+	packet = appendMACs(packet, remote)
+	return &Initiator{local: local, remote: remote, index: index, packet: bytes.Clone(packet), state: state}, packet, nil
 }
 
 // Finish reads the Handshake2 packet and returns the session, which the
