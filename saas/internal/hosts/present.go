@@ -133,6 +133,9 @@ func userOf(s sockets.Service) string {
 	if s.UID < 0 {
 		return "unknown"
 	}
+	if s.GID < 0 {
+		return strconv.FormatInt(s.UID, 10)
+	}
 	return strconv.FormatInt(s.UID, 10) + ":" + strconv.FormatInt(s.GID, 10)
 }
 
