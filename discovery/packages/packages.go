@@ -19,7 +19,7 @@ var Kind = discovery.Kind{
 	Name: "packages", Version: 1, Public: true,
 	Interval: 15 * time.Minute, Timeout: 20 * time.Second,
 	Body: Facts{},
-	Doc:  "installed packages with version and architecture",
+	Doc:  "installed packages with version, architecture and licence",
 }
 
 // Instance is the instance that a package name belongs to: FNV-1a of the name
@@ -38,9 +38,11 @@ type Facts struct {
 }
 
 // Package is one installed package (dpkg: state "installed" whatever the
-// selection; not those of which only configuration files are left).
+// selection; not those of which only configuration files are left). rpm may hold
+// several versions of one name and architecture, such as kernels.
 type Package struct {
 	Name    string `json:"name" class:"public"`
 	Version string `json:"version" class:"public"`
 	Arch    string `json:"arch" class:"public"`
+	License string `json:"license,omitempty" class:"public"` // as the database says, at most 1 KiB; dpkg's does not
 }
