@@ -12,8 +12,11 @@ TEMPL       := github.com/a-h/templ/cmd/templ@v0.3.977
 export CGO_ENABLED := 0
 FUZZTIME    ?= 20s
 FUZZ        ?= .
+# Which Postgres: 17 or 18. Each has its own directory under .dev/.
+PG          ?= 17
+export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build up down logs test test-race e2e fuzz bench lint generate check-generated check-truth
+.PHONY: help build up down logs test test-race test-pg18 e2e fuzz bench bench-probe lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +24,7 @@ help: ## this list
 build: ## the programs, static, into bin/
 	go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./cmd/%)
 
-up: ## start everything on this machine and print the dashboard's address
+up: ## start everything on this machine and print the dashboard's address; PG=18 on Postgres 18
 	@ops/dev/up.sh
 
 down: ## stop what `make up` started and remove it
@@ -37,6 +40,10 @@ test: lint check-generated ## everything that must hold; needs root for the test
 test-race: ## all tests under the race detector (needs gcc and libc6-dev)
 	@ops/postgres/up.sh
 	CGO_ENABLED=1 go test -race ./...
+
+test-pg18: ## the tests that use Postgres, on Postgres 18 with AGE 1.8
+	@ASSIM_POSTGRES=18 ops/postgres/up.sh
+	ASSIM_POSTGRES=18 go test -count=1 $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/internal\/pgtest|store\/storetest|e2e\/world/ { print $$1 }')
 
 e2e: ## only the tests of the whole, with the real programs
 	@ops/postgres/up.sh

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/e2e/world"
+	"assimilation/internal/pgtest"
 )
 
 // postgres is a database server of this test's own, which it may kill.
@@ -31,7 +32,7 @@ func startPostgres(t *testing.T) *postgres {
 	if os.Getenv("ASSIM_DATABASE_URL") != "" {
 		t.Setenv("ASSIM_DATABASE_URL", "") // of a server that is not ours to kill
 	}
-	p := &postgres{t, filepath.Join(world.Root(t), ".dev", "faults", "postgres")}
+	p := &postgres{t, filepath.Join(world.Root(t), ".dev", "faults", pgtest.Directory())}
 	p.start()
 	t.Cleanup(func() { p.script("down.sh", p.dir) })
 	return p

@@ -3,7 +3,8 @@
 // it left behind. tenancy/store/storetest builds on it for migrated ones.
 //
 // The server is the one of ASSIM_DATABASE_URL, else the development server of
-// ops/postgres, which is started when it does not run. A test that gets no
+// ops/postgres, which is started when it does not run (version 18 with
+// ASSIM_POSTGRES=18). A test that gets no
 // server fails; it is never skipped.
 package pgtest
 

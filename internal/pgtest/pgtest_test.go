@@ -2,6 +2,8 @@ package pgtest
 
 import (
 	"context"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -36,8 +38,12 @@ func run(t *testing.T, conn *pgx.Conn, query string) {
 
 func TestServerIsWhatTheProductNeeds(t *testing.T) {
 	conn := open(t, URL(t))
-	if got := value[int](t, conn, `SELECT current_setting('server_version_num')::int / 10000`); got < 17 {
+	got := value[int](t, conn, `SELECT current_setting('server_version_num')::int / 10000`)
+	if got < 17 {
 		t.Errorf("Postgres %d, want 17 or later", got)
+	}
+	if chosen := os.Getenv("ASSIM_POSTGRES"); os.Getenv("ASSIM_DATABASE_URL") == "" && chosen != "" && chosen != strconv.Itoa(got) {
+		t.Errorf("Postgres %d, but ASSIM_POSTGRES is %s", got, chosen)
 	}
 	run(t, conn, `CREATE EXTENSION age`)
 	for _, name := range []string{"fsync", "synchronous_commit"} {

@@ -30,7 +30,7 @@ func findServer() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(root, ".dev", "postgres", "url")
+	file := filepath.Join(root, ".dev", Directory(), "url")
 	if dev, err := readURL(file); err == nil && answers(dev) == nil {
 		return dev, nil
 	}
@@ -44,6 +44,15 @@ func findServer() (string, error) {
 		return "", err
 	}
 	return dev, answers(dev)
+}
+
+// Directory is the one, under .dev, of the server that ASSIM_POSTGRES chooses:
+// 17 if it is not set, or 18.
+func Directory() string {
+	if os.Getenv("ASSIM_POSTGRES") == "18" {
+		return "postgres18"
+	}
+	return "postgres"
 }
 
 func readURL(file string) (string, error) {

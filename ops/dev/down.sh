@@ -9,7 +9,7 @@ if [ -d .dev ]; then
     exec 9>.dev/lock
     flock 9
     for name in probe relay saas; do stop "$name"; done
-    ops/postgres/down.sh --destroy 9>&-
+    for version in 17 18; do ASSIM_POSTGRES=$version ops/postgres/down.sh --destroy 9>&-; done
 fi
 rm -rf --one-file-system .dev
 for program in bin/assim-probe bin/assim-relay bin/assim-saas bin/assim; do rm -f "$program"; done

@@ -6,4 +6,4 @@ if [ ! -d .dev/saas ]; then
     echo "nothing runs: make up" >&2
     exit 1
 fi
-exec tail -n 20 -F .dev/saas/log .dev/relay/log .dev/probe/log .dev/postgres/log
+exec tail -n 20 -F .dev/saas/log .dev/relay/log .dev/probe/log .dev/postgres*/log

@@ -53,9 +53,13 @@ command -v go >/dev/null || fail "Go 1.26 is needed: https://go.dev/dl/"
 command -v make >/dev/null || fail "make is needed: apt-get install make"
 make --no-print-directory -s build 9>&-
 
-begin "starting Postgres with AGE" .dev/postgres/log
+# shellcheck source=ops/postgres/server.sh
+. ops/postgres/server.sh
+[ -s .dev/version ] || echo "$version" >.dev/version
+[ "$(cat .dev/version)" = "$version" ] || fail "what lies here runs on Postgres $(cat .dev/version); make down removes it"
+begin "starting Postgres $version with AGE" "$default_dir/log"
 ops/postgres/up.sh 9>&-
-database=${ASSIM_DATABASE_URL:-$(cat .dev/postgres/url)}
+database=${ASSIM_DATABASE_URL:-$(cat "$default_dir/url")}
 umask 077 # from here on: keys, tokens, logs
 
 begin "starting the service" .dev/saas/log

@@ -11,7 +11,7 @@ if [ "${1:-}" = --destroy ]; then
     destroy=yes
     shift
 fi
-dir=$(absolute "${1:-$project/.dev/postgres}")
+dir=$(absolute "${1:-$default_dir}")
 if [ ! -d "$dir" ]; then
     say "nothing to stop"
     exit 0

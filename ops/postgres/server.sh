@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What up.sh and down.sh share: where the development server lives and whether
-# it runs. Sourced, not run.
+# it runs. Sourced, not run. ASSIM_POSTGRES chooses the version, 17 or 18; each
+# has a directory of its own.
 #
 #   $dir/url       how to reach it, mode 0600 (it holds the password)
 #   $dir/way       machine, root or docker: how it is run
@@ -10,6 +11,17 @@
 
 # shellcheck disable=SC2034 # used by those who source this
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+# shellcheck disable=SC2034
+version=${ASSIM_POSTGRES:-17}
+case $version in
+17) default_dir=$project/.dev/postgres ;;
+18) default_dir=$project/.dev/postgres18 ;;
+*)
+    echo "postgres: ASSIM_POSTGRES=$version: 17 and 18 are known" >&2
+    exit 2
+    ;;
+esac
 
 say() { printf 'postgres: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }

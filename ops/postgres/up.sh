@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Starts a development server of Postgres 17 with AGE on a free loopback port.
+# Starts a development server of Postgres with AGE on a free loopback port:
+# version 17, or 18 with ASSIM_POSTGRES=18.
 #
-#   ops/postgres/up.sh [DIR]        DIR: default .dev/postgres of this project
+#   ops/postgres/up.sh [DIR]        DIR: default .dev/postgres or .dev/postgres18
 #
 # The first way that works:
 #   ASSIM_DATABASE_URL is set       that server is used, nothing is started
-#   the machine's own packages      postgresql-17 and postgresql-17-age
+#   the machine's own packages      postgresql-N and postgresql-N-age
 #   an isolated Debian root         made by mmdebstrap under DIR/root; needs root
 #   Docker                          the image apache/age
 # DIR/url then holds the address. Running it again is harmless; after a crash
@@ -19,12 +20,16 @@ if [ -n "${ASSIM_DATABASE_URL:-}" ]; then
     exit 0
 fi
 
-image=apache/age:release_PG17_1.6.0
-packages=postgresql-17,postgresql-17-age
-suite=trixie
+packages=postgresql-$version,postgresql-$version-age
+# Debian 13 has version 17; 18 is in the suite that becomes Debian 14, whose
+# lists may be older than they claim to be good for.
+case $version in
+17) suite=trixie size=500 apt=() image=apache/age:release_PG17_1.6.0 ;;
+18) suite=forky size=400 apt=('--aptopt=Acquire::Check-Valid-Until "false"') image=apache/age:release_PG18_1.7.0 ;;
+esac
 
 umask 022 # the root is for the server's user too; secrets are made tighter below
-dir=$(absolute "${1:-$project/.dev/postgres}")
+dir=$(absolute "${1:-$default_dir}")
 mkdir -p "$dir"
 exec 9>"$dir/lock"
 flock 9
@@ -40,9 +45,9 @@ choose_way() {
     elif docker info >/dev/null 2>&1; then
         echo docker
     else
-        die "no way to run Postgres 17 with AGE here. One of these helps:
+        die "no way to run Postgres $version with AGE here. One of these helps:
     export ASSIM_DATABASE_URL=postgres://...   a server with AGE and a superuser
-    apt-get install postgresql-17 postgresql-17-age   (Debian 13)
+    apt-get install ${packages/,/ }   (Debian $suite)
     run this as root on Debian or Ubuntu       an isolated root is made under $dir
     a Docker engine that this user may use"
     fi
@@ -51,30 +56,29 @@ choose_way() {
 # machine_has_age: installed, and the server's user can reach DIR (a clone
 # under /root is closed to it).
 machine_has_age() {
-    [ -x /usr/lib/postgresql/17/bin/postgres ] &&
-        [ -e /usr/share/postgresql/17/extension/age.control ] || return 1
+    [ -x /usr/lib/postgresql/$version/bin/postgres ] &&
+        [ -e /usr/share/postgresql/$version/extension/age.control ] || return 1
     [ "$(id -u)" != 0 ] || setpriv --reuid=postgres --regid=postgres --init-groups test -x "$dir"
 }
 
 make_root() {
-    [ -x "$dir/root/usr/lib/postgresql/17/bin/postgres" ] && return
+    [ -x "$dir/root/usr/lib/postgresql/$version/bin/postgres" ] && return
     if ! command -v mmdebstrap >/dev/null; then
         say "installing mmdebstrap"
         DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2
         DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
             mmdebstrap debian-archive-keyring >&2
     fi
-    say "making an isolated Debian root with $packages (about 30 s and 500 MB)"
+    say "making an isolated Debian root with $packages of $suite (about a minute and $size MB)"
     rm -rf --one-file-system "$dir/root.partial"
     # shellcheck disable=SC2016 # $1 is for the hook's own shell
-    mmdebstrap --variant=apt --include="$packages" \
+    mmdebstrap --variant=apt --include="$packages" "${apt[@]}" \
         --dpkgopt='path-exclude=/usr/share/doc/*' \
         --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' \
         --essential-hook='mkdir -p "$1/etc/postgresql-common/createcluster.d"' \
         --essential-hook='echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.d/none.conf"' \
         "$suite" "$dir/root.partial" 9>&- >&2
-    mv "$dir/root.partial" "$dir/root"
 }
 
 # as_postgres COMMAND... runs it as the user that owns the server, in its root.
@@ -82,12 +86,12 @@ make_root() {
 as_postgres() {
     if [ "$way" = root ]; then
         chroot --userspec=postgres:postgres "$dir/root" /usr/bin/env -i \
-            PATH=/usr/lib/postgresql/17/bin:/usr/bin:/bin LC_ALL=C.UTF-8 "$@" 9>&-
+            PATH=/usr/lib/postgresql/$version/bin:/usr/bin:/bin LC_ALL=C.UTF-8 "$@" 9>&-
     elif [ "$(id -u)" = 0 ]; then
         setpriv --reuid=postgres --regid=postgres --init-groups /usr/bin/env -i -C / \
-            PATH=/usr/lib/postgresql/17/bin:/usr/bin:/bin LC_ALL=C.UTF-8 "$@" 9>&-
+            PATH=/usr/lib/postgresql/$version/bin:/usr/bin:/bin LC_ALL=C.UTF-8 "$@" 9>&-
     else
-        PATH=/usr/lib/postgresql/17/bin:$PATH LC_ALL=C.UTF-8 "$@" 9>&-
+        PATH=/usr/lib/postgresql/$version/bin:$PATH LC_ALL=C.UTF-8 "$@" 9>&-
     fi
 }
 

@@ -49,12 +49,18 @@ func ensureGraph(ctx context.Context, tx pgx.Tx, graph string) error {
 	for _, n := range names {
 		have[n] = true
 	}
+	var keyed bool
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = $1::regclass AND contype = 'p')`,
+		quote(graph, "_ag_label_vertex")).Scan(&keyed)
+	if err != nil {
+		return err
+	}
 	var script strings.Builder
 	for _, v := range cmdb.Vertices {
 		if !have[string(v.Label)] {
 			fmt.Fprintf(&script, "SELECT ag_catalog.create_vlabel(%s, %s);\n", literal(graph), literal(string(v.Label)))
 		}
-		writeVertexIndexes(&script, graph, v)
+		writeVertexIndexes(&script, graph, v, keyed)
 	}
 	for _, e := range cmdb.Edges {
 		if !have[string(e.Type)] {
@@ -83,9 +89,13 @@ func ensureGraph(ctx context.Context, tx pgx.Tx, graph string) error {
 	return err
 }
 
-func writeVertexIndexes(b *strings.Builder, graph string, v cmdb.VertexSpec) {
+// writeVertexIndexes makes the indexes that reads and the writer need. keyed: AGE
+// makes a primary key of the id itself, as it does since 1.7.
+func writeVertexIndexes(b *strings.Builder, graph string, v cmdb.VertexSpec, keyed bool) {
 	table := quote(graph, string(v.Label))
-	fmt.Fprintf(b, "CREATE UNIQUE INDEX IF NOT EXISTS %s ON %s (id);\n", quote(string(v.Label)+"_by_id"), table)
+	if !keyed {
+		fmt.Fprintf(b, "CREATE UNIQUE INDEX IF NOT EXISTS %s ON %s (id);\n", quote(string(v.Label)+"_by_id"), table)
+	}
 	fmt.Fprintf(b, "CREATE UNIQUE INDEX IF NOT EXISTS %s ON %s (%s);\n",
 		quote(string(v.Label)+"_by_key"), table, Access("properties", KeyProperty))
 	for _, property := range v.Index {
@@ -94,8 +104,11 @@ func writeVertexIndexes(b *strings.Builder, graph string, v cmdb.VertexSpec) {
 	}
 }
 
+// writeEdgeIndexes makes indexes that lead from either end to the other. Those
+// that AGE makes since 1.7 hold one end only, and would be paid for at each write.
 func writeEdgeIndexes(b *strings.Builder, graph, edge string) {
 	table := quote(graph, edge)
+	fmt.Fprintf(b, "DROP INDEX IF EXISTS %s, %s;\n", quote(graph, edge+"_start_id_idx"), quote(graph, edge+"_end_id_idx"))
 	fmt.Fprintf(b, "CREATE UNIQUE INDEX IF NOT EXISTS %s ON %s (id);\n", quote(edge+"_by_id"), table)
 	fmt.Fprintf(b, "CREATE UNIQUE INDEX IF NOT EXISTS %s ON %s (start_id, end_id);\n", quote(edge+"_by_start"), table)
 	fmt.Fprintf(b, "CREATE INDEX IF NOT EXISTS %s ON %s (end_id, start_id);\n", quote(edge+"_by_end"), table)

@@ -45,7 +45,7 @@ func TestOldGraphsGetWhatIsMissing(t *testing.T) {
 	tenant := store.Tenant{ID: tenancy.NewID[tenancy.TenantID](), Name: "old", SealKey: []byte("public"), SealPrivate: []byte("private")}
 	graph := store.Graph(tenant.ID)
 	admin := connect(t, url)
-	exec(t, admin, `SELECT ag_catalog.create_graph('`+graph+`'); SELECT ag_catalog.create_vlabel('`+graph+`', 'Host'); SELECT ag_catalog.create_elabel('`+graph+`', 'RUNS')`)
+	exec(t, admin, `SET search_path = ag_catalog; SELECT ag_catalog.create_graph('`+graph+`'); SELECT ag_catalog.create_vlabel('`+graph+`', 'Host'); SELECT ag_catalog.create_elabel('`+graph+`', 'RUNS')`)
 	missing := func(after string) {
 		t.Helper()
 		var indexes, constraints, writable int
