@@ -20,6 +20,7 @@ if [ -n "${ASSIM_DATABASE_URL:-}" ]; then
     exit 0
 fi
 
+bin=/usr/lib/postgresql/$version/bin
 packages=postgresql-$version,postgresql-$version-age
 # Debian 13 has version 17; 18 is in the suite that becomes Debian 14, whose
 # lists may be older than they claim to be good for.
@@ -56,13 +57,13 @@ choose_way() {
 # machine_has_age: installed, and the server's user can reach DIR (a clone
 # under /root is closed to it).
 machine_has_age() {
-    [ -x /usr/lib/postgresql/$version/bin/postgres ] &&
-        [ -e /usr/share/postgresql/$version/extension/age.control ] || return 1
+    [ -x "$bin/postgres" ] &&
+        [ -e "/usr/share/postgresql/$version/extension/age.control" ] || return 1
     [ "$(id -u)" != 0 ] || setpriv --reuid=postgres --regid=postgres --init-groups test -x "$dir"
 }
 
 make_root() {
-    [ -x "$dir/root/usr/lib/postgresql/$version/bin/postgres" ] && return
+    [ -x "$dir/root$bin/postgres" ] && return
     if ! command -v mmdebstrap >/dev/null; then
         say "installing mmdebstrap"
         DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2
@@ -86,12 +87,12 @@ make_root() {
 as_postgres() {
     if [ "$way" = root ]; then
         chroot --userspec=postgres:postgres "$dir/root" /usr/bin/env -i \
-            PATH=/usr/lib/postgresql/$version/bin:/usr/bin:/bin LC_ALL=C.UTF-8 "$@" 9>&-
+            PATH="$bin:/usr/bin:/bin" LC_ALL=C.UTF-8 "$@" 9>&-
     elif [ "$(id -u)" = 0 ]; then
         setpriv --reuid=postgres --regid=postgres --init-groups /usr/bin/env -i -C / \
-            PATH=/usr/lib/postgresql/$version/bin:/usr/bin:/bin LC_ALL=C.UTF-8 "$@" 9>&-
+            PATH="$bin:/usr/bin:/bin" LC_ALL=C.UTF-8 "$@" 9>&-
     else
-        PATH=/usr/lib/postgresql/$version/bin:$PATH LC_ALL=C.UTF-8 "$@" 9>&-
+        PATH=$bin:$PATH LC_ALL=C.UTF-8 "$@" 9>&-
     fi
 }
 
