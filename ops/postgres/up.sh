@@ -64,6 +64,18 @@ machine_has_age() {
 
 make_root() {
     [ -x "$dir/root$bin/postgres" ] && return
+    rm -rf --one-file-system "$dir/root.partial"
+    if [ -x "$default_dir/root$bin/postgres" ]; then
+        # A second server: the project's own root, without its data.
+        mkdir "$dir/root.partial"
+        tar -C "$default_dir/root" --exclude=./srv/postgres -cf - . | tar -C "$dir/root.partial" -xpf -
+    else
+        bootstrap_root
+    fi
+    mv "$dir/root.partial" "$dir/root"
+}
+
+bootstrap_root() {
     if ! command -v mmdebstrap >/dev/null; then
         say "installing mmdebstrap"
         DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2
@@ -71,7 +83,6 @@ make_root() {
             mmdebstrap debian-archive-keyring >&2
     fi
     say "making an isolated Debian root with $packages of $suite (about a minute and $size MB)"
-    rm -rf --one-file-system "$dir/root.partial"
     # shellcheck disable=SC2016 # $1 is for the hook's own shell
     mmdebstrap --variant=apt --include="$packages" "${apt[@]}" \
         --dpkgopt='path-exclude=/usr/share/doc/*' \
