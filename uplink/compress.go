@@ -22,10 +22,10 @@ const (
 	maxWindow    = 8 << 20
 )
 
-// pack puts the byte of compression before payload.
-func pack(payload []byte) ([]byte, error) {
-	if len(payload) > MaxPayload {
-		return nil, refuse(wire.TooLarge, "payload of %d bytes exceeds %d", len(payload), MaxPayload)
+// pack puts the byte of compression before payload, of at most limit bytes.
+func pack(payload []byte, limit int) ([]byte, error) {
+	if len(payload) > limit {
+		return nil, refuse(wire.TooLarge, "payload of %d bytes exceeds %d", len(payload), limit)
 	}
 	if len(payload) >= compressFrom {
 		window := zstd.MinWindowSize
@@ -45,21 +45,21 @@ func pack(payload []byte) ([]byte, error) {
 	return append([]byte{plain}, payload...), nil
 }
 
-// unpack undoes pack and never makes more than MaxPayload bytes.
-func unpack(plaintext []byte) ([]byte, error) {
+// unpack undoes pack and never makes more than limit bytes.
+func unpack(plaintext []byte, limit int) ([]byte, error) {
 	if len(plaintext) == 0 {
 		return nil, malformed("empty plaintext")
 	}
 	method, body := plaintext[0], plaintext[1:]
 	switch method {
 	case plain:
-		if len(body) > MaxPayload {
-			return nil, refuse(wire.TooLarge, "payload of %d bytes exceeds %d", len(body), MaxPayload)
+		if len(body) > limit {
+			return nil, refuse(wire.TooLarge, "payload of %d bytes exceeds %d", len(body), limit)
 		}
 		return body, nil
 	case compressed:
 		decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxMemory(MaxPayload), zstd.WithDecoderMaxWindow(maxWindow))
+			zstd.WithDecoderMaxMemory(uint64(limit)), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +67,7 @@ func unpack(plaintext []byte) ([]byte, error) {
 		payload, err := decoder.DecodeAll(body, nil)
 		switch {
 		case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
-			return nil, refuse(wire.TooLarge, "payload expands beyond %d bytes", MaxPayload)
+			return nil, refuse(wire.TooLarge, "payload expands beyond %d bytes", limit)
 		case err != nil:
 			return nil, malformed("payload does not decompress")
 		}

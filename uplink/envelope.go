@@ -23,7 +23,7 @@ func Seal(h Header, payload []byte, to SealKey, signer ed25519.PrivateKey) ([]by
 	if err != nil {
 		return nil, err
 	}
-	plaintext, err := pack(payload)
+	plaintext, err := pack(payload, h.Purpose.maxPayload())
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func (p parts) open(purpose Purpose, key OpenKey) ([]byte, error) {
 	if err != nil {
 		return nil, malformed("the seal is broken")
 	}
-	return unpack(plaintext)
+	return unpack(plaintext, purpose.maxPayload())
 }
 
 // toSign binds the signature to this use of the key.

@@ -143,6 +143,11 @@ func TestHeaderIsBoundToTheSeal(t *testing.T) {
 func forge(t testing.TB, plaintext []byte) []byte {
 	t.Helper()
 	h, _ := batch(t)
+	return forgeUnder(t, h, plaintext)
+}
+
+func forgeUnder(t testing.TB, h uplink.Header, plaintext []byte) []byte {
+	t.Helper()
 	template := seal(t, h, nil)
 	size := int(binary.BigEndian.Uint16(template[5:]))
 	to, err := hpke.MLKEM768X25519().NewPublicKey(openKey(t).SealKey().Bytes())
@@ -181,6 +186,32 @@ func TestPlaintextsOfADishonestRelay(t *testing.T) {
 	} {
 		_, _, err := uplink.Open(forge(t, c.plaintext), uplink.PurposeBatch, openKey(t), public)
 		wantReason(t, name, err, c.want)
+	}
+}
+
+func TestOnlyBatchesAndOrdersMayBeLarge(t *testing.T) {
+	const small = 64 << 10
+	for _, c := range []struct {
+		purpose uplink.Purpose
+		size    int
+		want    wire.Reason
+	}{
+		{uplink.PurposeOrdersRequest, small, wire.Accepted},
+		{uplink.PurposeOrdersRequest, small + 1, wire.TooLarge},
+		{uplink.PurposeAck, uplink.MaxPayload, wire.TooLarge},
+		{uplink.PurposeOrders, uplink.MaxPayload, wire.Accepted},
+	} {
+		name := fmt.Sprint(c.purpose, " of ", c.size)
+		h := uplink.NewHeader(c.purpose, relayID, sentAt)
+		_, err := uplink.Seal(h, make([]byte, c.size), openKey(t).SealKey(), signer)
+		wantReason(t, "sealing "+name, err, c.want)
+		encoder, err := zstd.NewWriter(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bomb := forgeUnder(t, h, encoder.EncodeAll(make([]byte, c.size), []byte{1}))
+		_, _, err = uplink.Open(bomb, c.purpose, openKey(t), public)
+		wantReason(t, "opening "+name, err, c.want)
 	}
 }
 

@@ -22,6 +22,17 @@ const (
 	PurposeOrders        Purpose = 6
 )
 
+// maxPayload bounds what an envelope expands to, in bytes: everything but
+// batches and orders is small.
+func (p Purpose) maxPayload() int {
+	if p == PurposeBatch || p == PurposeOrders {
+		return MaxPayload
+	}
+	return maxSmall
+}
+
+const maxSmall = 64 << 10
+
 // Header is the clear, authenticated part of an envelope: what a load balancer
 // may see.
 type Header struct {

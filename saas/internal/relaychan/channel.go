@@ -33,8 +33,13 @@ import (
 const MaxSmall = 64 << 10
 
 const (
-	// Each opening holds an envelope and what it expands to, 48 MiB at most.
 	maxOpenings = 16
+	// Bytes held at a time: of bodies that are not verified yet, and of what
+	// verified ones expand to, until they have had their effect. A few hundred
+	// bytes expand to uplink.MaxPayload, so one tenant gets a part only.
+	maxBodies       = 256 << 20
+	maxOpened       = 1 << 30
+	maxOpenedTenant = 256 << 20
 	// An address may enrol this often: far more than a site has relays, far less
 	// than guessing or filling the log of refusals would need.
 	enrolInterval = time.Second
@@ -49,6 +54,8 @@ type Channel struct {
 	log      *slog.Logger
 	refused  *prometheus.CounterVec
 	openings chan struct{}
+	bodies   *budget[struct{}]
+	opened   *budget[tenancy.TenantID]
 	enrols   *web.Limiter
 }
 
@@ -59,6 +66,8 @@ func New(db *store.DB, master *keys.Master, log *slog.Logger, metrics prometheus
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "assim_relay_requests_refused_total", Help: "Requests of relays that were refused, by endpoint and reason."}, []string{"endpoint", "reason"}),
 		openings: make(chan struct{}, maxOpenings),
+		bodies:   newBudget[struct{}](maxBodies, maxBodies),
+		opened:   newBudget[tenancy.TenantID](maxOpened, maxOpenedTenant),
 		enrols:   web.NewLimiter(enrolInterval, enrolBurst, maxAddresses),
 	}
 	metrics.MustRegister(c.refused)

@@ -39,6 +39,12 @@ func (c *Channel) Serve(purpose uplink.Purpose, handle Handler) http.Handler {
 		if err != nil {
 			return nil, err
 		}
+		// Twice: the handler decodes it.
+		size, tenant := 2*int64(len(request.Payload)), request.Relay.Tenant
+		if !c.opened.charge(tenant, size) {
+			return nil, &wire.Error{Reason: wire.Busy, What: "too much of the tenant's relays at once"}
+		}
+		defer c.opened.release(tenant, size)
 		payload, err := handle(ctx, request)
 		if err != nil {
 			return nil, err
@@ -190,11 +196,14 @@ func (c *Channel) endpoint(name string, limit int64, answer func(*http.Request, 
 		deadlines := http.NewResponseController(w)
 		_ = deadlines.SetReadDeadline(time.Now().Add(readTime))
 		_ = deadlines.SetWriteDeadline(time.Now().Add(writeTime))
-		envelope, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+		envelope, release, err := c.read(http.MaxBytesReader(w, r.Body, limit))
+		defer release()
 		// Left in place, the deadline would end a long poll as if the relay had gone.
 		_ = deadlines.SetReadDeadline(time.Time{})
 		if err != nil {
-			if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			if _, busy := errors.AsType[*wire.Error](err); busy {
+				// as it is
+			} else if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 				err = &wire.Error{Reason: wire.TooLarge, What: "body of a request"}
 			} else {
 				err = &wire.Error{Reason: wire.Malformed, What: "body of a request is cut"}
