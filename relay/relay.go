@@ -36,6 +36,7 @@ type Relay struct {
 	problem string
 	runner  *service.Runner
 	table   *sessions.Table
+	desk    *enrol.Desk
 	address string
 }
 
@@ -119,11 +120,12 @@ func (r *Relay) serve(ctx context.Context, id store.Identity, ready func()) erro
 		Ordered: func(ctx context.Context, orders uplink.Orders, retired []tenancy.HostID) error {
 			return ordered(ctx, gate, table, orders, retired)
 		},
+		Doubted: table.Reset,
 	}
 	if err := r.say(ctx, "started"); err != nil {
 		return errors.Join(err, socket.Close())
 	}
-	r.serving(runner, table, socket.Address().String())
+	r.serving(runner, table, desk, socket.Address().String())
 	r.log.Info("relay serves", "version", r.config.Version, "relay", id.Enrolment.Relay, "site", id.Enrolment.SiteName,
 		"address", socket.Address(), "service", id.Enrolment.URL, "hosts", table.Hosts())
 	ready()
@@ -131,6 +133,7 @@ func (r *Relay) serve(ctx context.Context, id store.Identity, ready func()) erro
 	group, parts := errgroup.WithContext(ctx)
 	group.Go(func() error { return gate.Run(parts) })
 	group.Go(func() error { return table.Run(parts) })
+	group.Go(func() error { return table.Recall(parts, gate) })
 	group.Go(func() error { return runner.Forward(parts) })
 	group.Go(func() error { return runner.Listen(parts) })
 	err = group.Wait()
@@ -173,8 +176,8 @@ func (r *Relay) enter(phase status.Phase, problem string) {
 	r.phase, r.problem = phase, problem
 }
 
-func (r *Relay) serving(runner *service.Runner, table *sessions.Table, address string) {
+func (r *Relay) serving(runner *service.Runner, table *sessions.Table, desk *enrol.Desk, address string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.phase, r.problem, r.runner, r.table, r.address = status.Serving, "", runner, table, address
+	r.phase, r.problem, r.runner, r.table, r.desk, r.address = status.Serving, "", runner, table, desk, address
 }

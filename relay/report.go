@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"encoding/hex"
 	"time"
 
 	"assimilation/relay/internal/status"
@@ -77,4 +78,36 @@ func (r *Relay) Probes() ([]status.Probe, error) {
 		}
 	}
 	return probes, nil
+}
+
+// Pending is for the status pages.
+func (r *Relay) Pending() ([]status.Pending, error) {
+	r.mu.Lock()
+	desk := r.desk
+	r.mu.Unlock()
+	if desk == nil {
+		return nil, nil // not serving yet
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), reportTime)
+	defer cancel()
+	hosts, err := r.store.Hosts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	enrolled := make(map[[32]byte]bool, len(hosts))
+	for _, h := range hosts {
+		enrolled[wire.Fingerprint(h.ProbeKey)] = true
+	}
+	var pending []status.Pending
+	for _, w := range desk.Waiting(time.Now()) {
+		if enrolled[w.Fingerprint] {
+			continue
+		}
+		p := status.Pending{Fingerprint: hex.EncodeToString(w.Fingerprint[:]), Address: w.Address.String(), First: w.First.UTC(), Last: w.Last.UTC()}
+		if w.Reason != wire.Accepted {
+			p.Reason = w.Reason.String()
+		}
+		pending = append(pending, p)
+	}
+	return pending, nil
 }

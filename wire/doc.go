@@ -57,8 +57,9 @@
 //
 // Handshake1. The Noise message is message 1 of
 // Noise_IK_25519_ChaChaPoly_BLAKE2s with the prologue "assimilation/1"; its
-// payload is empty from a probe, a relay's certificate from a relay (not sent
-// yet). sender index is chosen by the sender and unique among its sessions.
+// payload is empty from a probe, a relay's certificate from a relay that has
+// lost its session with a probe that it knows; the probe answers if its own site
+// has signed the certificate for the key that the handshake proves. sender index is chosen by the sender and unique among its sessions.
 //
 //	 0  type 3
 //	 1  version
@@ -131,8 +132,9 @@
 //
 // Message 1 may be a replay, so nothing in it is acted on but answering. Only
 // a Transport packet that opens proves that the peer lives: then the new
-// session replaces an older one of the same key, the peer's source address is
-// believed (roaming), and the responder may send. The replaced session may
+// session replaces an older one of the same key, and the responder may send. The
+// peer's source address is believed (roaming) when the packet's counter is the
+// highest yet: an older packet may have been kept back by somebody else. The replaced session may
 // still be read for a few seconds. Messages without a verdict die with their
 // session; what they carried is sent anew by whoever still has it.
 //

@@ -39,11 +39,17 @@ func probesCommand(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "probes", Short: "List the probes that are enrolled here", Args: noArguments,
 		Example: `  assim-relay probes
-  assim-relay probes -o json | jq '.[] | select(.state == "silent")'`,
+  assim-relay probes -o json | jq '.[] | select(.state == "silent")'
+  assim-relay probes --pending`,
 	}
+	var pending bool
+	c.Flags().BoolVar(&pending, "pending", false, "those that announce themselves and are not enrolled, as they say")
 	o.httpFlag(c)
 	o.outputFlag(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if pending {
+			return o.listPending(c.Context())
+		}
 		var probes []status.Probe
 		if err := o.ask(c.Context(), "/probes", &probes); err != nil {
 			return err
@@ -59,6 +65,22 @@ func probesCommand(o *options) *cobra.Command {
 		return w.Flush()
 	}
 	return c
+}
+
+func (o *options) listPending(ctx context.Context) error {
+	var pending []status.Pending
+	if err := o.ask(ctx, "/pending", &pending); err != nil {
+		return err
+	}
+	if o.output == "json" {
+		return o.printJSON(pending)
+	}
+	w := tabwriter.NewWriter(o.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "FINGERPRINT\tADDRESS\tFIRST SEEN\tLAST SEEN\tSTUCK FOR")
+	for _, p := range pending {
+		fmt.Fprintf(w, "%.16s\t%s\t%s\t%s\t%s\n", p.Fingerprint, p.Address, when(p.First), when(p.Last), p.Reason)
+	}
+	return w.Flush()
 }
 
 func (o *options) ask(ctx context.Context, path string, v any) error {

@@ -176,6 +176,10 @@ func (l *Link) Echo(_ time.Time) {
 	l.toEcho = append(l.toEcho, l.nonce)
 }
 
+// Advanced reports whether the datagram that was received last was sent after
+// all those before it: only its source is where the peer is now.
+func (l *Link) Advanced() bool { return l.session.Advanced() }
+
 // LastHeard is when the last authentic datagram came.
 func (l *Link) LastHeard() time.Time { return l.heard }
 

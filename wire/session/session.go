@@ -34,6 +34,8 @@ type Session struct {
 	send, receive cipher.AEAD
 	counter       uint64 // of the next sealed packet
 	window        replay.Window
+	highest       uint64 // counter opened so far, plus 1
+	advanced      bool
 	began         time.Time
 }
 
@@ -101,8 +103,15 @@ func (s *Session) Open(datagram []byte) ([]byte, error) {
 		return nil, ErrAuth
 	}
 	s.window.Accept(counter)
+	s.advanced = counter >= s.highest
+	s.highest = max(s.highest, counter+1)
 	return plaintext, nil
 }
+
+// Advanced reports whether the packet that was opened last was sent after all
+// those before it. Only such a one says where its sender is now: an older one
+// may have been held back, and come from somebody who has copied it.
+func (s *Session) Advanced() bool { return s.advanced }
 
 // nonceOf is Noise's nonce for ChaChaPoly: 32 zero bits, then the counter,
 // little-endian.

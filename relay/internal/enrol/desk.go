@@ -34,6 +34,7 @@ type Desk struct {
 	refused *prometheus.CounterVec // by reason
 	said    *limit.Table[statement]
 	all     *rate.Limiter
+	waiting *waiting
 }
 
 // statement is what is said once in a while only.
@@ -48,6 +49,7 @@ func NewDesk(site tenancy.SiteID, s *store.Store, log *slog.Logger, refused *pro
 	return &Desk{
 		site: site, store: s, log: log, refused: refused,
 		said: limit.NewTable[statement](repeatAfter, 1, maxRemembered), all: rate.NewLimiter(perSecond, atOnce),
+		waiting: newWaiting(),
 	}
 }
 
@@ -126,15 +128,25 @@ func (d *Desk) Report(a Applicant, reason wire.Reason, now time.Time) {
 	})
 }
 
-// stuck are the reasons for which a probe may be unable to ask. Any other number
+// stuckFor are the reasons for which a probe may be unable to ask. Any other number
 // in an announce is a stranger's invention, and would become a label.
-var stuck = []wire.Reason{wire.Malformed, wire.Expired, wire.WrongSite, wire.ClockSkew, wire.Unsupported, wire.WrongKind, wire.BadSignature}
+var stuckFor = []wire.Reason{wire.Malformed, wire.Expired, wire.WrongSite, wire.ClockSkew, wire.Unsupported, wire.WrongKind, wire.BadSignature}
 
-// Stuck logs and records what a probe that cannot even ask says of itself when
+// Announced notes a probe that looks for a relay, for Waiting.
+func (d *Desk) Announced(announce wire.Announce, from netip.AddrPort, now time.Time) {
+	d.waiting.note(announce, from, now)
+	d.stuck(announce, from, now)
+}
+
+// Waiting lists the probes that announced themselves in the last two minutes,
+// also those that have become hosts meanwhile.
+func (d *Desk) Waiting(now time.Time) []Waiting { return d.waiting.list(now) }
+
+// stuck logs and records what a probe that cannot even ask says of itself when
 // it announces: that its token is damaged, or of another site. Nothing of it
 // is proved.
-func (d *Desk) Stuck(announce wire.Announce, from netip.AddrPort, now time.Time) {
-	if !slices.Contains(stuck, announce.Reason) {
+func (d *Desk) stuck(announce wire.Announce, from netip.AddrPort, now time.Time) {
+	if !slices.Contains(stuckFor, announce.Reason) {
 		return
 	}
 	d.refused.WithLabelValues(announce.Reason.String()).Inc()

@@ -232,10 +232,10 @@ func TestAnnouncedReasonsAreBounded(t *testing.T) {
 	for i := range 3000 {
 		announce := wire.Announce{Reason: wire.Malformed}
 		announce.Fingerprint[0], announce.Fingerprint[1] = byte(i), byte(i>>8)
-		f.desk.Stuck(announce, from, now)
-		f.desk.Stuck(announce, from, now)
+		f.desk.Announced(announce, from, now)
+		f.desk.Announced(announce, from, now)
 	}
-	f.desk.Stuck(wire.Announce{Reason: 4711}, from, now.Add(time.Hour))
+	f.desk.Announced(wire.Announce{Reason: 4711}, from, now.Add(time.Hour))
 	changes := f.records()
 	if len(changes) != 100 {
 		t.Errorf("3000 strangers made %d records, want 100", len(changes))
@@ -257,5 +257,31 @@ func TestHostIDIsStable(t *testing.T) {
 	}
 	if other := enrol.HostID(tenancy.SiteID{UUID: [16]byte{3}}, key); other == id {
 		t.Error("two sites give one id")
+	}
+}
+
+func TestWaitingProbesAreListedAndBounded(t *testing.T) {
+	f := newFixture(t)
+	announce := wire.Announce{Fingerprint: wire.Fingerprint([32]byte{1}), Reason: wire.Expired}
+	f.desk.Announced(announce, from, now)
+	f.desk.Announced(wire.Announce{Fingerprint: announce.Fingerprint}, netip.MustParseAddrPort("10.9.9.9:1"), now.Add(time.Second))
+	f.desk.Announced(announce, netip.AddrPortFrom(from.Addr(), 4000), now.Add(2*time.Second))
+	got := f.desk.Waiting(now.Add(3 * time.Second))
+	want := enrol.Waiting{
+		Fingerprint: announce.Fingerprint, Address: netip.AddrPortFrom(from.Addr(), 4000), Reason: wire.Expired, First: now, Last: now.Add(2 * time.Second),
+	}
+	if len(got) != 1 || got[0] != want {
+		t.Errorf("waiting: %+v, want %+v", got, want)
+	}
+	if left := f.desk.Waiting(now.Add(5 * time.Minute)); len(left) != 0 {
+		t.Errorf("after 5 minutes of silence: %+v", left)
+	}
+	for i := range 100_000 {
+		var a wire.Announce
+		a.Fingerprint[0], a.Fingerprint[1], a.Fingerprint[2] = byte(i), byte(i>>8), byte(i>>16)
+		f.desk.Announced(a, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 1), now.Add(time.Duration(i)*time.Millisecond))
+	}
+	if n := len(f.desk.Waiting(now)); n > 1024 {
+		t.Errorf("a flood of announces left %d", n)
 	}
 }

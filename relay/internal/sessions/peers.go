@@ -9,7 +9,8 @@ import (
 )
 
 // arrive takes in a handshake as a pending session, and sends its answer. It
-// changes nothing about the session that the key may have already.
+// changes nothing about the session that the key may have already. One that
+// this relay began is no replay: its session is live at once.
 func (t *Table) arrive(now time.Time, a Arrival) {
 	switch {
 	case t.pending >= maxPending:
@@ -23,6 +24,9 @@ func (t *Table) arrive(now time.Time, a Arrival) {
 		return
 	case t.byKey[a.Key] == nil && t.strangers >= maxStrangers:
 		t.drop("too many strangers")
+		return
+	case a.Called && t.byKey[a.Key] == nil:
+		t.drop("called host is gone")
 		return
 	}
 	p := &peer{
@@ -38,7 +42,14 @@ func (t *Table) arrive(now time.Time, a Arrival) {
 	}
 	t.count.Store(int64(len(t.byIndex)))
 	t.timers.set(p, t.endOf(p))
-	t.Send.Send(a.Reply, a.From)
+	if !a.Called {
+		t.Send.Send(a.Reply, a.From)
+		return
+	}
+	t.goLive(p)
+	t.hear(now, p.host)
+	p.link.Echo(now) // the first packet makes the session live at the probe too
+	t.touch(p)
 }
 
 // receive takes in a transport packet.
@@ -59,7 +70,9 @@ func (t *Table) receive(now time.Time, datagram []byte, from netip.AddrPort) {
 		t.drop(dropReason(err))
 		return
 	}
-	p.address = from // the packet is authentic and newer than what the window holds
+	if p.link.Advanced() { // an older packet may be one that somebody kept back
+		p.address = from
+	}
 	if !p.live {
 		t.goLive(p)
 	}
@@ -105,7 +118,7 @@ func (t *Table) adopt(p *peer, h *host) {
 	if h.peer != nil && h.peer != p {
 		t.close(h.peer)
 	}
-	p.host, h.peer = h, p
+	p.host, h.peer, h.address = h, p, p.address
 	p.link.Restrict(wire.Accepted)
 }
 

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"net/netip"
 	"time"
 
 	"assimilation/relay/internal/store"
@@ -9,6 +10,7 @@ import (
 
 func (t *Table) addHost(h store.Host, heard time.Time) *host {
 	known := &host{id: h.ID, key: h.ProbeKey, name: h.Name, state: h.State, term: h.Term, heard: heard}
+	known.address, _ = netip.ParseAddrPort(h.Address) // one that cannot be read is not called
 	t.byKey[known.key], t.byID[known.id] = known, known
 	t.hostCount.Store(int64(len(t.byID)))
 	if known.state == uplink.Up {

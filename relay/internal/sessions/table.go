@@ -101,12 +101,13 @@ type input struct {
 	arrival  *Arrival
 }
 
-// Arrival is a handshake that was found genuine. Nothing is known yet about
-// whether it is fresh.
+// Arrival is a handshake that was found genuine. Unless this relay began it,
+// nothing is known yet about whether it is fresh.
 type Arrival struct {
 	Session *session.Session // its LocalIndex was drawn at random
 	Key     [32]byte
-	Reply   []byte
+	Called  bool   // the probe has answered this relay's own Handshake1
+	Reply   []byte // nil if Called
 	From    netip.AddrPort
 }
 
@@ -137,6 +138,8 @@ type host struct {
 	echoed int  // unanswered echoes since heard
 	writes bool // a change of state is on its way to disk
 	peer   *peer
+	// address is where its last session was, of this run or the one before.
+	address netip.AddrPort
 
 	bucket  float64 // what its messages cost, less what leaked away since
 	charged time.Time

@@ -1,5 +1,6 @@
 // Package status is what the relay says of itself to people and to monitoring,
-// read-only, on loopback: /livez, /readyz, /metrics, /status and /probes.
+// read-only, on loopback: /livez, /readyz, /metrics, /status, /probes and
+// /pending.
 package status
 
 import (
@@ -74,4 +75,14 @@ type Probe struct {
 	Token    string         `json:"token"`
 	Enrolled time.Time      `json:"enrolled_at"`
 	Facts    uint64         `json:"version"` // rises with every change of a fact
+}
+
+// Pending is one row of /pending: a probe that announces itself and is no host
+// of this site. Nothing of it is proved.
+type Pending struct {
+	Fingerprint string    `json:"fingerprint"` // SHA-256 of the probe's key, hexadecimal
+	Address     string    `json:"address"`
+	Reason      string    `json:"reason,omitempty"` // why it is stuck
+	First       time.Time `json:"first_seen_at"`
+	Last        time.Time `json:"last_seen_at"`
 }

@@ -19,6 +19,7 @@ import (
 type Source interface {
 	Report() (Report, error)
 	Probes() ([]Probe, error)
+	Pending() ([]Pending, error)
 }
 
 // Handler answers for source.
@@ -38,6 +39,13 @@ func Handler(source Source, m *Metrics, log *slog.Logger) http.Handler {
 			probes = []Probe{}
 		}
 		answer(w, probes, err, log)
+	})
+	mux.HandleFunc("GET /pending", func(w http.ResponseWriter, _ *http.Request) {
+		pending, err := source.Pending()
+		if pending == nil {
+			pending = []Pending{}
+		}
+		answer(w, pending, err, log)
 	})
 	return localOnly(mux)
 }

@@ -18,6 +18,9 @@ type source struct {
 
 func (s *source) Report() (Report, error)  { return s.report, s.err }
 func (s *source) Probes() ([]Probe, error) { return nil, s.err }
+func (s *source) Pending() ([]Pending, error) {
+	return []Pending{{Fingerprint: "abc", Reason: "expired"}}, s.err
+}
 
 func TestAnswers(t *testing.T) {
 	s := &source{report: Report{Phase: Serving, Hosts: map[uplink.State]int{uplink.Up: 3}, Outbox: Outbox{Backlog: 7}}}
@@ -43,6 +46,7 @@ func TestAnswers(t *testing.T) {
 	check("/readyz", "[::1]:1985", 200, "ok")
 	check("/status", local, 200, `"backlog": 7`)
 	check("/probes", local, 200, "[]")
+	check("/pending", local, 200, `"reason": "expired"`)
 	check("/metrics", local, 200, `assim_relay_datagrams_dropped_total{reason="replayed"} 1`)
 	check("/metrics", local, 200, `assim_relay_hosts{state="up"} 3`)
 	check("/metrics", local, 200, `assim_relay_outbox_records 7`)

@@ -3,7 +3,6 @@ package udp
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"net"
@@ -27,13 +26,13 @@ import (
 // seconds until it is answered and makes a handshake every two hours; many may
 // share an address behind NAT.
 const (
-	announceInterval = 200 * time.Millisecond
-	announceBurst    = 50
-	announceAll      = 2000 // per second
-	shakeInterval    = 20 * time.Millisecond
-	shakeBurst       = 500
+	announceInterval = 2 * time.Millisecond
+	announceBurst    = 2000
+	announceAll      = 20_000 // per second: an answer costs a copy and a system call, and is shorter than the question
+	shakeInterval    = 5 * time.Millisecond
+	shakeBurst       = 1000
 	maxSources       = 8192
-	maxQueued        = 1024 // handshakes that wait for a worker
+	maxQueued        = 512 // handshakes that wait for a worker: half a second
 )
 
 // Sessions takes in what passed the gate.
@@ -42,9 +41,9 @@ type Sessions interface {
 	Arrive(sessions.Arrival) bool
 }
 
-// Stuck hears of probes that say they cannot enrol.
-type Stuck interface {
-	Stuck(announce wire.Announce, from netip.AddrPort, now time.Time)
+// Announced hears of probes that look for a relay. Nothing of it is proved.
+type Announced interface {
+	Announced(announce wire.Announce, from netip.AddrPort, now time.Time)
 }
 
 // Gate sorts what the socket receives.
@@ -52,7 +51,7 @@ type Gate struct {
 	socket   *Socket
 	key      handshake.Keypair
 	sessions Sessions
-	stuck    Stuck
+	hears    Announced
 	log      *slog.Logger
 	dropped  *prometheus.CounterVec
 
@@ -60,24 +59,25 @@ type Gate struct {
 	announces   *limit.Table[netip.Addr]
 	allAnnounce *rate.Limiter
 	shakes      *limit.Table[netip.Addr]
-	queue       chan packet
+	load        *load
+	pace        *rate.Limiter // of the workers
+	queue       chan task
+	calls       calls
 	buffers     sync.Pool
-}
-
-type packet struct {
-	datagram []byte
-	from     netip.AddrPort
 }
 
 // NewGate makes the gate of a relay with that key. dropped has the label
 // "reason".
-func NewGate(socket *Socket, key handshake.Keypair, s Sessions, stuck Stuck, log *slog.Logger, dropped *prometheus.CounterVec) *Gate {
+func NewGate(socket *Socket, key handshake.Keypair, s Sessions, hears Announced, log *slog.Logger, dropped *prometheus.CounterVec) *Gate {
 	return &Gate{
-		socket: socket, key: key, sessions: s, stuck: stuck, log: log, dropped: dropped,
+		socket: socket, key: key, sessions: s, hears: hears, log: log, dropped: dropped,
 		announces:   limit.NewTable[netip.Addr](announceInterval, announceBurst, maxSources),
 		allAnnounce: rate.NewLimiter(announceAll, announceAll),
 		shakes:      limit.NewTable[netip.Addr](shakeInterval, shakeBurst, maxSources),
-		queue:       make(chan packet, maxQueued),
+		load:        newLoad(),
+		pace:        rate.NewLimiter(maxShakes, maxShakes/10),
+		queue:       make(chan task, maxQueued),
+		calls:       calls{open: map[uint32]call{}},
 		// One byte more than allowed, so that what is cut shows as too large.
 		buffers: sync.Pool{New: func() any { b := make([]byte, wire.MaxDatagram+1); return &b }},
 	}
@@ -102,6 +102,7 @@ func (g *Gate) Run(ctx context.Context) error {
 }
 
 func (g *Gate) read(ctx context.Context, conn *net.UDPConn) error {
+	guard := handshake.NewGuard(g.key.Public, rand.Reader)
 	for {
 		buffer := *g.buffers.Get().(*[]byte)
 		n, from, err := conn.ReadFromUDPAddrPort(buffer)
@@ -114,14 +115,14 @@ func (g *Gate) read(ctx context.Context, conn *net.UDPConn) error {
 			continue
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		if !g.sort(buffer[:n], from, time.Now()) {
+		if !g.sort(guard, buffer[:n], from, time.Now()) {
 			g.release(buffer)
 		}
 	}
 }
 
 // sort handles one datagram, and reports whether somebody has kept it.
-func (g *Gate) sort(datagram []byte, from netip.AddrPort, now time.Time) (kept bool) {
+func (g *Gate) sort(guard *handshake.Guard, datagram []byte, from netip.AddrPort, now time.Time) (kept bool) {
 	kind, err := wire.PacketType(datagram)
 	if err != nil {
 		g.drop(wire.ReasonOf(err).String())
@@ -134,57 +135,15 @@ func (g *Gate) sort(datagram []byte, from netip.AddrPort, now time.Time) (kept b
 		}
 		return kept
 	case wire.PacketHandshake1:
-		return g.enqueue(datagram, from, now)
+		return g.admit(guard, datagram, from, now)
+	case wire.PacketHandshake2:
+		return g.admitAnswer(guard, datagram, from)
 	case wire.PacketAnnounce:
 		g.answer(datagram, from, now)
 		return false
 	}
 	g.drop("unexpected " + kind.String())
 	return false
-}
-
-// enqueue lets a handshake through to the workers. Its source is asked first:
-// that costs nothing; then mac1, two hashes.
-func (g *Gate) enqueue(datagram []byte, from netip.AddrPort, now time.Time) (kept bool) {
-	switch {
-	case !g.shakes.Allow(limit.Source(from.Addr()), now):
-		g.drop("handshakes over the rate")
-	case !handshake.CheckMAC1(g.key.Public, datagram):
-		g.drop("handshake for another key")
-	default:
-		select {
-		case g.queue <- packet{datagram, from}:
-			return true
-		default:
-			g.drop("too many handshakes queued")
-		}
-	}
-	return false
-}
-
-func (g *Gate) shake(ctx context.Context) {
-	for {
-		select {
-		case p := <-g.queue:
-			g.respond(p)
-			g.release(p.datagram)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (g *Gate) respond(p packet) {
-	var index [4]byte
-	rand.Read(index[:]) // never fails since Go 1.24
-	s, reply, key, _, err := handshake.Respond(g.key, binary.BigEndian.Uint32(index[:]), p.datagram, nil, rand.Reader)
-	if err != nil {
-		g.drop("handshake not authentic")
-		return
-	}
-	if !g.sessions.Arrive(sessions.Arrival{Session: s, Key: key, Reply: reply, From: p.from}) {
-		g.drop("queue full")
-	}
 }
 
 // answer replies to an announce, whatever site it hints at: a probe whose token
@@ -200,9 +159,7 @@ func (g *Gate) answer(datagram []byte, from netip.AddrPort, now time.Time) {
 		g.drop("announces over the rate")
 		return
 	}
-	if announce.Reason != wire.Accepted {
-		g.stuck.Stuck(announce, from, now)
-	}
+	g.hears.Announced(announce, from, now)
 	if certificate := g.certificate.Load(); certificate != nil {
 		g.socket.Send(wire.AnnounceReply{Nonce: announce.Nonce, Certificate: *certificate}.Append(nil), from)
 	}
