@@ -106,7 +106,17 @@ func create(path string) error {
 	if err := os.Link(file.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return nil
+	// The name, too, must survive a power cut: the database will, and nobody could
+	// open what is wrapped in it.
+	return errors.Join(syncFolder(dir), syncFolder(filepath.Dir(dir)))
+}
+
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // Wrap seals a secret for storage. purpose says what it is and whose, as in
