@@ -24,7 +24,7 @@ func Access(column, property string) string {
 // and gives the tenant's roles their rights on it. Data never makes a label.
 func ensureGraph(ctx context.Context, tx pgx.Tx, graph string) error {
 	// AGE 1.8 names its operator classes without their schema.
-	if _, err := tx.Exec(ctx, `SET LOCAL search_path = pg_catalog, ag_catalog`); err != nil {
+	if _, err := tx.Exec(ctx, `SET LOCAL search_path = pg_catalog, ag_catalog; SET LOCAL client_min_messages = 'warning'`); err != nil {
 		return err
 	}
 	var exists bool
@@ -37,35 +37,19 @@ func ensureGraph(ctx context.Context, tx pgx.Tx, graph string) error {
 			return fmt.Errorf("creating graph %s: %w", graph, err)
 		}
 	}
-	rows, err := tx.Query(ctx, `SELECT l.name FROM ag_catalog.ag_label l JOIN ag_catalog.ag_graph g ON g.graphid = l.graph WHERE g.name = $1`, graph)
-	if err != nil {
-		return err
+	if err := ensureLabels(ctx, tx, graph); err != nil {
+		return fmt.Errorf("making the labels of graph %s: %w", graph, err)
 	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return err
-	}
-	have := make(map[string]bool, len(names))
-	for _, n := range names {
-		have[n] = true
-	}
-	var keyed bool
-	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE conrelid = $1::regclass AND contype = 'p')`,
-		quote(graph, "_ag_label_vertex")).Scan(&keyed)
+	keyed, err := namesOf(ctx, tx, `SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid
+		WHERE c.relnamespace = $1::regnamespace AND k.contype = 'p'`, graph)
 	if err != nil {
 		return err
 	}
 	var script strings.Builder
 	for _, v := range cmdb.Vertices {
-		if !have[string(v.Label)] {
-			fmt.Fprintf(&script, "SELECT ag_catalog.create_vlabel(%s, %s);\n", literal(graph), literal(string(v.Label)))
-		}
-		writeVertexIndexes(&script, graph, v, keyed)
+		writeVertexIndexes(&script, graph, v, keyed[string(v.Label)])
 	}
 	for _, e := range cmdb.Edges {
-		if !have[string(e.Type)] {
-			fmt.Fprintf(&script, "SELECT ag_catalog.create_elabel(%s, %s);\n", literal(graph), literal(string(e.Type)))
-		}
 		writeEdgeIndexes(&script, graph, string(e.Type))
 	}
 	for _, role := range []struct{ name, tables, sequences string }{
@@ -78,15 +62,51 @@ func ensureGraph(ctx context.Context, tx pgx.Tx, graph string) error {
 			fmt.Fprintf(&script, "GRANT %[3]s ON ALL SEQUENCES IN SCHEMA %[1]s TO %[2]s;\n", quote(graph), quote(role.name), role.sequences)
 		}
 	}
-	script.WriteString("RESET client_min_messages;\n")
-	if _, err := tx.Exec(ctx, "SET LOCAL client_min_messages = 'warning';\n"+script.String()); err != nil {
-		return fmt.Errorf("making the labels of graph %s: %w", graph, err)
+	if _, err := tx.Exec(ctx, script.String()); err != nil {
+		return fmt.Errorf("making the indexes of graph %s: %w", graph, err)
 	}
 	if err := guardLabelIDs(ctx, tx, graph); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `RESET search_path`)
+	_, err = tx.Exec(ctx, `RESET search_path; RESET client_min_messages`)
 	return err
+}
+
+// ensureLabels makes the tables of labels that are missing.
+func ensureLabels(ctx context.Context, tx pgx.Tx, graph string) error {
+	have, err := namesOf(ctx, tx, `SELECT l.name::text FROM ag_catalog.ag_label l JOIN ag_catalog.ag_graph g ON g.graphid = l.graph WHERE g.name = $1`, graph)
+	if err != nil {
+		return err
+	}
+	var script strings.Builder
+	for _, v := range cmdb.Vertices {
+		if !have[string(v.Label)] {
+			fmt.Fprintf(&script, "SELECT ag_catalog.create_vlabel(%s, %s);\n", literal(graph), literal(string(v.Label)))
+		}
+	}
+	for _, e := range cmdb.Edges {
+		if !have[string(e.Type)] {
+			fmt.Fprintf(&script, "SELECT ag_catalog.create_elabel(%s, %s);\n", literal(graph), literal(string(e.Type)))
+		}
+	}
+	_, err = tx.Exec(ctx, script.String())
+	return err
+}
+
+func namesOf(ctx context.Context, tx pgx.Tx, query, graph string) (map[string]bool, error) {
+	rows, err := tx.Query(ctx, query, graph)
+	if err != nil {
+		return nil, err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	set := make(map[string]bool, len(names))
+	for _, n := range names {
+		set[n] = true
+	}
+	return set, nil
 }
 
 // writeVertexIndexes makes the indexes that reads and the writer need. keyed: AGE

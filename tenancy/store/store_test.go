@@ -48,17 +48,19 @@ func TestOldGraphsGetWhatIsMissing(t *testing.T) {
 	exec(t, admin, `SET search_path = ag_catalog; SELECT ag_catalog.create_graph('`+graph+`'); SELECT ag_catalog.create_vlabel('`+graph+`', 'Host'); SELECT ag_catalog.create_elabel('`+graph+`', 'RUNS')`)
 	missing := func(after string) {
 		t.Helper()
-		var indexes, constraints, writable int
+		var indexes, unique, constraints, writable int
 		err := admin.QueryRow(t.Context(), `
 			SELECT (SELECT count(*) FROM pg_indexes WHERE schemaname = $1 AND indexname IN ('Host_by_name', 'RUNS_by_end', 'CONTAINS_by_end')),
+			       (SELECT count(DISTINCT indrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'id'
+			          WHERE c.relnamespace = $1::regnamespace AND c.relname NOT LIKE '\_ag\_%' AND i.indisunique AND i.indkey::text = a.attnum::text),
 			       (SELECT count(*) FROM pg_constraint WHERE connamespace = $1::regnamespace AND conname = 'id_of_label'),
 			       (SELECT count(*) FROM pg_class c WHERE c.relnamespace = $1::regnamespace AND c.relname IN ('Host', 'CONTAINS')
-			          AND has_table_privilege('w_' || substr($1, 3), c.oid, 'INSERT'))`, graph).Scan(&indexes, &constraints, &writable)
+			          AND has_table_privilege('w_' || substr($1, 3), c.oid, 'INSERT'))`, graph).Scan(&indexes, &unique, &constraints, &writable)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := len(cmdb.Vertices) + len(cmdb.Edges); indexes != 3 || constraints != want || writable != 2 {
-			t.Errorf("after %s: %d indexes, %d guards, %d writable tables; want 3, %d, 2", after, indexes, constraints, writable, want)
+		if want := len(cmdb.Vertices) + len(cmdb.Edges); indexes != 3 || unique != want || constraints != want || writable != 2 {
+			t.Errorf("after %s: %d indexes, %d tables with unique ids, %d guards, %d writable tables; want 3, %d, %d, 2", after, indexes, unique, constraints, writable, want, want)
 		}
 	}
 	if err := db.Provision(t.Context(), tenant); err != nil {
