@@ -5,6 +5,9 @@
 //	  ^                                     | no answer           | over
 //	  +-------------------------------------+---- pause <---------+
 //
+// A relay may begin the session itself, whatever the agent does at the time: see
+// called.go.
+//
 // One goroutine owns the socket, the link and all of the agent's state; others
 // reach it through channels only.
 package agent
@@ -25,6 +28,7 @@ import (
 	"assimilation/tenancy"
 	"assimilation/wire"
 	"assimilation/wire/handshake"
+	"assimilation/wire/link"
 )
 
 // Socket carries datagrams.
@@ -92,6 +96,11 @@ type Agent struct {
 	relay *relay             // found; nil: searching
 	talk  *send.Conversation // nil: no session
 	since time.Time          // of the session
+
+	bowl       bowl
+	ringing    *call     // answered, not yet a session
+	answeredAt time.Time // when a call was answered last
+	called     *called   // a session that waits to be taken over
 }
 
 // relay is a relay of our site and where it is.
@@ -131,17 +140,14 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	a.greetCredential()
 	for ctx.Err() == nil {
-		if a.relay == nil {
-			if a.relay = a.search(ctx); a.relay == nil {
-				continue
-			}
-		}
-		l := a.shake(ctx, a.relay)
+		l := a.meet(ctx)
 		if l == nil {
-			a.relay = nil
 			continue
 		}
 		end := a.converse(ctx, l)
+		if a.called != nil {
+			continue
+		}
 		if a.EnrolOnly && end.Done {
 			return nil
 		}
@@ -154,6 +160,24 @@ func (a *Agent) Run(ctx context.Context) error {
 		return a.unsettled(ctx.Err())
 	}
 	return nil
+}
+
+// meet gets a session: one that a relay began, or else one with the relay that
+// is known or found. nil: try again.
+func (a *Agent) meet(ctx context.Context) *link.Link {
+	if l := a.takeCall(); l != nil {
+		return l
+	}
+	if a.relay == nil {
+		if a.relay = a.search(ctx); a.relay == nil {
+			return nil
+		}
+	}
+	l := a.shake(ctx, a.relay)
+	if l == nil {
+		a.relay = nil
+	}
+	return l
 }
 
 // unsettled says why an enrolment came to no end.
@@ -220,10 +244,12 @@ const (
 	arrived
 	changed
 	stopped
+	wasCalled // a relay has begun a session: a.called
 )
 
-// wait returns at the first datagram, change of the ledger (if changes is not
-// nil), end of ctx, or when the time has come. Questions about the status and
+// wait returns at the first datagram that belongs to no call, at a call that has
+// become a session, at a change of the ledger (if changes is not nil), at the end
+// of ctx, or when the time has come. Questions about the status and
 // the watchdog are served meanwhile.
 func (a *Agent) wait(ctx context.Context, until time.Time, changes <-chan struct{}) (udp.Datagram, happening) {
 	timer := time.NewTimer(time.Until(until))
@@ -233,7 +259,12 @@ func (a *Agent) wait(ctx context.Context, until time.Time, changes <-chan struct
 		case <-ctx.Done():
 			return udp.Datagram{}, stopped
 		case d := <-a.socket.Received():
-			return d, arrived
+			switch taken, live := a.pickUp(d, time.Now()); {
+			case live:
+				return udp.Datagram{}, wasCalled
+			case !taken:
+				return d, arrived
+			}
 		case <-changes:
 			return udp.Datagram{}, changed
 		case <-timer.C:
@@ -254,7 +285,7 @@ func (a *Agent) pause(ctx context.Context, d time.Duration) {
 		switch what {
 		case arrived:
 			a.dropStray(datagram)
-		case elapsed, stopped:
+		case elapsed, stopped, wasCalled:
 			return
 		}
 	}

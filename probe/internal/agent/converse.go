@@ -28,6 +28,13 @@ const (
 // shakes are the waits for an answer to the handshake and its repetitions.
 var shakes = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 
+// bowl keeps the last cookie that a relay under load has given.
+type bowl struct {
+	relay  [32]byte
+	cookie handshake.Cookie
+	at     time.Time
+}
+
 // shake makes a session with a relay; nil if that does not answer.
 func (a *Agent) shake(ctx context.Context, r *relay) *link.Link {
 	for _, patience := range shakes {
@@ -37,8 +44,13 @@ func (a *Agent) shake(ctx context.Context, r *relay) *link.Link {
 			a.complain("the relay's key cannot be used", "address", r.address.String(), "error", err)
 			return nil
 		}
+		if a.bowl.relay == r.certificate.Key && time.Since(a.bowl.at) < wire.CookieLife {
+			packet = initiator.Packet(a.bowl.cookie)
+		}
 		a.transmit(r.address, packet)
-		l, ended := a.shaken(ctx, initiator, time.Now().Add(patience))
+		// Spread, so that probes that were turned away do not come back as one.
+		patience = time.Duration(float64(patience) * (0.75 + 0.5*a.Random()))
+		l, ended := a.shaken(ctx, r, initiator, time.Now().Add(patience))
 		if l != nil || ended {
 			return l
 		}
@@ -47,15 +59,27 @@ func (a *Agent) shake(ctx context.Context, r *relay) *link.Link {
 	return nil
 }
 
-func (a *Agent) shaken(ctx context.Context, initiator *handshake.Initiator, until time.Time) (l *link.Link, ended bool) {
+func (a *Agent) shaken(ctx context.Context, r *relay, initiator *handshake.Initiator, until time.Time) (l *link.Link, ended bool) {
+	fed := false // the cookie was used: one that is not taken will not be the second time
 	for {
 		d, what := a.wait(ctx, until, nil)
 		switch what {
-		case stopped:
+		case stopped, wasCalled:
 			return nil, true
 		case elapsed:
 			return nil, false
 		case arrived:
+			if t, err := wire.PacketType(d.Data); err == nil && t == wire.PacketCookieReply && !fed {
+				cookie, err := initiator.OpenCookie(d.Data)
+				if err != nil {
+					a.drop(err)
+					continue
+				}
+				fed = true
+				a.bowl = bowl{r.certificate.Key, cookie, time.Now()}
+				a.transmit(r.address, initiator.Packet(cookie))
+				continue
+			}
 			if t, err := wire.PacketType(d.Data); err != nil || t != wire.PacketHandshake2 {
 				a.dropStray(d)
 				continue
@@ -107,6 +131,11 @@ func (a *Agent) converse(ctx context.Context, l *link.Link) send.End {
 		switch what {
 		case arrived:
 			a.deliver(d.Data)
+		case wasCalled:
+			if leaveBy.IsZero() {
+				return send.End{Why: "relay has begun a new session"}
+			}
+			a.called = nil // too late: the probe is leaving
 		case stopped:
 			leaveBy = time.Now().Add(goodbyeWithin)
 			a.talk.Leave(time.Now())

@@ -28,11 +28,14 @@ type testSite struct {
 	bodies  map[ledger.Key]string
 	problem map[ledger.Key]wire.Problem
 	refuse  func(wire.Message) wire.Reason // Accepted: take it
+	guard   *handshake.Guard               // nil: not under load
+	call    bool                           // a new relay calls the probes that it knows
 
 	log       []string // names of the messages taken, in order
 	announces []wire.Announce
 	goodbyes  int
 	sessions  int
+	cookies   int // given
 	news      chan struct{}
 }
 
@@ -108,6 +111,7 @@ type testRelay struct {
 	pending map[uint32]*peer
 	live    map[uint32]*peer
 	next    uint32
+	calls   map[uint32]*handshake.Initiator
 }
 
 type peer struct {
@@ -120,7 +124,7 @@ type peer struct {
 // start runs a relay at an address until the returned function is called.
 func (s *testSite) start(t *testing.T, n *network, address string) (stop func()) {
 	t.Helper()
-	r := &testRelay{site: s, socket: n.open(address), pending: map[uint32]*peer{}, live: map[uint32]*peer{}, next: 7}
+	r := &testRelay{site: s, socket: n.open(address), pending: map[uint32]*peer{}, live: map[uint32]*peer{}, next: 7, calls: map[uint32]*handshake.Initiator{}}
 	n.join(r.socket)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -131,7 +135,25 @@ func (s *testSite) start(t *testing.T, n *network, address string) (stop func())
 	return func() { cancel(); <-done; r.socket.Close() }
 }
 
+// callAll begins a handshake with every host of the site.
+func (r *testRelay) callAll() {
+	r.site.mu.Lock()
+	defer r.site.mu.Unlock()
+	for key := range r.site.hosts {
+		r.next++
+		i, first, err := handshake.Initiate(r.site.relay, key, r.next, r.site.certificate().Append(nil), rand.Reader)
+		if err != nil {
+			panic(err)
+		}
+		r.calls[r.next] = i
+		r.socket.Send(netip.MustParseAddrPort("10.0.0.9:1984"), first)
+	}
+}
+
 func (r *testRelay) run(ctx context.Context) {
+	if r.site.call {
+		r.callAll()
+	}
 	for {
 		wake := time.Now().Add(time.Hour)
 		for _, p := range r.live {
@@ -182,7 +204,27 @@ func (r *testRelay) receive(from netip.AddrPort, datagram []byte) {
 		}
 		reply := wire.AnnounceReply{Nonce: a.Nonce, Certificate: r.site.certificate()}
 		r.socket.Send(from, reply.Append(nil))
+	case wire.PacketHandshake2:
+		index, err := wire.ReceiverIndex(datagram)
+		if i := r.calls[index]; err == nil && i != nil {
+			s, _, err := i.Finish(datagram)
+			if err != nil {
+				return
+			}
+			for key := range r.site.hosts { // there is one
+				r.live[index] = &peer{link: link.New(s, time.Now(), func() float64 { return 0.5 }), key: key, address: from}
+			}
+			r.live[index].link.Echo(time.Now())
+			r.site.sessions++
+		}
 	case wire.PacketHandshake1:
+		if g := r.site.guard; g != nil && !g.CheckMAC2(time.Now(), datagram, from) {
+			if reply, err := g.Reply(time.Now(), datagram, from); err == nil {
+				r.site.cookies++
+				r.socket.Send(from, reply)
+			}
+			return
+		}
 		r.next++
 		s, reply, key, _, err := handshake.Respond(r.site.relay, r.next, datagram, nil, rand.Reader)
 		if err != nil {

@@ -29,7 +29,8 @@ const (
 	maxWarned      = 64
 )
 
-// search announces until a relay of our site answers; nil when ctx ended.
+// search announces until a relay of our site answers; nil when ctx ended or a
+// relay has called.
 func (a *Agent) search(ctx context.Context) *relay {
 	asker := announce.New(a.Key.Public, a.site(), rand.Reader)
 	for tries := 0; ; tries++ {
@@ -43,7 +44,7 @@ func (a *Agent) search(ctx context.Context) *relay {
 		for waiting := true; waiting; {
 			d, what := a.wait(ctx, until, nil)
 			switch what {
-			case stopped:
+			case stopped, wasCalled:
 				return nil
 			case elapsed:
 				waiting = false

@@ -101,6 +101,9 @@ var labels = []struct {
 }{
 	{errStray, "stray"},
 	{errUnsendable, "not sent"},
+	{errCallForged, "forged call"},
+	{errCallTooSoon, "calls too fast"},
+	{errCallUseless, "call of another relay"},
 	{announce.ErrNonce, "unasked reply"},
 	{announce.ErrNoSite, "no site to check against"},
 	{handshake.ErrMalformed, "malformed"},
