@@ -25,12 +25,12 @@ GRANT SELECT ON assim.sites TO @writers@;
 GRANT SELECT (id, name, graph, seal_key, seal_key_hash, created_at) ON assim.tenants TO @readers@;
 GRANT SELECT (id, tenant, name, realm, site_key, orders_revision, created_at) ON assim.sites TO @readers@;
 
-GRANT SELECT ON assim.relays, assim.tokens, assim.token_leases, assim.hosts, assim.streams, assim.stream_epochs, assim.writers,
+GRANT SELECT ON assim.relays, assim.tokens, assim.token_leases, assim.token_uses, assim.hosts, assim.streams, assim.stream_epochs, assim.writers,
     assim.fact_bodies, assim.facts, assim.fact_versions, assim.undo, assim.events, assim.findings, assim.audit, assim.labels TO @writers@, @readers@;
 GRANT INSERT, UPDATE, DELETE ON assim.sites, assim.relays, assim.tokens, assim.token_leases, assim.hosts, assim.streams, assim.writers,
     assim.fact_bodies, assim.facts, assim.findings TO @writers@;
 -- History is written once.
-GRANT INSERT ON assim.stream_epochs, assim.fact_versions, assim.undo, assim.events, assim.audit TO @writers@;
+GRANT INSERT ON assim.token_uses, assim.stream_epochs, assim.fact_versions, assim.undo, assim.events, assim.audit TO @writers@;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON assim.users, assim.members, assim.sessions, assim.api_tokens TO @global@;
 DROP POLICY IF EXISTS everybody ON assim.tenants;

@@ -60,6 +60,7 @@ var seed = []string{
 	`INSERT INTO assim.relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate) VALUES (@, @, @, 'r', 't', 'n', @::bytea, 'k', 'c')`,
 	`INSERT INTO assim.tokens (id, tenant, site, kind, hash) VALUES (@, @, @, 'enr', 'h')`,
 	`INSERT INTO assim.token_leases (tenant, token, relay, granted) VALUES (@, @, @, 1)`,
+	`INSERT INTO assim.token_uses (tenant, token, host, relay) VALUES (@, @, @, @)`,
 	`INSERT INTO assim.hosts (id, tenant, site, relay, name, probe_key, state, state_at, enrolled_at, changed_at) VALUES (@, @, @, @, 'h', 'k', 'up', now(), now(), now())`,
 	`INSERT INTO assim.streams (tenant, relay, epoch, position, chain, updated_at) VALUES (@, @, 1, 1, 'c', now())`,
 	`INSERT INTO assim.stream_epochs (tenant, relay, epoch, begun_at) VALUES (@, @, 1, now())`,

@@ -79,12 +79,15 @@ func share(free, unspent, relays int64) int64 {
 type Use struct {
 	Relay tenancy.RelayID
 	Token string
-	By    string // name of the host
+	Host  tenancy.HostID
+	By    string // its name
 	At    time.Time
 }
 
-// Count books a use. Each use must be booked once: the caller books it in the
-// transaction that moves the position of the relay's stream. When the relay has
+// Count books a use, in the transaction that moves the position of the relay's
+// stream. It is idempotent by the host: a relay that was restored from a copy
+// tells of a use again, under another position, and a probe that was admitted by
+// two relays of its site takes from both leases but is one use. When the relay has
 // nothing left, the site's relays are told to ask again: they get more, or hear
 // that the token is used up.
 // A use of a token that is not the tenant's, or of another site, counts nothing
@@ -93,9 +96,14 @@ func Count(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, u Use) error
 	var limit *int64
 	var site tenancy.SiteID
 	err := tx.QueryRow(ctx, `
-		UPDATE assim.tokens t SET uses = t.uses + 1, last_used_at = greatest(t.last_used_at, $3), last_used_by = $4
-		FROM assim.relays r WHERE t.id = $1 AND r.id = $2 AND r.site = t.site
-		RETURNING t.max_uses, t.site`, u.Token, u.Relay, u.At, u.By).Scan(&limit, &site)
+		WITH fresh AS (
+			INSERT INTO assim.token_uses (tenant, token, host, relay)
+			SELECT $5, t.id, $6, r.id FROM assim.tokens t JOIN assim.relays r ON r.site = t.site WHERE t.id = $1 AND r.id = $2
+			ON CONFLICT DO NOTHING RETURNING token)
+		UPDATE assim.tokens t SET last_used_at = greatest(t.last_used_at, least($3, clock_timestamp())), last_used_by = $4,
+			uses = t.uses + CASE WHEN EXISTS (SELECT FROM assim.token_uses o WHERE o.tenant = $5 AND o.token = t.id AND o.host = $6) THEN 0 ELSE 1 END
+		FROM fresh WHERE t.id = fresh.token
+		RETURNING t.max_uses, t.site`, u.Token, u.Relay, u.At, u.By, tenant, u.Host).Scan(&limit, &site)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}

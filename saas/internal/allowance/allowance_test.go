@@ -71,7 +71,7 @@ func TestConcurrentRelaysNeverOverspend(t *testing.T) {
 				}
 				for ; counted < granted; counted++ {
 					err := db.In(t.Context(), tenant, func(tx pgx.Tx) error {
-						return allowance.Count(t.Context(), tx, tenant, allowance.Use{Relay: relay, Token: tokenID, By: "host", At: time.Now()})
+						return allowance.Count(t.Context(), tx, tenant, allowance.Use{Relay: relay, Token: tokenID, Host: tenancy.NewID[tenancy.HostID](), By: "host", At: time.Now()})
 					})
 					if err != nil {
 						t.Error(err)
@@ -102,7 +102,7 @@ func TestReleaseGivesBackWhatWasNotUsed(t *testing.T) {
 		if granted, _, err := allowance.Grant(t.Context(), tx, tenant, relays[0], tokenID); err != nil || granted != 5 {
 			t.Errorf("granted %d, %v", granted, err)
 		}
-		if err := allowance.Count(t.Context(), tx, tenant, allowance.Use{Relay: relays[0], Token: tokenID, By: "host", At: time.Now()}); err != nil {
+		if err := allowance.Count(t.Context(), tx, tenant, allowance.Use{Relay: relays[0], Token: tokenID, Host: tenancy.NewID[tenancy.HostID](), By: "host", At: time.Now()}); err != nil {
 			return err
 		}
 		if err := allowance.Release(t.Context(), tx, relays[0]); err != nil {
@@ -118,5 +118,37 @@ func TestReleaseGivesBackWhatWasNotUsed(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAHostIsOneUse(t *testing.T) {
+	db := storetest.Open(t)
+	tenant := storetest.Tenant(t, db)
+	relays := site(t, db, tenant, 2, 10)
+	host := tenancy.NewID[tenancy.HostID]()
+	err := db.In(t.Context(), tenant, func(tx pgx.Tx) error {
+		for _, relay := range relays {
+			if _, _, err := allowance.Grant(t.Context(), tx, tenant, relay, tokenID); err != nil {
+				return err
+			}
+			for range 2 { // the second time by a relay that was restored
+				use := allowance.Use{Relay: relay, Token: tokenID, Host: host, By: "host", At: time.Now().Add(time.Hour)}
+				if err := allowance.Count(t.Context(), tx, tenant, use); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var uses, used int64
+	var future bool
+	err = db.Read(t.Context(), tenant, func(tx pgx.Tx) error {
+		return tx.QueryRow(t.Context(), `SELECT uses, (SELECT sum(used) FROM token_leases)::bigint, last_used_at > clock_timestamp() FROM tokens`).Scan(&uses, &used, &future)
+	})
+	if err != nil || uses != 1 || used != 2 || future {
+		t.Errorf("%d uses, %d of leases, in the future %v, %v; want 1 use and one of each lease", uses, used, future, err)
 	}
 }

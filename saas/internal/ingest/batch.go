@@ -84,13 +84,22 @@ func (b *batch) tokenUse(c uplink.Change) {
 	if h := b.hosts[c.Host]; h != nil {
 		name = h.Name
 	}
-	b.uses = append(b.uses, allowance.Use{Relay: b.from.Relay, Token: c.Token, By: name, At: wallClock(c.SeenAt)})
+	b.uses = append(b.uses, allowance.Use{Relay: b.from.Relay, Token: c.Token, Host: c.Host, By: name, At: wallClock(c.SeenAt)})
 }
 
 // load reads what the records touch.
 func (b *batch) load(ctx context.Context, entries []uplink.Entry) error {
-	if err := b.tx.QueryRow(ctx, `SELECT realm FROM assim.sites WHERE id = $1`, b.from.Site).Scan(&b.realm); err != nil {
-		return fmt.Errorf("reading site %s: %w", b.from.Site, err)
+	// The relay may have been revoked since its request was opened; from here on
+	// that waits for the batch.
+	var revoked bool
+	err := b.tx.QueryRow(ctx, `
+		SELECT s.realm, r.revoked_at IS NOT NULL FROM assim.relays r JOIN assim.sites s ON s.id = r.site WHERE r.id = $1 FOR SHARE OF r`, b.from.Relay).
+		Scan(&b.realm, &revoked)
+	if err != nil {
+		return fmt.Errorf("reading relay %s and its site: %w", b.from.Relay, err)
+	}
+	if revoked {
+		return &wire.Error{Reason: wire.Revoked, What: "relay"}
 	}
 	hosts := map[tenancy.HostID]bool{}
 	var keys []factKey

@@ -159,7 +159,11 @@ func (b *batch) putFact(c uplink.Change) {
 		b.bodies[hash] = body{c.Kind, int(c.Schema), c.Body}
 		b.note(c, f, &hash)
 		f.elements, f.projected = elements, true
-		if seen := wallClock(c.SeenAt); seen.After(h.ChangedAt) {
+		seen := wallClock(c.SeenAt)
+		if seen.After(b.at) {
+			seen = b.at // or a clock that ran ahead once would make this the newest change for years
+		}
+		if seen.After(h.ChangedAt) {
 			h.ChangedAt, h.changed = seen, true
 		}
 	}

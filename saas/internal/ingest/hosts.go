@@ -35,19 +35,21 @@ type host struct {
 	Retired      bool
 
 	realm    string // of its site
+	served   bool   // its relay is not revoked
 	changed  bool
 	elements cmdb.Elements // in the graph before the batch
 }
 
 const selectHosts = `
 	SELECT h.id, h.site, h.relay, h.name, h.probe_key, h.state, h.state_at, h.agent_version, h.os, h.arch, h.labels, h.token,
-		h.enrolled_at, h.changed_at, h.retired_at IS NOT NULL, s.realm
+		h.enrolled_at, h.changed_at, h.retired_at IS NOT NULL, s.realm,
+		EXISTS (SELECT FROM assim.relays r WHERE r.tenant = h.tenant AND r.id = h.relay AND r.revoked_at IS NULL)
 	FROM assim.hosts h JOIN assim.sites s ON s.tenant = h.tenant AND s.id = h.site`
 
 func scanHost(row pgx.CollectableRow) (*host, error) {
 	h := &host{}
 	err := row.Scan(&h.ID, &h.Site, &h.Relay, &h.Name, &h.ProbeKey, &h.State, &h.StateAt, &h.AgentVersion, &h.OS, &h.Arch, &h.Labels, &h.Token,
-		&h.EnrolledAt, &h.ChangedAt, &h.Retired, &h.realm)
+		&h.EnrolledAt, &h.ChangedAt, &h.Retired, &h.realm, &h.served)
 	if err == nil && !h.Retired {
 		h.elements = h.project()
 	}
@@ -116,6 +118,8 @@ func (b *batch) hostState(c uplink.Change) {
 	case h != nil && h.Retired:
 		b.refuse(c, wire.Revoked, "the host is retired")
 		return
+	case h != nil && h.Relay != b.from.Relay && h.served && s.State != uplink.Up && h.State == string(uplink.Up):
+		return // it has moved to another relay, which hears it
 	}
 	isNew, was := h == nil, ""
 	if isNew {
@@ -125,7 +129,7 @@ func (b *batch) hostState(c uplink.Change) {
 		was = h.State
 	}
 	h.changed = true
-	h.Relay, h.State, h.StateAt = b.from.Relay, string(s.State), seen
+	h.Relay, h.served, h.State, h.StateAt = b.from.Relay, true, string(s.State), seen
 	if s.ProbeKey != nil {
 		h.ProbeKey = s.ProbeKey
 	}

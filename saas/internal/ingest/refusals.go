@@ -57,7 +57,19 @@ func (b *batch) refuse(c uplink.Change, reason wire.Reason, why string) {
 	if c.Kind != "" {
 		detail["kind"], detail["instance"] = c.Kind, c.Instance
 	}
-	b.event(event{kind: "refusal", seenAt: wallClock(c.SeenAt), host: c.Host, detail: detail})
+	b.refusalOf(c, detail)
+}
+
+// refusalOf notes an event of the record's host, if that is one of the site's:
+// a relay has nothing to say of other hosts.
+func (b *batch) refusalOf(c uplink.Change, detail map[string]any) {
+	e := event{kind: "refusal", seenAt: wallClock(c.SeenAt), detail: detail}
+	if h := b.hosts[c.Host]; h != nil && h.Site == b.from.Site {
+		e.host = c.Host
+	} else if !c.Host.IsZero() {
+		detail["host"] = c.Host
+	}
+	b.event(e)
 }
 
 // refuseFact turns away a fact that the graph or its kind cannot bear.
@@ -83,7 +95,7 @@ func (b *batch) relayRefusal(c uplink.Change) {
 	if c.Kind != "" {
 		detail["kind"], detail["instance"] = c.Kind, c.Instance
 	}
-	b.event(event{kind: "refusal", seenAt: seen, host: c.Host, detail: detail})
+	b.refusalOf(c, detail)
 	if h := b.hosts[c.Host]; h == nil || c.Kind == "" || h.Site != b.from.Site {
 		return
 	}

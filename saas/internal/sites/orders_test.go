@@ -25,7 +25,7 @@ func (w *world) enrolled(site, name string) *relay {
 func (w *world) count(r *relay, token string) {
 	w.t.Helper()
 	err := w.db.In(w.t.Context(), w.a.id, func(tx pgx.Tx) error {
-		return allowance.Count(w.t.Context(), tx, w.a.id, allowance.Use{Relay: r.answer.Relay, Token: token, By: "web-1", At: time.Now()})
+		return allowance.Count(w.t.Context(), tx, w.a.id, allowance.Use{Relay: r.answer.Relay, Token: token, Host: tenancy.NewID[tenancy.HostID](), By: "web-1", At: time.Now()})
 	})
 	if err != nil {
 		w.t.Fatal(err)
