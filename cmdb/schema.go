@@ -35,6 +35,9 @@ const (
 	OS         Label = "OS"         // key: id | version | architecture
 	PackageSet Label = "PackageSet" // key: content hash of the fact
 	Package    Label = "Package"    // key: manager | name | version | architecture
+	Hardware   Label = "Hardware"   // key: host id / "hardware"
+	Filesystem Label = "Filesystem" // key: host id / where it is mounted
+	User       Label = "User"       // key: host id / name of the account
 )
 
 // The edge types.
@@ -52,6 +55,9 @@ const (
 	RunsOS       EdgeType = "RUNS_OS"       // Host -> OS
 	HasPackages  EdgeType = "HAS_PACKAGES"  // Host -> PackageSet
 	Contains     EdgeType = "CONTAINS"      // PackageSet -> Package
+	HasHardware  EdgeType = "HAS_HARDWARE"  // Host -> Hardware
+	Mounts       EdgeType = "MOUNTS"        // Host -> Filesystem
+	HasUser      EdgeType = "HAS_USER"      // Host -> User
 )
 
 // VertexSpec describes one label.
@@ -83,6 +89,9 @@ var Vertices = []VertexSpec{
 	{OS, true, "id | version | architecture", nil, "an operating system release"},
 	{PackageSet, true, "content hash", nil, "a sixteenth of a host's packages, shared by all hosts with the same content"},
 	{Package, true, "manager | name | version | architecture", []string{"name"}, "one installed package version"},
+	{Hardware, false, "host id / hardware", nil, "the machine that the host runs on"},
+	{Filesystem, false, "host id / where it is mounted", nil, "a filesystem that the host has mounted"},
+	{User, false, "host id / name of the account", []string{"name"}, "an account of the host that can log in"},
 }
 
 // Edges lists every edge type in the order in which it is written.
@@ -100,4 +109,7 @@ var Edges = []EdgeSpec{
 	{RunsOS, Host, OS, "the host's operating system"},
 	{HasPackages, Host, PackageSet, "one of the host's 16 package sets"},
 	{Contains, PackageSet, Package, "implied by the set's key"},
+	{HasHardware, Host, Hardware, "the host's machine"},
+	{Mounts, Host, Filesystem, "the host has mounted it"},
+	{HasUser, Host, User, "the account is the host's own"},
 }

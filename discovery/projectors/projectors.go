@@ -4,11 +4,14 @@ package projectors
 
 import (
 	"assimilation/discovery"
+	hardware "assimilation/discovery/hardware/project"
+	mounts "assimilation/discovery/mounts/project"
 	neighbours "assimilation/discovery/neighbours/project"
 	network "assimilation/discovery/network/project"
 	os "assimilation/discovery/os/project"
 	packages "assimilation/discovery/packages/project"
 	sockets "assimilation/discovery/sockets/project"
+	users "assimilation/discovery/users/project"
 )
 
 // All lists them in the order in which a host is projected: a kind before those
@@ -16,9 +19,12 @@ import (
 func All() []discovery.Projector {
 	return []discovery.Projector{
 		os.Projector{},
+		hardware.Projector{},
 		network.Projector{},
 		neighbours.Projector{},
 		sockets.Projector{},
+		mounts.Projector{},
+		users.Projector{},
 		packages.Projector{},
 	}
 }
