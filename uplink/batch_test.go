@@ -12,7 +12,7 @@ import (
 )
 
 func TestRecordsComeBack(t *testing.T) {
-	for _, want := range samples() {
+	for _, want := range append(samples(), laterSamples()...) {
 		record, err := uplink.EncodeRecord(want)
 		if err != nil {
 			t.Fatalf("record %d: %v", want.Seq, err)
@@ -159,7 +159,7 @@ func TestChangeCheck(t *testing.T) {
 		"sequence 0":             {put, func(c *uplink.Change) { c.Seq = 0 }, wire.Malformed},
 		"sequence of 64 bits":    {put, func(c *uplink.Change) { c.Seq = 1 << 63 }, wire.Malformed},
 		"type 0":                 {put, func(c *uplink.Change) { c.Type = 0 }, wire.Unsupported},
-		"type of the future":     {put, func(c *uplink.Change) { c.Type = 7 }, wire.Unsupported},
+		"type of the future":     {put, func(c *uplink.Change) { c.Type = 99 }, wire.Unsupported},
 		"no time":                {put, func(c *uplink.Change) { c.SeenAt = 0 }, wire.Malformed},
 		"year 10000":             {put, func(c *uplink.Change) { c.ObservedAt = 253402300800000 }, wire.Malformed},
 		"no host":                {put, func(c *uplink.Change) { c.Host = tenancy.HostID{} }, wire.Malformed},

@@ -16,6 +16,9 @@ const (
 	Refusal    ChangeType = 4 // something was turned away at the relay or the probe
 	TokenUse   ChangeType = 5 // one use of a token, counted once
 	RelayState ChangeType = 6 // the relay started, stopped, lost records
+	// FactList names all facts of one kind that a host has: any other is gone. It
+	// follows a restore, when nobody knows what was told meanwhile.
+	FactList ChangeType = 7
 )
 
 // State of a host as its relay sees it.
@@ -56,6 +59,7 @@ type Change struct {
 	Refusal   *RefusalBody   `cbor:"16,keyasint,omitempty"`
 	Token     string         `cbor:"17,keyasint,omitempty"` // TokenUse, Refusal: token id
 	Relay     *RelayBody     `cbor:"18,keyasint,omitempty"`
+	Instances []string       `cbor:"19,keyasint,omitempty"` // FactList: of Kind
 }
 
 // BodyEncoding says how a body is carried.
@@ -94,7 +98,31 @@ type RefusalBody struct {
 
 // RelayBody is the relay's word about itself.
 type RelayBody struct {
-	Event   string `cbor:"1,keyasint"` // "started", "stopped"
+	Event   string `cbor:"1,keyasint"` // "started", "stopped", "gap"
 	Version string `cbor:"2,keyasint,omitempty"`
 	Detail  string `cbor:"3,keyasint,omitempty"`
+	Gap     *Gap   `cbor:"4,keyasint,omitempty"` // of the event "gap"
 }
+
+// Gap says what of the history may never be told. What is current comes whole
+// all the same.
+type Gap struct {
+	Cause GapCause `cbor:"1,keyasint"`
+	// Restored: the records From to To of Epoch; To is 0 where nobody knows it.
+	Epoch uint64 `cbor:"2,keyasint,omitempty"`
+	From  uint64 `cbor:"3,keyasint,omitempty"`
+	To    uint64 `cbor:"4,keyasint,omitempty"`
+	// Thinned: so many records, the oldest and the newest by the relay's clock.
+	Records uint64 `cbor:"5,keyasint,omitempty"`
+	Since   int64  `cbor:"6,keyasint,omitempty"`
+	Until   int64  `cbor:"7,keyasint,omitempty"`
+}
+
+// GapCause says why there is a gap.
+type GapCause string
+
+// The causes.
+const (
+	Restored GapCause = "restored" // the relay's disk or the service's database came from a copy
+	Thinned  GapCause = "thinned"  // the outbox was full
+)

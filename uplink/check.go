@@ -40,6 +40,10 @@ func (c Change) Check() error {
 	case FactGone:
 		err = c.checkFact()
 		unused.clearFact()
+	case FactList:
+		err = c.checkFactList()
+		unused.clearFact()
+		unused.Instances = nil
 	case HostState:
 		err = c.checkHostState()
 		unused.HostState, unused.Token, unused.Term = nil, "", 0
@@ -104,6 +108,21 @@ func (c Change) checkFactPut() error {
 	return nil
 }
 
+func (c Change) checkFactList() error {
+	if c.Instance != "" || c.Schema != 0 || c.Hash != nil {
+		return malformed("list of facts with the fields of one fact")
+	}
+	if len(c.Instances) > maxInstances {
+		return refuse(wire.TooLarge, "list of more than %d facts", maxInstances)
+	}
+	for _, instance := range c.Instances {
+		if !shortText(instance, maxInstance) {
+			return malformed("instance is not plain text of at most %d bytes", maxInstance)
+		}
+	}
+	return c.checkFact()
+}
+
 func (c Change) checkHostState() error {
 	s := c.HostState
 	switch {
@@ -139,6 +158,21 @@ func (c Change) checkRelayState() error {
 	r := c.Relay
 	if r == nil || r.Event == "" || !shortText(r.Event, MaxWord) || !shortText(r.Version, MaxVersion) || !shortText(r.Detail, MaxDetail) {
 		return malformed("relay state without an event, or with text that is too long or not plain")
+	}
+	if r.Gap == nil {
+		return nil
+	}
+	return r.Gap.check()
+}
+
+func (g Gap) check() error {
+	switch {
+	case g.Cause == "" || !shortText(string(g.Cause), MaxWord):
+		return malformed("gap without a cause")
+	case g.Epoch > maxNumber || g.From > maxNumber || g.To > maxNumber || g.Records > maxNumber:
+		return malformed("gap out of range")
+	case g.Since < 0 || g.Since > maxTime || g.Until < 0 || g.Until > maxTime:
+		return malformed("gap at an impossible time")
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func FuzzDecodeBatch(f *testing.F) {
 }
 
 func FuzzDecodeRecord(f *testing.F) {
-	for _, record := range encoded(f, samples()) {
+	for _, record := range encoded(f, append(samples(), laterSamples()...)) {
 		f.Add(record)
 	}
 	f.Fuzz(func(t *testing.T, record []byte) {

@@ -25,10 +25,12 @@ const (
 
 	maxKind     = 32
 	maxInstance = 128
-	maxLabels   = 64
-	maxLabelKey = 64
-	maxLabel    = 256
-	maxTime     = 253402300799999 // Unix ms, the end of the year 9999
+	// maxInstances is discovery.MaxInstances, which this package may not see.
+	maxInstances = 1024
+	maxLabels    = 64
+	maxLabelKey  = 64
+	maxLabel     = 256
+	maxTime      = 253402300799999 // Unix ms, the end of the year 9999
 	// maxNumber bounds sequences, epochs, terms and versions: they are stored as
 	// signed 64-bit numbers.
 	maxNumber = 1<<63 - 1

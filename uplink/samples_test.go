@@ -64,6 +64,22 @@ func samples() []uplink.Change {
 	}
 }
 
+// laterSamples are records that came after the first version: the vectors of
+// samples stay as they were.
+func laterSamples() []uplink.Change {
+	return []uplink.Change{
+		{
+			Seq: 7, Type: uplink.FactList, Host: hostID, SeenAt: 1_790_000_000_006, Kind: "packages", Term: 3, Version: 11,
+			Instances: []string{"0", "f"},
+		},
+		{
+			Seq: 8, Type: uplink.RelayState, SeenAt: 1_790_000_000_007,
+			Relay: &uplink.RelayBody{Event: "gap", Detail: "restored", Gap: &uplink.Gap{
+				Cause: uplink.Restored, Epoch: 1, From: 7, To: 9, Records: 3, Since: 1_790_000_000_000, Until: 1_790_000_000_001}},
+		},
+	}
+}
+
 func encoded(t testing.TB, changes []uplink.Change) [][]byte {
 	t.Helper()
 	records := make([][]byte, len(changes))

@@ -142,6 +142,9 @@ func writeVectors(t *testing.T) {
 	}
 	chain := uplink.ChainOver(uplink.ChainStart(relayID, 1), records)
 	put(wire.Accepted, "chain", "six-records", chain[:])
+	for i, record := range encoded(t, laterSamples()) {
+		put(wire.Accepted, "record", []string{"fact-list", "gap"}[i], record)
+	}
 	put(wire.Malformed, "record", "not-cbor", []byte{0xff})
 	put(wire.Malformed, "record", "cut", records[0][:20])
 	put(wire.Malformed, "record", "tail", append(bytes.Clone(records[1]), 0))

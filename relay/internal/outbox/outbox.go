@@ -11,7 +11,9 @@
 // The service is the authority on what it holds. Where it cannot be brought in
 // line by sending what the outbox has (its database or the relay's disk was
 // restored from a copy), the relay draws a new epoch, numbers what is left in
-// the outbox anew and sends the state of all hosts and all current facts again.
+// the outbox anew and sends the state of all hosts and all current facts again:
+// at once if the service fell back, as the probes confirm them if it was the
+// relay, whose facts are older than the service's then.
 package outbox
 
 import (
@@ -67,6 +69,9 @@ func (e *Disagreement) Error() string {
 type Outbox struct {
 	Store *store.Store
 	Log   *slog.Logger
+	// Doubted is called when it is this relay that was restored: probes must list
+	// their facts again.
+	Doubted func()
 
 	doubted int
 }
@@ -99,9 +104,10 @@ func (o *Outbox) Settle(ctx context.Context, ack uplink.Ack) error {
 		if err != nil {
 			return fmt.Errorf("noting an acknowledgement: %w", err)
 		}
-	case head.Acked == 0 && ack.Epoch != head.Epoch:
+	case head.Acked == 0 && ack.Epoch != head.Epoch && ack.Reason != wire.Replayed:
 		// Nothing of this epoch was taken yet, so another one is what the service
-		// must still know. There is nothing to agree on until it takes the first.
+		// must still know. There is nothing to agree on until it takes the first,
+		// or says that it had this epoch long ago.
 	default:
 		return o.disagree(ctx, &Disagreement{ack, head})
 	}
@@ -132,12 +138,18 @@ func (o *Outbox) disagree(ctx context.Context, d *Disagreement) error {
 		return d
 	}
 	o.doubted = 0
-	err := o.Store.Do(ctx, func(tx *store.Tx) error { return tx.Restart(d.Head.Relay, time.Now().UnixMilli()) })
+	rift := store.Rift{Epoch: d.Ack.Epoch, Position: d.Ack.Position}
+	err := o.Store.Do(ctx, func(tx *store.Tx) error { return tx.Mend(rift, time.Now().UnixMilli()) })
 	if err != nil {
 		return fmt.Errorf("beginning a new epoch: %w", err)
 	}
-	o.Log.Error("the service and this relay disagree about the stream, as after one of them was restored from a copy; sending everything anew",
-		"service_epoch", d.Ack.Epoch, "service_position", d.Ack.Position, "epoch", d.Head.Epoch, "acked", d.Head.Acked, "last", d.Head.Last,
-		"new_epoch", o.Store.Head().Epoch)
+	restored := "the service"
+	if !rift.Behind(d.Head) {
+		restored = "this relay"
+		o.Doubted()
+	}
+	o.Log.Error("the service and this relay disagree about the stream: one of them was restored from a copy; sending everything anew",
+		"restored", restored, "service_epoch", d.Ack.Epoch, "service_position", d.Ack.Position,
+		"epoch", d.Head.Epoch, "acked", d.Head.Acked, "last", d.Head.Last, "new_epoch", o.Store.Head().Epoch)
 	return d
 }

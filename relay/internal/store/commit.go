@@ -32,6 +32,7 @@ type writer struct {
 	queries   map[string]*sql.Stmt
 	committed func(time.Duration, int)
 	head      Head
+	opened    Head // as it was when the store was opened
 
 	mu       sync.RWMutex // guards closed against a send on queue
 	closed   bool

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/hex"
@@ -102,32 +103,42 @@ func (tx *Tx) DropFact(host tenancy.HostID, kind, instance string, observed, now
 // named, is dropped.
 func (tx *Tx) Compare(host tenancy.HostID, kinds []string, listed []discovery.Fact, now int64) (need []discovery.Fact, err error) {
 	type key struct{ kind, instance string }
-	held := map[key]discovery.Hash{}
+	held := map[key]Fact{}
 	for _, kind := range kinds {
-		err := tx.each("SELECT instance, hash FROM facts WHERE host = ? AND kind = ? AND hash IS NOT NULL", []any{host.UUID[:], kind},
-			func(rows *sql.Rows) error {
-				var instance string
-				var hash []byte
-				if err := rows.Scan(&instance, &hash); err != nil {
-					return err
-				}
-				held[key{kind, instance}] = discovery.Hash(hash)
-				return nil
+		err := tx.each("SELECT instance, hash, schema, observed, changed FROM facts WHERE host = ? AND kind = ? AND hash IS NOT NULL",
+			[]any{host.UUID[:], kind}, func(rows *sql.Rows) error {
+				f := Fact{Host: host, Kind: kind}
+				err := rows.Scan(&f.Instance, &f.Hash, &f.Schema, &f.Observed, &f.Changed)
+				held[key{kind, f.Instance}] = f
+				return err
 			})
 		if err != nil {
 			return nil, fmt.Errorf("reading a host's facts: %w", err)
 		}
 	}
+	confirmed, instances := map[string][]Fact{}, map[string][]string{}
 	for _, f := range listed {
 		k := key{f.Kind, f.Instance}
-		if hash, ok := held[k]; !ok || hash != f.Hash {
+		if old, ok := held[k]; !ok || !bytes.Equal(old.Hash, f.Hash[:]) {
 			need = append(need, f)
+		} else {
+			confirmed[f.Kind] = append(confirmed[f.Kind], old)
 		}
+		instances[f.Kind] = append(instances[f.Kind], f.Instance)
 		delete(held, k)
 	}
 	for k := range held {
 		if err := tx.DropFact(host, k.kind, k.instance, 0, now); err != nil {
 			return nil, fmt.Errorf("dropping a fact that is gone: %w", err)
+		}
+	}
+	unsettled, err := tx.unsettled(host, kinds)
+	if err != nil {
+		return nil, fmt.Errorf("looking for what is in doubt of a host: %w", err)
+	}
+	for _, kind := range unsettled {
+		if err := tx.settle(host, kind, instances[kind], confirmed[kind], now); err != nil {
+			return nil, fmt.Errorf("telling what a host has: %w", err)
 		}
 	}
 	return need, nil

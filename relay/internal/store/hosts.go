@@ -30,16 +30,18 @@ type Host struct {
 	EnrolledAt   int64
 	Term         uint64
 	Version      uint64
+
+	doubt doubt
 }
 
 const hostColumns = `id, probe_key, name, machine_id, token, token_labels, labels, state, state_at, agent_version, os, arch, address,
-	enrolled_at, term, version`
+	enrolled_at, term, version, doubt`
 
 func scanHost(scan func(...any) error) (h Host, err error) {
 	var id, key []byte
 	var tokenLabels, labels string
 	err = scan(&id, &key, &h.Name, &h.MachineID, &h.Token, &tokenLabels, &labels, &h.State, &h.StateAt, &h.AgentVersion, &h.OS, &h.Arch,
-		&h.Address, &h.EnrolledAt, &h.Term, &h.Version)
+		&h.Address, &h.EnrolledAt, &h.Term, &h.Version, &h.doubt)
 	if err != nil {
 		return Host{}, err
 	}
@@ -97,7 +99,7 @@ func (tx *Tx) AddHost(h Host) error {
 	if err != nil {
 		return err
 	}
-	err = tx.exec("INSERT INTO hosts ("+hostColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	err = tx.exec("INSERT INTO hosts ("+hostColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
 		h.ID.UUID[:], h.ProbeKey[:], h.Name, h.MachineID, h.Token, tokenLabels, labels, string(h.State), h.StateAt, h.AgentVersion, h.OS,
 		h.Arch, h.Address, h.EnrolledAt, int64(h.Term), int64(h.Version))
 	if err != nil {
@@ -128,7 +130,7 @@ func (tx *Tx) Greet(id tenancy.HostID, g Greeting, now int64) (host Host, found 
 		g.Name = h.Name // a record needs one
 	}
 	news := h.State != uplink.Up || h.Name != g.Name || h.AgentVersion != g.AgentVersion || h.OS != g.OS || h.Arch != g.Arch ||
-		!maps.Equal(h.Labels, g.Labels)
+		!maps.Equal(h.Labels, g.Labels) || h.doubt == unheard
 	term := max(h.Term, uint64(newTerm(now)))
 	if !news && h.Address == g.Address && h.Term == term {
 		return h, true, nil
@@ -145,7 +147,7 @@ func (tx *Tx) Greet(id tenancy.HostID, g Greeting, now int64) (host Host, found 
 		return Host{}, false, err
 	}
 	err = tx.exec(`UPDATE hosts SET name = ?, agent_version = ?, os = ?, arch = ?, labels = ?, address = ?, state = ?, state_at = ?,
-		term = ?, version = ? WHERE id = ?`,
+		term = ?, version = ?, doubt = iif(doubt = 1, 2, doubt) WHERE id = ?`,
 		h.Name, h.AgentVersion, h.OS, h.Arch, labels, h.Address, string(h.State), h.StateAt, int64(h.Term), int64(h.Version), id.UUID[:])
 	if err != nil {
 		return Host{}, false, fmt.Errorf("noting a host's greeting: %w", err)
@@ -158,7 +160,7 @@ func (tx *Tx) Greet(id tenancy.HostID, g Greeting, now int64) (host Host, found 
 
 // SetState notes a host's state, and records it if it is new.
 func (tx *Tx) SetState(id tenancy.HostID, state uplink.State, cause string, now int64) error {
-	n, err := tx.changed("UPDATE hosts SET state = ?1, state_at = ?2 WHERE id = ?3 AND state <> ?1", string(state), now, id.UUID[:])
+	n, err := tx.changed("UPDATE hosts SET state = ?1, state_at = ?2, doubt = iif(doubt = 1, 2, doubt) WHERE id = ?3 AND state <> ?1", string(state), now, id.UUID[:])
 	if err != nil || n == 0 {
 		return err
 	}

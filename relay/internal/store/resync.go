@@ -13,9 +13,15 @@ import (
 // anew, the terms of all hosts rise above whatever the service may hold, and a
 // resync is due. relay is who this relay is from now on.
 func (tx *Tx) Restart(relay tenancy.RelayID, now int64) error {
-	epoch := newEpoch()
+	return tx.begin(relay, tx.head.Epoch, tx.head.Acked, now, nil)
+}
+
+// begin begins an epoch later than all that were, with the record first, if any,
+// and the records of the old one that follow told.
+func (tx *Tx) begin(relay tenancy.RelayID, after, told uint64, now int64, first *uplink.Change) error {
+	epoch := max(newEpoch(now), after+1)
 	start := uplink.ChainStart(relay, epoch)
-	kept := tx.head
+	old := tx.head
 	tx.head = Head{Relay: relay, Epoch: epoch, Chain: start, AckedChain: start, Resyncing: true}
 	tx.moved = true
 	err := tx.exec(`INSERT INTO stream (one, epoch, last, chain, acked, acked_chain, resync) VALUES (1, ?1, 0, ?2, 0, ?2, x'')
@@ -26,19 +32,25 @@ func (tx *Tx) Restart(relay tenancy.RelayID, now int64) error {
 	if err := tx.exec("UPDATE hosts SET term = max(term + 1, ?), version = 0", newTerm(now)); err != nil {
 		return fmt.Errorf("raising the hosts' terms: %w", err)
 	}
-	return tx.renumber(kept)
+	if err := tx.exec("UPDATE outbox SET seq = -seq"); err != nil {
+		return fmt.Errorf("putting old records aside: %w", err)
+	}
+	if first != nil {
+		if err := tx.Append(*first); err != nil {
+			return err
+		}
+	}
+	return tx.renumber(old, told)
 }
 
 // newTerm is the term of hosts that this relay takes on: seconds, so that it
 // lies above those of a store that was lost.
 func newTerm(now int64) int64 { return now / 1000 }
 
-// renumber moves the records of the old epoch into the new one.
-func (tx *Tx) renumber(kept Head) error {
-	if err := tx.exec("UPDATE outbox SET seq = -seq"); err != nil {
-		return fmt.Errorf("putting old records aside: %w", err)
-	}
-	for seq := kept.Acked + 1; seq <= kept.Last; seq++ {
+// renumber moves the records of the old epoch that follow told into the new one,
+// and forgets the others.
+func (tx *Tx) renumber(old Head, told uint64) error {
+	for seq := old.Acked + 1; seq <= old.Last; seq++ {
 		var record []byte
 		if _, err := tx.row("SELECT record FROM outbox WHERE seq = ?", []any{-int64(seq)}, &record); err != nil {
 			return err
@@ -52,6 +64,9 @@ func (tx *Tx) renumber(kept Head) error {
 			// The resync that follows makes up for it as far as anything can.
 			tx.writer.store.log.Error("record of the outbox is damaged and left out", "seq", seq, "error", err)
 			continue
+		}
+		if seq <= told && change.Type != uplink.TokenUse {
+			continue // a use counts once, however often it is told
 		}
 		if err := tx.Append(change); err != nil {
 			return err
@@ -96,8 +111,23 @@ func (tx *Tx) resyncHost(id tenancy.HostID, now int64) error {
 	if err != nil || !found {
 		return err
 	}
+	if host.doubt == unheard {
+		return tx.resyncMissed(host, now)
+	}
 	if err := tx.appendHost(host, host.StateAt, true); err != nil {
 		return err
+	}
+	if host.Token != "" {
+		use := uplink.Change{Type: uplink.TokenUse, Host: id, SeenAt: host.EnrolledAt, Token: host.Token}
+		if err := tx.Append(use); err != nil {
+			return err
+		}
+	}
+	var settled map[string]bool
+	if host.doubt == told {
+		if settled, err = tx.settled(id); err != nil {
+			return err
+		}
 	}
 	var facts []Fact
 	err = tx.each("SELECT kind, instance, hash, schema, observed, changed FROM facts WHERE host = ? ORDER BY kind, instance",
@@ -111,11 +141,27 @@ func (tx *Tx) resyncHost(id tenancy.HostID, now int64) error {
 		return err
 	}
 	for _, fact := range facts {
+		if host.doubt == told && !settled[fact.Kind] {
+			continue
+		}
 		if err := tx.appendFact(fact, now); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// resyncMissed tells that a host in doubt is not there, if that is what this
+// relay remembers: the service may believe it up. One that was up either speaks
+// or falls silent, and both are told.
+func (tx *Tx) resyncMissed(host Host, now int64) error {
+	if host.State == uplink.Up {
+		return nil
+	}
+	if err := tx.exec("UPDATE hosts SET doubt = ? WHERE id = ?", int(told), host.ID.UUID[:]); err != nil {
+		return fmt.Errorf("noting that a host's state is told: %w", err)
+	}
+	return tx.appendHost(host, now, false)
 }
 
 // appendFact writes the record of a fact as it is in the table, under the

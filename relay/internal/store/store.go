@@ -109,6 +109,7 @@ func (s *Store) open(ctx context.Context, path string, o Options) error {
 	if err := s.writer.adoptHead(ctx); err != nil {
 		return err
 	}
+	s.writer.opened = s.writer.head
 	go s.writer.run()
 	return nil
 }
@@ -191,8 +192,11 @@ func olderThan(version, wanted string) bool {
 //go:embed schema.sql
 var schema string
 
+//go:embed schema_2.sql
+var schema2 string
+
 // steps lead from an empty database to the present schema. Only append.
-func steps() []string { return []string{schema} }
+func steps() []string { return []string{schema, schema2} }
 
 func migrate(ctx context.Context, conn *sql.Conn) error {
 	var done int

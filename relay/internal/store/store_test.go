@@ -402,12 +402,12 @@ func TestRestartSendsEverythingAnew(t *testing.T) {
 		t.Error("the resync does not end")
 	}
 	changes := records(t, s)
-	want := []uplink.ChangeType{uplink.TokenUse, uplink.HostState, uplink.FactPut, uplink.FactGone}
+	want := []uplink.ChangeType{uplink.TokenUse, uplink.HostState, uplink.TokenUse, uplink.FactPut, uplink.FactGone}
 	if got := types(changes); !reflect.DeepEqual(got, want) {
 		t.Fatalf("the new epoch holds %v, want %v", got, want)
 	}
-	if changes[2].Term <= uint64(now/1000) || changes[2].Version != 1 {
-		t.Errorf("the fact has (term, version) (%d, %d), which the service may know already", changes[2].Term, changes[2].Version)
+	if changes[3].Term <= uint64(now/1000) || changes[3].Version != 1 {
+		t.Errorf("the fact has (term, version) (%d, %d), which the service may know already", changes[3].Term, changes[3].Version)
 	}
 }
 

@@ -209,9 +209,10 @@ func (tx *Tx) shrink() error {
 	return tx.each("PRAGMA incremental_vacuum(1024)", nil, func(*sql.Rows) error { return nil })
 }
 
-// newEpoch is a random number of 1 to 2^63-1.
-func newEpoch() uint64 {
-	var b [8]byte
+// newEpoch is the time in milliseconds and 20 random bits: of two epochs, the
+// later is the greater.
+func newEpoch(now int64) uint64 {
+	var b [4]byte
 	rand.Read(b[:]) // never fails since Go 1.24
-	return max(1, binary.BigEndian.Uint64(b[:])>>1)
+	return uint64(now)<<20 | uint64(binary.BigEndian.Uint32(b[:])>>12)
 }

@@ -44,6 +44,8 @@ type Runner struct {
 	// Ordered is called after orders were applied, with the hosts that they
 	// retired.
 	Ordered func(context.Context, uplink.Orders, []tenancy.HostID) error
+	// Doubted is called when this relay turns out to be restored from a copy.
+	Doubted func()
 
 	mu     sync.Mutex
 	health Health
@@ -92,7 +94,7 @@ func (r *Runner) failed(e *Exchange, doing string, err error) {
 // Forward sends the outbox, batch after batch, until ctx ends or the relay
 // turns out to be revoked.
 func (r *Runner) Forward(ctx context.Context) error {
-	box := &outbox.Outbox{Store: r.Store, Log: r.Log}
+	box := &outbox.Outbox{Store: r.Store, Log: r.Log, Doubted: r.Doubted}
 	pause := newBackoff()
 	for ctx.Err() == nil {
 		sent, err := r.forwardOne(ctx, box)

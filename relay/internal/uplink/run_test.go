@@ -63,6 +63,7 @@ func newRelay(t *testing.T) *relay {
 	r.runner = &service.Runner{
 		Service: channel, Store: r.store, Log: log, Version: "test", Hosts: func() int { return 0 },
 		Ordered: func(_ context.Context, o uplink.Orders, _ []tenancy.HostID) error { r.ordered <- o; return nil },
+		Doubted: func() {},
 	}
 	return r
 }
@@ -116,7 +117,7 @@ func (r *relay) exactly(n int) {
 
 func marks(changes []uplink.Change) (marks []string) {
 	for _, c := range changes {
-		if c.Type == uplink.RelayState {
+		if c.Type == uplink.RelayState && c.Relay.Gap == nil {
 			marks = append(marks, c.Relay.Detail)
 		}
 	}
@@ -153,7 +154,7 @@ func TestNothingIsLostAndNothingTwice(t *testing.T) {
 
 func TestARestoredServiceGetsEverythingAnew(t *testing.T) {
 	r := newRelay(t)
-	host := store.Host{ID: tenancy.NewID[tenancy.HostID](), Name: "db1", State: uplink.Up, StateAt: 1, EnrolledAt: time.Now().UnixMilli(), Token: "abcdefghijkl"}
+	host := store.Host{ID: tenancy.NewID[tenancy.HostID](), Name: "db1", State: uplink.Up, StateAt: 1, EnrolledAt: time.Now().UnixMilli()}
 	r.do(func(tx *store.Tx) error { return tx.AddHost(host) })
 	r.mark(0, 20)
 	r.run(r.runner.Forward)
@@ -161,7 +162,7 @@ func TestARestoredServiceGetsEverythingAnew(t *testing.T) {
 	epoch := r.store.Head().Epoch
 	r.service.Forget(7)
 	r.mark(20, 21)
-	// The unacknowledged marker first, then the host again, under a new epoch.
+	// The gap and the unacknowledged marker, then the host again, under a new epoch.
 	changes := r.service.Await(t, func(changes []uplink.Change) bool {
 		hosts := 0
 		for _, c := range changes {
@@ -176,8 +177,11 @@ func TestARestoredServiceGetsEverythingAnew(t *testing.T) {
 		t.Error("the epoch is the old one")
 	}
 	last := changes[len(changes)-1]
-	if last.HostState.Name != "db1" || last.Seq != 2 {
+	if last.HostState.Name != "db1" || last.Seq != 3 {
 		t.Errorf("the last record is %+v", last)
+	}
+	if gap := changes[len(changes)-3].Relay; gap == nil || gap.Gap == nil || gap.Gap.Epoch != epoch || gap.Gap.From != 8 || gap.Gap.To != 21 {
+		t.Errorf("the gap is %+v", gap)
 	}
 }
 

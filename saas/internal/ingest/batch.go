@@ -67,6 +67,8 @@ func (b *batch) apply(c uplink.Change) {
 		b.putFact(c)
 	case uplink.FactGone:
 		b.dropFact(c)
+	case uplink.FactList:
+		b.listFacts(c)
 	case uplink.HostState:
 		b.hostState(c)
 	case uplink.Refusal:
@@ -74,8 +76,7 @@ func (b *batch) apply(c uplink.Change) {
 	case uplink.TokenUse:
 		b.tokenUse(c)
 	case uplink.RelayState:
-		b.event(event{kind: "relay." + c.Relay.Event, seenAt: wallClock(c.SeenAt),
-			detail: map[string]any{"version": c.Relay.Version, "detail": c.Relay.Detail}})
+		b.relayState(c)
 	}
 }
 
@@ -119,7 +120,11 @@ func (b *batch) load(ctx context.Context, entries []uplink.Entry) error {
 	if err := b.loadHosts(ctx, hosts); err != nil {
 		return err
 	}
-	return b.loadFacts(ctx, keys)
+	listed, err := b.keysListed(ctx, entries)
+	if err != nil {
+		return err
+	}
+	return b.loadFacts(ctx, append(keys, listed...))
 }
 
 // effect is what a batch did to the graph.
@@ -141,4 +146,5 @@ func (b *batch) count() {
 var typeNames = map[uplink.ChangeType]string{
 	uplink.FactPut: "fact put", uplink.FactGone: "fact gone", uplink.HostState: "host state",
 	uplink.Refusal: "refusal", uplink.TokenUse: "token use", uplink.RelayState: "relay state",
+	uplink.FactList: "fact list",
 }

@@ -131,7 +131,7 @@ func (s *Service) apply(ctx context.Context, from Source, header uplink.Header, 
 		ack = place.ack(header)
 		b = &batch{Service: s, tx: tx, from: from, epoch: header.Epoch, at: at}
 		if place.newEpoch {
-			if ack, err = b.beginEpoch(ctx, have, ack); err != nil || ack.Reason != wire.Accepted {
+			if ack, err = b.beginEpoch(ctx, have, ack, entries[0]); err != nil || ack.Reason != wire.Accepted {
 				return err
 			}
 		}

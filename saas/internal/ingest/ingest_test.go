@@ -135,7 +135,7 @@ func TestPlaceInTheStream(t *testing.T) {
 	expect("a new epoch", r.send(t, 1, 2), 9, 2, wire.Accepted, 4)
 	expect("an ended epoch", old.send(t, 1, 3), 9, 2, wire.Replayed, 4)
 	expect("the middle of an ended epoch", old.send(t, 5, 6), 9, 2, wire.Accepted, 4)
-	if n := value[int](t, f, `SELECT count(*) FROM assim.events WHERE type = 'relay.restored'`); n != 1 {
+	if n := value[int](t, f, `SELECT count(*) FROM assim.events WHERE type = 'relay.gap'`); n != 1 {
 		t.Errorf("%d gaps noted, want 1", n)
 	}
 	f.consistent(t)

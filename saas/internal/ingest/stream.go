@@ -88,7 +88,7 @@ func readPosition(ctx context.Context, tx pgx.Tx, from Source) (position, error)
 
 // beginEpoch notes a new epoch of the stream, and the gap that it stands for
 // unless it is the first. One that ended long ago is an old batch sent again.
-func (b *batch) beginEpoch(ctx context.Context, have position, ack uplink.Ack) (uplink.Ack, error) {
+func (b *batch) beginEpoch(ctx context.Context, have position, ack uplink.Ack, first uplink.Entry) (uplink.Ack, error) {
 	tag, err := b.tx.Exec(ctx, `INSERT INTO assim.stream_epochs (tenant, relay, epoch, begun_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 		b.from.Tenant, b.from.Relay, b.epoch, b.at)
 	if err != nil {
@@ -99,9 +99,10 @@ func (b *batch) beginEpoch(ctx context.Context, have position, ack uplink.Ack) (
 		stay.Reason = wire.Replayed
 		return stay, nil
 	}
-	if have.epoch != 0 {
-		b.event(event{kind: "relay.restored", seenAt: b.at, detail: map[string]any{
-			"ended_at_record": have.position, "why": "the relay or the service was restored; what lies between is not known"}})
+	explained := first.Err == nil && first.Change.Type == uplink.RelayState && first.Change.Relay.Gap != nil
+	if have.epoch != 0 && !explained {
+		b.event(event{kind: "relay.gap", seenAt: b.at, detail: map[string]any{"cause": uplink.Restored,
+			"detail": "the relay began its stream anew without saying why", "epoch": have.epoch, "first_record": have.position + 1}})
 	}
 	return ack, nil
 }
