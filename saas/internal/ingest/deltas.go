@@ -60,10 +60,7 @@ func (b *batch) deltas(ctx context.Context) ([]cmdb.Delta, error) {
 		for _, k := range group {
 			done[k] = true
 			f := b.facts[k]
-			old, err := b.projectStored(k, f.before, stored)
-			if err != nil {
-				return nil, err
-			}
+			old := b.projectStored(k, f.before, stored)
 			before = append(before, projection{k.kind, old})
 			if !f.projected {
 				f.elements = old // the same fact as before
@@ -148,8 +145,10 @@ func readBodies(ctx context.Context, tx pgx.Tx, s *Service, hashes [][]byte) (ma
 	var f discovery.Fact
 	_, err = pgx.ForEachRow(rows, []any{&hash, &f.Kind, &f.Version, &packed}, func() error {
 		f.Hash = discovery.Hash(hash)
+		var err error
 		if f.Body, err = s.unpack.DecodeAll(packed, nil); err != nil {
-			return fmt.Errorf("body %s: %w", f.Hash, err)
+			s.log.Error("a stored body is damaged", "hash", f.Hash, "error", err)
+			return nil
 		}
 		facts[f.Hash] = f
 		return nil
@@ -160,15 +159,26 @@ func readBodies(ctx context.Context, tx pgx.Tx, s *Service, hashes [][]byte) (ma
 	return facts, nil
 }
 
-// projectStored projects a fact that was taken in before, nil for none.
-func (b *batch) projectStored(k factKey, hash *discovery.Hash, stored map[discovery.Hash]discovery.Fact) (cmdb.Elements, error) {
+// projectStored projects a fact that was taken in before, nil for none. One that
+// this program does not understand any more, or that is damaged, must not hold
+// up what replaces it: a rebuild takes out what it left in the graph.
+func (b *batch) projectStored(k factKey, hash *discovery.Hash, stored map[discovery.Hash]discovery.Fact) cmdb.Elements {
 	if hash == nil {
-		return cmdb.Elements{}, nil
+		return cmdb.Elements{}
 	}
 	if _, ok := projectors.ByKind(k.kind); !ok {
-		return cmdb.Elements{}, nil
+		return cmdb.Elements{}
 	}
-	f, ok := stored[*hash]
+	e, err := b.projectAnew(k, *hash, stored)
+	if err != nil {
+		b.log.Error("a stored fact is not understood; the graph may hold what it said until it is rebuilt", "tenant", b.from.Tenant, "error", err)
+		return cmdb.Elements{}
+	}
+	return e
+}
+
+func (b *batch) projectAnew(k factKey, hash discovery.Hash, stored map[discovery.Hash]discovery.Fact) (cmdb.Elements, error) {
+	f, ok := stored[hash]
 	if !ok {
 		return cmdb.Elements{}, fmt.Errorf("body %s of fact %s of host %s is missing", hash, k.subject(), k.host)
 	}

@@ -134,7 +134,8 @@ func (b *batch) admitted(c uplink.Change) (*host, *fact, bool) {
 	}
 	f := b.facts[factKey{c.Host, c.Kind, c.Instance}]
 	if c.Term < f.term || c.Term == f.term && c.Version <= f.version {
-		return nil, nil, false // overtaken by a newer record, or sent twice
+		b.refusal[wire.Replayed]++ // overtaken by a newer record, or sent twice
+		return nil, nil, false
 	}
 	return h, f, true
 }

@@ -165,6 +165,35 @@ func TestNoFactHoldsUpTheStream(t *testing.T) {
 	}
 }
 
+// TestNoStoredFactHoldsUpTheStream: what is stored may be of a program that took
+// more, or damaged.
+func TestNoStoredFactHoldsUpTheStream(t *testing.T) {
+	f := newFixture(t)
+	r := f.relay(t)
+	p := r.probe(t, "a")
+	for i, spoil := range []string{
+		`UPDATE assim.fact_bodies SET body = $1`,
+		`UPDATE assim.fact_bodies SET body = substring($1::bytea FROM 3)`,
+		`DELETE FROM assim.fact_bodies WHERE $1::bytea IS NOT NULL`,
+	} {
+		say := func(n int) {
+			p.put(t, network.Kind, "", links(fmt.Sprintf("eth0=10.0.%d.%d", i, n)))
+			p.put(t, neighbours.Kind, "", seen(fmt.Sprintf("eth0=10.0.%d.%d", i, n+1)))
+			r.flush(t)
+		}
+		say(1)
+		f.exec(t, spoil, f.service.pack.EncodeAll([]byte(`{"links":7}`), nil))
+		if _, err := f.service.Rebuild(context.Background(), f.tenant); err != nil {
+			t.Fatalf("%s: %v", spoil, err)
+		}
+		say(3)
+		if _, err := f.service.Rebuild(context.Background(), f.tenant); err != nil {
+			t.Fatalf("%s: %v", spoil, err)
+		}
+		f.consistent(t)
+	}
+}
+
 // beside is another relay of the same site.
 func (r *relay) beside(t testing.TB) *relay {
 	t.Helper()

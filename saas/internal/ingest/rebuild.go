@@ -95,7 +95,8 @@ func (s *Service) expected(ctx context.Context, tx pgx.Tx) (all []cmdb.Elements,
 	return all, skipped, nil
 }
 
-// eachFact reads the current facts with their bodies, of one host or of all.
+// eachFact reads the current facts with their bodies, of one host or of all. A
+// body that is damaged is nil: no kind understands that.
 func (s *Service) eachFact(ctx context.Context, tx pgx.Tx, host *tenancy.HostID, fn func(tenancy.HostID, discovery.Fact) error) error {
 	rows, err := tx.Query(ctx, `
 		SELECT f.host, f.kind, f.instance, f.hash, b.schema, b.body
@@ -111,7 +112,8 @@ func (s *Service) eachFact(ctx context.Context, tx pgx.Tx, host *tenancy.HostID,
 		f.Hash = discovery.Hash(hash)
 		var err error
 		if f.Body, err = s.unpack.DecodeAll(packed, nil); err != nil {
-			return fmt.Errorf("body %s: %w", f.Hash, err)
+			s.log.Error("a stored body is damaged", "hash", f.Hash, "error", err)
+			f.Body = nil
 		}
 		return fn(owner, f)
 	})

@@ -45,6 +45,8 @@ const (
 	enrolInterval = time.Second
 	enrolBurst    = 60
 	maxAddresses  = 10_000
+	// One line per address and reason in that time: anybody can be refused often.
+	saidAgain = time.Minute
 )
 
 // Channel opens and seals for all tenants.
@@ -57,6 +59,7 @@ type Channel struct {
 	bodies   *budget[struct{}]
 	opened   *budget[tenancy.TenantID]
 	enrols   *web.Limiter
+	said     *web.Limiter
 }
 
 // New makes a Channel and registers its counter.
@@ -69,6 +72,7 @@ func New(db *store.DB, master *keys.Master, log *slog.Logger, metrics prometheus
 		bodies:   newBudget[struct{}](maxBodies, maxBodies),
 		opened:   newBudget[tenancy.TenantID](maxOpened, maxOpenedTenant),
 		enrols:   web.NewLimiter(enrolInterval, enrolBurst, maxAddresses),
+		said:     web.NewLimiter(saidAgain, 1, maxAddresses),
 	}
 	metrics.MustRegister(c.refused)
 	return c

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -230,7 +231,11 @@ func (c *Channel) refuse(w http.ResponseWriter, r *http.Request, endpoint string
 	reason := wire.NotDurable
 	if refusal, ok := errors.AsType[*wire.Error](err); ok {
 		reason = refusal.Reason
-		c.log.Warn("relay refused", "endpoint", endpoint, "reason", reason.String(), "detail", refusal.What, "from", r.RemoteAddr)
+		level := slog.LevelDebug
+		if c.said.Allow(endpoint+" "+reason.String()+" "+web.ClientKey(r), time.Now()) {
+			level = slog.LevelWarn
+		}
+		c.log.Log(r.Context(), level, "relay refused", "endpoint", endpoint, "reason", reason.String(), "detail", refusal.What, "from", r.RemoteAddr)
 	} else {
 		c.log.Error("serving a relay", "endpoint", endpoint, "from", r.RemoteAddr, "error", err)
 	}
