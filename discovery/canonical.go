@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"assimilation/discovery/internal/order"
 )
 
 // Canonical encodes v as canonical JSON, the only form in which a fact's body
@@ -208,7 +209,7 @@ func (e *canonicalEncoder) object(v reflect.Value, depth int) error {
 		return fmt.Errorf("map key of type %s has no canonical form", v.Type().Key())
 	}
 	keys := v.MapKeys()
-	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	order.By(keys, func(a, b *reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	e.out = append(e.out, '{')
 	first := true
 	for _, k := range keys {
@@ -248,7 +249,7 @@ func fieldsOf(t reflect.Type) ([]encodedField, error) {
 		}
 		fields = append(fields, encodedField{name, i, options == "omitempty"})
 	}
-	slices.SortFunc(fields, func(a, b encodedField) int { return strings.Compare(a.name, b.name) })
+	order.By(fields, func(a, b *encodedField) int { return strings.Compare(a.name, b.name) })
 	for i := 1; i < len(fields); i++ {
 		if fields[i].name == fields[i-1].name {
 			return nil, fmt.Errorf("struct %s has the json name %q twice", t, fields[i].name)

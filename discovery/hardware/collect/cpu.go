@@ -68,29 +68,40 @@ func countCPUs(files *reader, cpu *kind.CPU) {
 }
 
 // armName names an ARM processor, which tells numbers only (MIDR_EL1). Where
-// the part is not known here, its number stands for it.
+// the maker or the part is not known here, its number stands for it.
 func armName(implementer, part, model string) (vendor, name string) {
-	vendor, known := map[string]string{
-		"0x41": "ARM", "0x42": "Broadcom", "0x43": "Cavium", "0x46": "Fujitsu", "0x48": "HiSilicon", "0x4e": "NVIDIA",
-		"0x50": "APM", "0x51": "Qualcomm", "0x61": "Apple", "0x6d": "Microsoft", "0x70": "Phytium", "0xc0": "Ampere",
-	}[implementer]
-	if !known {
+	vendor, name = lookUp(armVendors, implementer), model
+	if vendor == "" {
 		vendor = clean(implementer)
 	}
-	if model != "" {
-		return vendor, model
-	}
-	if implementer == "0x41" {
-		name = map[string]string{
-			"0xd03": "Cortex-A53", "0xd04": "Cortex-A35", "0xd05": "Cortex-A55", "0xd07": "Cortex-A57", "0xd08": "Cortex-A72",
-			"0xd09": "Cortex-A73", "0xd0a": "Cortex-A75", "0xd0b": "Cortex-A76", "0xd0c": "Neoverse-N1", "0xd40": "Neoverse-V1",
-			"0xd41": "Cortex-A78", "0xd49": "Neoverse-N2", "0xd4a": "Neoverse-E1", "0xd4f": "Neoverse-V2",
-		}[part]
+	if name == "" && vendor == "ARM" {
+		name = lookUp(armParts, part)
 	}
 	if name == "" && part != "" {
 		name = "part " + clean(part)
 	}
 	return vendor, name
+}
+
+var armVendors = []string{
+	"0x41", "ARM", "0x42", "Broadcom", "0x43", "Cavium", "0x46", "Fujitsu", "0x48", "HiSilicon", "0x4e", "NVIDIA",
+	"0x50", "APM", "0x51", "Qualcomm", "0x61", "Apple", "0x6d", "Microsoft", "0x70", "Phytium", "0xc0", "Ampere",
+}
+
+var armParts = []string{
+	"0xd03", "Cortex-A53", "0xd04", "Cortex-A35", "0xd05", "Cortex-A55", "0xd07", "Cortex-A57", "0xd08", "Cortex-A72",
+	"0xd09", "Cortex-A73", "0xd0a", "Cortex-A75", "0xd0b", "Cortex-A76", "0xd0c", "Neoverse-N1", "0xd40", "Neoverse-V1",
+	"0xd41", "Cortex-A78", "0xd49", "Neoverse-N2", "0xd4a", "Neoverse-E1", "0xd4f", "Neoverse-V2",
+}
+
+// lookUp finds the name that stands after a number.
+func lookUp(pairs []string, number string) string {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i] == number {
+			return pairs[i+1]
+		}
+	}
+	return ""
 }
 
 // readMemory is MemTotal of /proc/meminfo, rounded up.

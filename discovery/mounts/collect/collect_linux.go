@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"assimilation/discovery"
+	"assimilation/discovery/internal/order"
 	kind "assimilation/discovery/mounts"
 )
 
@@ -136,7 +137,7 @@ func visible(mounts []mount) []mount {
 	for _, i := range last {
 		all = append(all, mounts[i])
 	}
-	slices.SortFunc(all, func(a, b mount) int { return cmp.Compare(a.target, b.target) })
+	order.By(all, func(a, b *mount) int { return cmp.Compare(a.target, b.target) })
 	return all
 }
 

@@ -141,12 +141,11 @@ func within(path, place string) bool {
 
 // chosen are the options that say what an administrator decided, by the part
 // before "=".
-var chosen = map[string]bool{
-	"ro": true, "nosuid": true, "nodev": true, "noexec": true, "noatime": true, "nodiratime": true, "relatime": true,
-	"strictatime": true, "nosymfollow": true, "sync": true, "dirsync": true, "lazytime": true, "idmapped": true,
-	"discard": true, "errors": true, "data": true, "barrier": true, "nobarrier": true, "quota": true, "usrquota": true, "grpquota": true,
-	"prjquota": true, "noquota": true, "subvol": true, "compress": true, "compress-force": true, "degraded": true,
-	"vers": true, "sec": true, "proto": true, "hard": true, "soft": true, "nolock": true, "seal": true, "allow_other": true, "mode": true,
+var chosen = []string{
+	"ro", "nosuid", "nodev", "noexec", "noatime", "nodiratime", "relatime", "strictatime", "nosymfollow", "sync", "dirsync",
+	"lazytime", "idmapped", "discard", "errors", "data", "barrier", "nobarrier", "quota", "usrquota", "grpquota", "prjquota",
+	"noquota", "subvol", "compress", "compress-force", "degraded", "vers", "sec", "proto", "hard", "soft", "nolock", "seal",
+	"allow_other", "mode",
 }
 
 // fact makes the fact of a mount, without its size.
@@ -154,7 +153,7 @@ func (m mount) fact() kind.Filesystem {
 	options := make([]string, 0, 8)
 	for _, o := range m.options {
 		name, _, _ := strings.Cut(o, "=")
-		if chosen[name] && len(options) < maxOptions {
+		if slices.Contains(chosen, name) && len(options) < maxOptions {
 			options = append(options, discovery.Clean(o, maxValue))
 		}
 	}

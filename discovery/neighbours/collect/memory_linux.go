@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"assimilation/discovery/internal/order"
 	"assimilation/discovery/internal/rtnetlink"
 	kind "assimilation/discovery/neighbours"
 )
@@ -63,7 +64,7 @@ func (m *memory) evict() {
 	for _, s := range m.seen {
 		times = append(times, s.at)
 	}
-	slices.SortFunc(times, time.Time.Compare)
+	order.By(times, func(a, b *time.Time) int { return a.Compare(*b) })
 	limit := times[len(times)/8]
 	spare := len(times) / 8
 	for where, s := range m.seen {
@@ -95,7 +96,7 @@ func (m *memory) current(links []rtnetlink.Link, now time.Time) []kind.Neighbour
 			Router: s.router, Private: private[where.link],
 		})
 	}
-	slices.SortFunc(facts, func(a, b kind.Neighbour) int {
+	order.By(facts, func(a, b *kind.Neighbour) int {
 		return cmp.Or(cmp.Compare(a.Device, b.Device), cmp.Compare(a.IP, b.IP))
 	})
 	return facts

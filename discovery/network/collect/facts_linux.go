@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"assimilation/discovery"
+	"assimilation/discovery/internal/order"
 	"assimilation/discovery/internal/rtnetlink"
 	kind "assimilation/discovery/network"
 )
@@ -40,12 +41,12 @@ func linkFacts(links []rtnetlink.Link, addresses []rtnetlink.Address) []kind.Lin
 		if !l.Loopback() && slices.ContainsFunc(l.MAC, func(b byte) bool { return b != 0 }) {
 			fact.MAC = l.MAC.String()
 		}
-		slices.SortFunc(fact.Addresses, func(a, b kind.Address) int {
+		order.By(fact.Addresses, func(a, b *kind.Address) int {
 			return cmp.Or(cmp.Compare(a.IP, b.IP), cmp.Compare(a.Prefix, b.Prefix), cmp.Compare(a.Peer, b.Peer))
 		})
 		facts = append(facts, fact)
 	}
-	slices.SortFunc(facts, func(a, b kind.Link) int { return cmp.Compare(a.Name, b.Name) })
+	order.By(facts, func(a, b *kind.Link) int { return cmp.Compare(a.Name, b.Name) })
 	return facts
 }
 
@@ -73,7 +74,7 @@ func routeFacts(links []rtnetlink.Link, routes []rtnetlink.Route) (facts []kind.
 			return slices.Contains([]string{"bgp", "zebra", "bird", "ospf", "isis", "rip", "eigrp", "babel", "openr"}, r.Protocol)
 		})
 	}
-	slices.SortFunc(facts, compareRoutes)
+	order.By(facts, compareRoutes)
 	if len(facts) > maxRoutes {
 		facts = facts[:maxRoutes]
 	}
@@ -98,7 +99,7 @@ func routeFact(names map[int]string, r rtnetlink.Route) kind.Route {
 	for _, h := range r.NextHops {
 		fact.NextHops = append(fact.NextHops, hopFact(names, h))
 	}
-	slices.SortFunc(fact.NextHops, func(a, b kind.NextHop) int {
+	order.By(fact.NextHops, func(a, b *kind.NextHop) int {
 		return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), cmp.Compare(a.Device, b.Device), cmp.Compare(a.Weight, b.Weight))
 	})
 	return fact
@@ -112,7 +113,7 @@ func hopFact(names map[int]string, h rtnetlink.NextHop) kind.NextHop {
 	return fact
 }
 
-func compareRoutes(a, b kind.Route) int {
+func compareRoutes(a, b *kind.Route) int {
 	return cmp.Or(
 		cmp.Compare(a.Family, b.Family), cmp.Compare(a.Table, b.Table), cmp.Compare(a.Destination, b.Destination),
 		cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Device, b.Device), cmp.Compare(a.Gateway, b.Gateway),

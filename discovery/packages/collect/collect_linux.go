@@ -14,6 +14,7 @@ import (
 	"assimilation/discovery"
 	"assimilation/discovery/internal/debounce"
 	"assimilation/discovery/internal/filewatch"
+	"assimilation/discovery/internal/order"
 	kind "assimilation/discovery/packages"
 )
 
@@ -124,7 +125,7 @@ func split(manager string, all []kind.Package) ([]discovery.Fact, error) {
 	for i := range kind.Instances {
 		instance := fmt.Sprintf("%x", i)
 		packages := byInstance[instance]
-		slices.SortFunc(packages, func(a, b kind.Package) int {
+		order.By(packages, func(a, b *kind.Package) int {
 			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Arch, b.Arch), cmp.Compare(a.Version, b.Version), cmp.Compare(a.License, b.License))
 		})
 		fact, err := discovery.NewFact(kind.Kind, instance, kind.Facts{

@@ -2,9 +2,9 @@ package collect
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
+	"assimilation/discovery/internal/order"
 	kind "assimilation/discovery/sockets"
 )
 
@@ -54,7 +54,7 @@ func (c *clients) evict(n int) {
 	for _, s := range c.seen {
 		times = append(times, s.at)
 	}
-	slices.SortFunc(times, time.Time.Compare)
+	order.By(times, func(a, b *time.Time) int { return a.Compare(*b) })
 	limit := times[min(n, len(times)-1)]
 	for k, s := range c.seen {
 		if n > 0 && !s.at.After(limit) {

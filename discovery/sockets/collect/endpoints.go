@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"assimilation/discovery/internal/order"
 	kind "assimilation/discovery/sockets"
 )
 
@@ -42,12 +43,12 @@ func (e *endpoints) facts(remembered *clients) kind.Facts {
 		s := w.service
 		s.Listens = sortListens(e.listens[key])
 		s.Connects = connects[key]
-		slices.SortFunc(s.Connects, func(a, b kind.Connect) int {
+		order.By(s.Connects, func(a, b *kind.Connect) int {
 			return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.IP, b.IP), cmp.Compare(a.Port, b.Port))
 		})
 		body.Services = append(body.Services, s)
 	}
-	slices.SortFunc(body.Services, func(a, b kind.Service) int {
+	order.By(body.Services, func(a, b *kind.Service) int {
 		return cmp.Or(
 			cmp.Compare(a.Exe, b.Exe), slices.Compare(a.Argv, b.Argv), cmp.Compare(a.UID, b.UID),
 			cmp.Compare(a.GID, b.GID), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Name, b.Name),
@@ -59,14 +60,14 @@ func (e *endpoints) facts(remembered *clients) kind.Facts {
 // sortListens sorts and leaves one of each endpoint: the one that was bound to
 // the very address rather than to a wildcard.
 func sortListens(listens []kind.Listen) []kind.Listen {
-	byKey := func(a, b kind.Listen) int {
+	byKey := func(a, b *kind.Listen) int {
 		return cmp.Or(
 			cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.IP, b.IP),
 			cmp.Compare(a.Port, b.Port), cmp.Compare(a.Device, b.Device),
 		)
 	}
-	slices.SortFunc(listens, func(a, b kind.Listen) int {
+	order.By(listens, func(a, b *kind.Listen) int {
 		return cmp.Or(byKey(a, b), cmp.Compare(a.Wildcard, b.Wildcard))
 	})
-	return slices.CompactFunc(listens, func(a, b kind.Listen) bool { return byKey(a, b) == 0 })
+	return slices.CompactFunc(listens, func(a, b kind.Listen) bool { return byKey(&a, &b) == 0 })
 }

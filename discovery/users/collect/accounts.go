@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"assimilation/discovery"
+	"assimilation/discovery/internal/order"
 	kind "assimilation/discovery/users"
 )
 
@@ -58,7 +59,7 @@ func parsePasswd(content []byte) (users []kind.User, cut bool) {
 		}
 		users = append(users, u)
 	})
-	slices.SortStableFunc(users, func(a, b kind.User) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID)) })
+	order.By(users, func(a, b *kind.User) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID)) })
 	users = slices.CompactFunc(users, func(a, b kind.User) bool { return a.Name == b.Name && a.UID == b.UID })
 	return users, cut
 }
@@ -80,7 +81,7 @@ func parseGroup(content []byte) (groups []kind.Group, cut bool) {
 		g.Members = slices.Compact(g.Members)
 		groups = append(groups, g)
 	})
-	slices.SortStableFunc(groups, func(a, b kind.Group) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.GID, b.GID)) })
+	order.By(groups, func(a, b *kind.Group) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.GID, b.GID)) })
 	groups = slices.CompactFunc(groups, func(a, b kind.Group) bool { return a.Name == b.Name && a.GID == b.GID })
 	return groups, cut
 }
