@@ -29,6 +29,7 @@ type batch struct {
 	order    []factKey // of facts, as first touched
 	bodies   map[discovery.Hash]body
 	versions []version
+	loaded   map[instancesOf][]factKey // see loadedOf
 	// how many facts of a kind a host has
 	instances map[instancesOf]int
 	events    []event

@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -65,12 +64,28 @@ func (b *batch) keysListed(ctx context.Context, entries []uplink.Entry) (keys []
 	return keys, nil
 }
 
+// loadedOf lists the facts of one kind of a host that the batch has read. All are
+// sorted once: a batch may hold thousands of lists.
+func (b *batch) loadedOf(of instancesOf) []factKey {
+	if b.loaded == nil {
+		b.loaded = map[instancesOf][]factKey{}
+		for _, k := range b.order {
+			b.loaded[instancesOf{k.host, k.kind}] = append(b.loaded[instancesOf{k.host, k.kind}], k)
+		}
+	}
+	return b.loaded[of]
+}
+
 // listFacts drops the facts of a kind that the list leaves out, if they are
 // older than the list.
 func (b *batch) listFacts(c uplink.Change) {
-	for _, k := range b.order {
+	listed := make(map[string]bool, len(c.Instances))
+	for _, instance := range c.Instances {
+		listed[instance] = true
+	}
+	for _, k := range b.loadedOf(instancesOf{c.Host, c.Kind}) {
 		f := b.facts[k]
-		if k.host != c.Host || k.kind != c.Kind || f.now == nil || slices.Contains(c.Instances, k.instance) {
+		if f.now == nil || listed[k.instance] {
 			continue
 		}
 		gone := c
