@@ -178,10 +178,14 @@
 //
 // CREDIT tells the total of distinct DATA payload bytes that the peer may send
 // in this session, over all messages: a byte counts when it is sent the first
-// time, never again. It starts at 64 KiB and never falls. The receiver grants
-// up to 1 MiB beyond what has arrived, less where it would have to hold more
-// than MaxHeld. A sender without credit and without anything unacknowledged
-// queries, as above, so that a lost CREDIT does not stop it.
+// time, never again. It starts at 4608 bytes and never falls. A receiver of few
+// peers grants up to 1 MiB beyond what has arrived; one of many shares a budget
+// among them, and grants each in its turn what it has asked for; none grants what
+// would make it hold more than MaxHeld for one peer. A sender that lacks credit
+// queries, as above, for every message that it has not begun, at most 64: so the
+// receiver knows the totals of all that waits. It asks at once, and again with
+// backoff while nothing is unacknowledged, so that a lost CREDIT does not stop
+// it.
 //
 // A sender keeps these rules, and a receiver refuses (Busy) or drops what
 // breaks them:

@@ -80,8 +80,10 @@ const ReplayWindow = 2048
 const (
 	// ChunkSize is the payload of every chunk of a message but its last.
 	ChunkSize = 1152
-	// InitialCredit is what a peer may send before the first CREDIT.
-	InitialCredit = 64 << 10
+	// InitialCredit is what a peer may send before the first CREDIT. It is granted
+	// to every session, whoever else waits, so it is little: an Enrol, a Hello and
+	// the digests of a small host.
+	InitialCredit = 4 * ChunkSize
 	// CreditWindow is how far ahead of what has arrived a receiver grants.
 	CreditWindow = 1 << 20
 	// MaxHeld bounds what a receiver holds for one peer: chunks of incomplete

@@ -29,6 +29,12 @@ type incoming struct {
 	held      int  // bytes of partial and open
 	openBytes int  // decompressed bytes of open
 
+	// A metered link grants what its owner says; see Link.Meter.
+	metered bool
+	wanted  map[uint32]uint32 // totals of messages that the peer asks credit for, and has not begun
+	tellAt  time.Time         // when to repeat a grant that brought nothing; zero: not
+	told    uint              // repetitions
+
 	restricted wire.Reason // why messages beyond wire.MaxSmall are refused; Accepted: they are not
 }
 
@@ -102,6 +108,7 @@ func (in *incoming) data(now time.Time, f frame, stats *Stats) (encoded []byte, 
 	if len(f.payload) == 0 {
 		in.ack(f.id, now)
 		in.queried = true
+		in.want(f.id, f.total)
 		return nil, false
 	}
 	if _, ok := in.open[f.id]; ok {
@@ -132,6 +139,8 @@ func (in *incoming) data(now time.Time, f frame, stats *Stats) (encoded []byte, 
 	}
 	in.received += uint64(n)
 	in.held += int(n)
+	in.tellAt = time.Time{}
+	drop(&in.wanted, f.id)
 	if f.total <= wire.ChunkSize {
 		put(&in.open, f.id, openMessage{size: n})
 		in.ack(f.id, now.Add(wire.AckDelay))
@@ -200,6 +209,7 @@ func (in *incoming) verdict(now time.Time, id uint32, reason wire.Reason) {
 }
 
 func (in *incoming) finish(now time.Time, id uint32) {
+	drop(&in.wanted, id)
 	in.final[id%wire.IDWindow/64] |= 1 << (id % 64)
 	for in.final[in.floor%wire.IDWindow/64]&(1<<(in.floor%64)) != 0 {
 		in.final[in.floor%wire.IDWindow/64] &^= 1 << (in.floor % 64)
@@ -249,19 +259,32 @@ func (in *incoming) ackFrame(id uint32) frame {
 // credit returns the limit to tell the peer, and whether to tell it now: when
 // it asked, or before it has to stop. Limits never fall: what was granted may
 // be on its way.
-func (in *incoming) credit() (limit uint64, due bool) {
-	target := max(in.granted, in.received+uint64(max(0, min(wire.CreditWindow, wire.MaxHeld-in.held))))
+func (in *incoming) credit(now time.Time) (limit uint64, due bool) {
+	window := wire.CreditWindow
+	if in.metered {
+		window = max(0, wire.InitialCredit-in.held)
+	}
+	target := max(in.granted, in.received+uint64(max(0, min(window, wire.MaxHeld-in.held))))
 	left, more := in.granted-in.received, target-in.granted
 	due = in.queried || more > 0 && in.received > 0 &&
-		(left < wire.CreditWindow/8 || left < wire.CreditWindow/2 && more >= wire.CreditWindow/4)
+		(left < uint64(window)/8 || left < uint64(window)/2 && more >= uint64(window)/4)
+	if !in.tellAt.IsZero() && !now.Before(in.tellAt) {
+		due = true
+		in.told++
+		in.tellAt = now.Add(wire.InitialRTO << in.told)
+		if in.told == maxTold {
+			in.tellAt = time.Time{} // the peer asks by itself
+		}
+	}
 	if due {
 		in.granted, in.queried = target, false
 	}
 	return target, due
 }
 
-// wake is when the next ACK is due; zero: none.
+// wake is when the next ACK or repeated grant is due; zero: none.
 func (in *incoming) wake() (wake time.Time) {
+	wake = in.tellAt
 	for _, at := range in.acks {
 		if wake.IsZero() || at.Before(wake) {
 			wake = at

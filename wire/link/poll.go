@@ -17,7 +17,7 @@ func (l *Link) Poll(now time.Time) (datagrams [][]byte, wake time.Time) {
 		p.add(ackHeader + len(f.ranges)*rangeSize)
 		p.frames = appendAck(p.frames, f)
 	}
-	if limit, due := l.in.credit(); due {
+	if limit, due := l.in.credit(now); due {
 		p.number(frameCredit, limit)
 	}
 	for _, nonce := range l.replies {
@@ -125,19 +125,28 @@ func (l *Link) query(now time.Time, p *packer, blocked *message) {
 		p.add(dataHeader)
 		p.frames = appendData(p.frames, m.id, uint32(len(m.encoded)), uint32(len(m.encoded)), nil)
 	}
-	if blocked == nil || o.inflight > 0 || len(o.lost) > 0 {
+	if blocked == nil {
+		o.creditAt, o.asked = time.Time{}, 0
 		return
 	}
-	if o.creditAt.IsZero() {
-		o.creditAt = now.Add(o.pace.rto())
-	}
-	if o.creditAt.After(now) {
-		return
+	if o.asked > 0 && (o.inflight > 0 || len(o.lost) > 0 || o.creditAt.After(now)) {
+		return // asked already; what is under way may bring the answer
 	}
 	o.asked++
 	o.creditAt = now.Add(min(o.pace.rto()<<min(o.asked, maxBackoff), wire.MaxRTO))
-	p.add(dataHeader)
-	p.frames = appendData(p.frames, blocked.id, uint32(len(blocked.encoded)), uint32(len(blocked.encoded)), nil)
+	asked := 0
+	for _, m := range o.live {
+		if m.next > 0 || asked == maxAsked {
+			continue // begun: its chunks have told the total
+		}
+		asked++
+		p.add(dataHeader)
+		p.frames = appendData(p.frames, m.id, uint32(len(m.encoded)), uint32(len(m.encoded)), nil)
+	}
+	if asked == 0 {
+		p.add(dataHeader)
+		p.frames = appendData(p.frames, blocked.id, uint32(len(blocked.encoded)), uint32(len(blocked.encoded)), nil)
+	}
 }
 
 // wake is the earliest time at which Poll has something to do by itself.
@@ -160,7 +169,7 @@ func (l *Link) wake(blocked *message) time.Time {
 			earlier(m.queryAt)
 		}
 	}
-	if blocked != nil && o.inflight == 0 && !o.creditAt.IsZero() {
+	if blocked != nil && o.inflight == 0 && len(o.lost) == 0 && !o.creditAt.IsZero() {
 		earlier(o.creditAt)
 	}
 	return wake

@@ -70,10 +70,11 @@ func TestARestrictionLeavesWhatIsOpenAlone(t *testing.T) {
 	}
 }
 
-// sendEach sends every frame in a datagram of its own.
+// sendEach sends every frame in a datagram of its own, and lets the link answer.
 func sendEach(s *scripted, frames [][]byte) (events []link.Event) {
 	for _, frame := range frames {
 		events = append(events, s.send(frame)...)
+		s.poll()
 	}
 	return events
 }

@@ -116,6 +116,7 @@ func TestSilenceIsMetWithBackoff(t *testing.T) {
 func TestOnlyMissingChunksAreSentAgain(t *testing.T) {
 	s := newScripted(t)
 	const c = wire.ChunkSize
+	s.send(numberFrame(3, 1<<20))
 	id := s.queue(encodedFact(t, 10*c))
 	if got := s.poll(); len(got.data[id]) != 10 {
 		t.Fatalf("sent %v", got.data)
@@ -142,12 +143,12 @@ func TestRefusedTakesUnseenBytesBack(t *testing.T) {
 	if sent != wire.InitialCredit/c {
 		t.Fatalf("%d chunks sent on the initial credit", sent)
 	}
-	if events := s.send(ackFrame(first, 2, wire.TooLarge, 10*c)); !reflect.DeepEqual(events, []link.Event{link.Refused{ID: first, Reason: wire.TooLarge}}) {
+	if events := s.send(ackFrame(first, 2, wire.TooLarge, 2*c)); !reflect.DeepEqual(events, []link.Event{link.Refused{ID: first, Reason: wire.TooLarge}}) {
 		t.Fatalf("%+v", events)
 	}
 	second := s.queue(encodedFact(t, 60*c))
-	if sent := s.drain(second); sent != wire.InitialCredit/c-10 {
-		t.Errorf("%d chunks sent after the peer gave %d back", sent, wire.InitialCredit/c-10)
+	if sent := s.drain(second); sent != wire.InitialCredit/c-2 {
+		t.Errorf("%d chunks sent on the credit of %d that the peer gave back", sent, wire.InitialCredit/c-2)
 	}
 	if s.link.Pending() != 1 {
 		t.Errorf("pending %d", s.link.Pending())
@@ -202,6 +203,7 @@ func TestWithoutCreditTheSenderAsks(t *testing.T) {
 
 func TestSmallMessagesOvertakeLargeOnes(t *testing.T) {
 	s := newScripted(t)
+	s.send(numberFrame(3, 1<<20))
 	large := s.queue(encodedFact(t, 40*wire.ChunkSize))
 	other := s.queue(encodedFact(t, 40*wire.ChunkSize))
 	s.poll()

@@ -28,6 +28,10 @@ const (
 
 // Desk admits probes and reports those that it turns away.
 type Desk struct {
+	// Later runs what may have to wait for the store, where that must not be
+	// waited for; nil: it is waited for.
+	Later func(func())
+
 	site    tenancy.SiteID
 	store   *store.Store
 	log     *slog.Logger
@@ -114,8 +118,7 @@ func (d *Desk) admit(tx *store.Tx, a Applicant, now int64) (Verdict, error) {
 	return Verdict{Host: host, New: true}, err
 }
 
-// Report logs and records the refusal of an applicant. It may wait for the
-// store's queue, so it is not to be called from done.
+// Report logs and records the refusal of an applicant.
 func (d *Desk) Report(a Applicant, reason wire.Reason, now time.Time) {
 	d.refused.WithLabelValues(reason.String()).Inc()
 	if !d.worth(statement{a.Key, a.Enrol.TokenID, reason}, now) {
@@ -166,6 +169,14 @@ func (d *Desk) worth(s statement, now time.Time) bool {
 }
 
 func (d *Desk) record(c uplink.Change) {
+	if d.Later != nil {
+		d.Later(func() { d.submit(c) })
+		return
+	}
+	d.submit(c)
+}
+
+func (d *Desk) submit(c uplink.Change) {
 	d.store.Submit(func(tx *store.Tx) error { return tx.Append(c) }, func(err error) {
 		if err != nil {
 			d.log.Error("recording a refusal", "error", err)

@@ -27,5 +27,7 @@
 // One goroutine, Run, owns all of it: links are not safe for concurrent use,
 // and one owner needs no locks. Datagrams, finished handshakes and the results
 // of writes reach it through bounded queues or its mailbox. It never waits for
-// a commit: the acknowledgement of a message is sent when the store calls back.
+// the disk: writes are handed to a goroutine that does, and the acknowledgement
+// of a message is sent when the store calls back. What waits for the disk is
+// bounded by the budget of credit (budget.go), over all sessions together.
 package sessions

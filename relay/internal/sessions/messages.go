@@ -111,25 +111,26 @@ func (t *Table) enrol(now time.Time, p *peer, id uint32, m *wire.Enrol) {
 		return
 	}
 	applicant := enrol.Applicant{Key: p.key, Address: p.address, Enrol: m}
-	t.Desk.Admit(applicant, now, func(v enrol.Verdict, err error) {
-		t.mail.post(func() {
-			switch {
-			case err != nil:
-				t.notDurable(p, id, m, err)
-			case v.Reason == wire.UnknownToken && !p.patient:
-				// A token is often used the moment it is minted: its order may be
-				// on its way.
-				p.patient = true
-				time.AfterFunc(orderTime, func() { t.mail.post(func() { t.enrol(time.Now(), p, id, m) }) })
-			case v.Reason != wire.Accepted:
-				t.refuse(p, id, m, v.Reason)
-				t.Desk.Report(applicant, v.Reason, time.Now())
-			default:
-				t.admit(p, v)
-				t.done(p, id, m)
-				t.send(p, &wire.Enrolled{Host: v.Host.ID.UUID[:]})
-			}
-		})
+	judged := func(v enrol.Verdict, err error) {
+		switch {
+		case err != nil:
+			t.notDurable(p, id, m, err)
+		case v.Reason == wire.UnknownToken && !p.patient:
+			// A token is often used the moment it is minted: its order may be
+			// on its way.
+			p.patient = true
+			time.AfterFunc(orderTime, func() { t.mail.post(func() { t.enrol(time.Now(), p, id, m) }) })
+		case v.Reason != wire.Accepted:
+			t.refuse(p, id, m, v.Reason)
+			t.Desk.Report(applicant, v.Reason, time.Now())
+		default:
+			t.admit(p, v)
+			t.done(p, id, m)
+			t.send(p, &wire.Enrolled{Host: v.Host.ID.UUID[:]})
+		}
+	}
+	t.Later(func() {
+		t.Desk.Admit(applicant, now, func(v enrol.Verdict, err error) { t.mail.post(func() { judged(v, err) }) })
 	})
 }
 

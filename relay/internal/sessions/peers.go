@@ -32,6 +32,7 @@ func (t *Table) arrive(now time.Time, a Arrival) {
 	p := &peer{
 		link: link.New(a.Session, now, t.Random), index: a.Session.LocalIndex, key: a.Key, address: a.From, born: now, host: t.byKey[a.Key],
 	}
+	p.link.Meter()
 	if p.host == nil {
 		p.link.Restrict(wire.NotEnrolled)
 	}
@@ -64,6 +65,9 @@ func (t *Table) receive(now time.Time, datagram []byte, from netip.AddrPort) {
 		t.drop("no session")
 		return
 	}
+	if p.host != nil {
+		p.link.Restrict(t.allowed(now, p.host))
+	}
 	before := p.link.Stats().Decoded
 	events, err := p.link.Receive(now, datagram)
 	if err != nil {
@@ -84,7 +88,7 @@ func (t *Table) receive(now time.Time, datagram []byte, from netip.AddrPort) {
 		}
 	} else {
 		t.hear(now, p.host)
-		t.charge(now, p, len(events)*messageCost+int(p.link.Stats().Decoded-before))
+		p.host.spend(now, len(events)*messageCost+int(p.link.Stats().Decoded-before))
 	}
 	t.touch(p)
 	for _, event := range events {
@@ -122,15 +126,13 @@ func (t *Table) adopt(p *peer, h *host) {
 	p.link.Restrict(wire.Accepted)
 }
 
-// charge counts what a host's messages cost, and turns its large ones away
-// before they are expanded while it is over its allowance.
-func (t *Table) charge(now time.Time, p *peer, cost int) {
-	p.host.spend(now, cost)
-	if p.host.spent(now) > hostBurst {
-		p.link.Restrict(wire.Busy)
-	} else {
-		p.link.Restrict(wire.Accepted)
+// allowed says whether a host's large messages are expanded now: not while it is
+// over its own allowance, nor while the disk is behind with all that is.
+func (t *Table) allowed(now time.Time, h *host) wire.Reason {
+	if h.spent(now) > hostBurst || t.budget.decoded > maxDecoded {
+		return wire.Busy
 	}
+	return wire.Accepted
 }
 
 // endOf is when a session ends if nothing happens until then.
@@ -141,7 +143,8 @@ func (t *Table) endOf(p *peer) time.Time {
 	case p.host == nil:
 		return p.born.Add(strangerLife)
 	}
-	return p.link.LastHeard().Add(idleLife)
+	end := earlier(p.link.LastHeard().Add(idleLife), p.born.Add(maxAge))
+	return earlier(end, p.lease)
 }
 
 func (t *Table) close(p *peer) {
@@ -149,6 +152,7 @@ func (t *Table) close(p *peer) {
 		return
 	}
 	p.closed = true
+	t.budget.forget(p)
 	delete(t.byIndex, p.index)
 	if !p.live {
 		t.pending--
@@ -168,6 +172,9 @@ func (t *Table) runTimers(now time.Time) {
 		switch item := item.(type) {
 		case *peer:
 			if !t.endOf(item).After(now) {
+				if !item.lease.IsZero() && !item.lease.After(now) {
+					t.drop("credit not used in time")
+				}
 				t.close(item)
 			} else {
 				t.touch(item)

@@ -45,6 +45,7 @@ const (
 	pendingLife   = 10 * time.Second
 	strangerLife  = 60 * time.Second
 	idleLife      = 10 * time.Minute
+	maxAge        = wire.RekeyAfterTime + 10*time.Minute // its probe should have made a new one
 	echoInterval  = 30 * time.Second // ordered of the probes
 	silentAfter   = 45 * time.Second
 	echoes        = 3
@@ -77,6 +78,7 @@ type Table struct {
 	Config
 	inbox   chan input
 	mail    mailbox
+	disk    mailbox // what may have to wait for the store
 	count   atomic.Int64 // sessions
 	reports *limit.Table[string]
 
@@ -91,6 +93,7 @@ type Table struct {
 	strangers int
 	timers    timers
 	touched   []*peer
+	budget    budget
 }
 
 // input is a datagram of a session, or a handshake that was answered.
@@ -124,6 +127,7 @@ type peer struct {
 	closed  bool
 	dirty   bool
 	patient bool // an unknown token was given time already
+	account
 	timer
 }
 
@@ -162,15 +166,16 @@ func New(ctx context.Context, c Config) (*Table, error) {
 		c.Random = rand.Float64
 	}
 	t := &Table{
-		Config: c, inbox: make(chan input, maxInbox), mail: mailbox{woken: make(chan struct{}, 1)},
+		Config: c, inbox: make(chan input, maxInbox), mail: newMailbox(), disk: newMailbox(),
 		reports: limit.NewTable[string](reportedAgain, 1, 4096),
 		byIndex: map[uint32]*peer{}, byKey: map[[32]byte]*host{}, byID: map[tenancy.HostID]*host{}, started: time.Now(),
 	}
+	c.Desk.Later = t.Later
 	hosts, err := c.Store.Hosts(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := t.loadRetired(ctx); err != nil {
+	if t.retired, err = t.loadRetired(ctx); err != nil {
 		return nil, err
 	}
 	for _, h := range hosts {
@@ -179,16 +184,16 @@ func New(ctx context.Context, c Config) (*Table, error) {
 	return t, nil
 }
 
-func (t *Table) loadRetired(ctx context.Context) error {
+func (t *Table) loadRetired(ctx context.Context) (map[tenancy.HostID]struct{}, error) {
 	ids, err := t.Store.Retired(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t.retired = make(map[tenancy.HostID]struct{}, len(ids))
+	retired := make(map[tenancy.HostID]struct{}, len(ids))
 	for _, id := range ids {
-		t.retired[id] = struct{}{}
+		retired[id] = struct{}{}
 	}
-	return nil
+	return retired, nil
 }
 
 // Sessions is how many sessions there are.
@@ -218,25 +223,31 @@ func (t *Table) offer(in input) bool {
 // Retire closes the sessions of hosts that orders retired, and refuses their
 // keys from now on.
 func (t *Table) Retire(ctx context.Context, known []tenancy.HostID) error {
-	result := make(chan error, 1)
-	t.mail.post(func() {
+	retired, err := t.loadRetired(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = ask(ctx, t, func() struct{} {
 		for _, id := range known {
 			if h := t.byID[id]; h != nil {
 				t.dropHost(h)
 			}
 		}
-		result <- t.loadRetired(ctx)
+		t.retired = retired
+		return struct{}{}
 	})
-	select {
-	case err := <-result:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return err
 }
+
+// Later runs fn, which may wait for the store, in a goroutine that does nothing
+// else, in order.
+func (t *Table) Later(fn func()) { t.disk.post(fn) }
 
 // Run owns the table until ctx ends.
 func (t *Table) Run(ctx context.Context) error {
+	var feeding sync.WaitGroup
+	feeding.Go(func() { t.disk.run(ctx) })
+	defer feeding.Wait()
 	clock := time.NewTimer(0)
 	defer clock.Stop()
 	for {
@@ -291,9 +302,15 @@ func (t *Table) touch(p *peer) {
 	}
 }
 
-// flush sends what links have to send. A pending session stays mute: its peer
-// may be a replay.
+// flush shares out the credit and sends what links have to send. A pending
+// session stays mute: its peer may be a replay.
 func (t *Table) flush(now time.Time) {
+	for _, p := range t.touched {
+		if !p.closed && p.live {
+			t.budget.reckon(now, p)
+		}
+	}
+	t.budget.allot(now, t.touch)
 	for _, p := range t.touched {
 		p.dirty = false
 		if p.closed {
@@ -316,18 +333,20 @@ func (t *Table) flush(now time.Time) {
 // submit queues a write; then runs in the owner's goroutine when it is durable
 // or has failed.
 func (t *Table) submit(fn func(*store.Tx) error, then func(error)) {
-	t.Store.Submit(fn, func(err error) { t.mail.post(func() { then(err) }) })
+	t.Later(func() { t.Store.Submit(fn, func(err error) { t.mail.post(func() { then(err) }) }) })
 }
 
 func (t *Table) drop(reason string) { t.Dropped.WithLabelValues(reason).Inc() }
 
 // mailbox is a queue that never blocks its senders. What is in it is bounded by
-// the store's own queue.
+// the budget of credit: each message without a verdict is in it once at most.
 type mailbox struct {
 	mu    sync.Mutex
 	queue []func()
 	woken chan struct{}
 }
+
+func newMailbox() mailbox { return mailbox{woken: make(chan struct{}, 1)} }
 
 func (m *mailbox) post(fn func()) {
 	m.mu.Lock()
@@ -345,6 +364,24 @@ func (m *mailbox) open() []func() {
 	queue := m.queue
 	m.queue = nil
 	return queue
+}
+
+// run does what is posted until ctx ends; what is left then was promised to
+// nobody.
+func (m *mailbox) run(ctx context.Context) {
+	for {
+		select {
+		case <-m.woken:
+			for _, fn := range m.open() {
+				if ctx.Err() != nil {
+					return
+				}
+				fn()
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // dropReason names why a link turned a datagram away, for the counter.
