@@ -22,6 +22,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the programs, static, into bin/
+	@ops/dev/console.sh
 	go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./cmd/%)
 
 up: ## start everything on this machine and print the dashboard's address; PG=18 on Postgres 18

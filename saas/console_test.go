@@ -13,7 +13,8 @@ import (
 // pagesOf lists the addresses of every page about an estate with one host.
 func pagesOf(e *estate, host string) []string {
 	pages := []string{"/", "/account", "/changes", "/changes?window=all&kind=packages", "/events", "/events?type=refusal", "/findings", "/findings?all=true", "/hosts", "/hosts?state=up&name=web",
-		"/sites", "/sites/" + e.source.Site.String(), "/queries"}
+		"/sites", "/sites/" + e.source.Site.String(), "/queries", "/map", "/map?site=" + e.source.Site.String(), "/map?host=" + host,
+		"/search", "/search?q=web", "/search?q=10.0.0", "/search?q=02:00", "/search?q=443", "/search?q=nothing"}
 	for _, view := range []string{"", "/services", "/packages", "/packages?q=ssl", "/network", "/dependencies", "/changes", "/facts/sockets", "/facts/nothing"} {
 		pages = append(pages, "/hosts/"+host+view)
 	}
@@ -44,7 +45,7 @@ func TestPagesAreCleanHTML(t *testing.T) {
 		}
 		checkPage(t, path, body)
 	}
-	for _, path := range []string{"/", "/hosts", "/changes", "/events", "/findings", "/sites", "/sites/" + empty.source.Site.String(), "/account"} {
+	for _, path := range []string{"/", "/hosts", "/map", "/search?q=x", "/changes", "/events", "/findings", "/sites", "/sites/" + empty.source.Site.String(), "/account"} {
 		status, body := empty.do(http.MethodGet, path, "")
 		if status != http.StatusOK {
 			t.Errorf("empty %s: %d", path, status)
@@ -87,6 +88,14 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		"/queries/allipports":                {"postgres", "5432", "CSV"},
 		"/queries/findip?ip=x":               {"is no IP address"},
 		"/sites/" + ada.source.Site.String(): {"paris-relay", "2 hosts report", "Mint a token"},
+		"/map":                               {"web1", "db1", "10.0.0.11:5432/tcp", "postgres", "</svg>"},
+		"/map?host=web1":                     {"10.0.0.10:443/tcp", "no known client"},
+		"/search?q=EB":                       {"web1", "1 result"},
+		"/search?q=10.0.0.1":                 {"10.0.0.10", "10.0.0.11", "of eth0"},
+		"/search?q=443":                      {"443/tcp", "nginx at 10.0.0.10", "web1"},
+		"/search?q=open":                     {"openssl", "3.0.16-1 amd64"},
+		"/search?q=postgre":                  {"/usr/bin/postgres", "db1"},
+		"/search?q=02-00":                    {"02:00:00:00:00:01"},
 		"/account":                           {"ada@example.org", "owner"},
 	} {
 		_, body := ada.do(http.MethodGet, path, "")

@@ -71,8 +71,14 @@ func TestStrangersReachNothing(t *testing.T) {
 	for _, path := range []string{"/hosts/{host}/retire", "/sites/{site}/tokens", "/sites/{site}/tokens/{token}/revoke", "/sites/{site}/relays/{relay}/revoke", "/account/tokens/{id}/revoke"} {
 		requests = append(requests, operation{"POST", path})
 	}
-	for _, query := range []string{"/v1/changes?host=", "/v1/events?host=", "/v1/findings?host=", "/v1/hosts?name=", "/v1/queries/hostipports?host=", "/changes?window=all&host=", "/events?host=", "/findings?host="} {
+	for _, query := range []string{"/v1/changes?host=", "/v1/events?host=", "/v1/findings?host=", "/v1/hosts?name=", "/v1/queries/hostipports?host=", "/changes?window=all&host=", "/events?host=", "/findings?host=", "/v1/map?host=", "/v1/map.svg?host=", "/map?host=", "/v1/search?q=", "/search?q="} {
 		requests = append(requests, operation{"GET", query + "{host}"})
+	}
+	for _, query := range []string{"/v1/map?site=", "/v1/map.svg?site=", "/map?site=", "/v1/hosts?site="} {
+		requests = append(requests, operation{"GET", query + "{site}"})
+	}
+	for _, q := range []string{"ada", "10.0.0", "02:00", "443", "nginx", "openssl"} {
+		requests = append(requests, operation{"GET", "/v1/search?q=" + q}, operation{"GET", "/search?q=" + q})
 	}
 	tried := 0
 	for _, o := range requests {

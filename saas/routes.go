@@ -14,6 +14,7 @@ import (
 	"assimilation/saas/internal/accounts"
 	"assimilation/saas/internal/changes"
 	"assimilation/saas/internal/console"
+	"assimilation/saas/internal/depmap"
 	"assimilation/saas/internal/downloads"
 	"assimilation/saas/internal/events"
 	"assimilation/saas/internal/findings"
@@ -21,6 +22,7 @@ import (
 	"assimilation/saas/internal/ingest"
 	"assimilation/saas/internal/query"
 	"assimilation/saas/internal/relaychan"
+	"assimilation/saas/internal/search"
 	"assimilation/saas/internal/sites"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
@@ -62,6 +64,8 @@ func (p parts) mount(w *web.Web) error {
 	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history}
 	happened := &events.Service{DB: p.db}
 	wrong := &findings.Service{DB: p.db}
+	who := &depmap.Service{DB: p.db}
+	finder := &search.Service{DB: p.db}
 	overview := &console.Service{DB: p.db, Changes: history.Recent}
 
 	// Relays, and what installs them.
@@ -77,6 +81,8 @@ func (p parts) mount(w *web.Web) error {
 	happened.Register(w.API)
 	wrong.Register(w.API)
 	questions.Register(w.API)
+	who.Register(w.API)
+	finder.Register(w.API)
 
 	// The dashboard.
 	overview.Pages(w)
@@ -87,6 +93,8 @@ func (p parts) mount(w *web.Web) error {
 	happened.Pages(w)
 	wrong.Pages(w)
 	questions.Pages(w)
+	who.Pages(w)
+	finder.Pages(w)
 	return nil
 }
 

@@ -51,6 +51,13 @@ host_up() { alive relay && alive probe && assim host list -o json 9>&- | grep -q
 begin "building the programs"
 command -v go >/dev/null || fail "Go 1.26 is needed: https://go.dev/dl/"
 command -v make >/dev/null || fail "make is needed: apt-get install make"
+# The console's map is drawn by a library that npm fetches; without, it is plain.
+if ! command -v npm >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    begin "installing npm"
+    { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends nodejs npm; } >/dev/null 2>&1 9>&- ||
+        echo "     npm could not be installed" >&2
+    begin "building the programs"
+fi
 make --no-print-directory -s build 9>&-
 
 # shellcheck source=ops/postgres/server.sh

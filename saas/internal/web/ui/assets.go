@@ -8,6 +8,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"path"
 	"sync"
 )
@@ -15,11 +16,18 @@ import (
 //go:embed assets
 var files embed.FS
 
+// bundle is what npm makes of map/map.js and the library that it draws with;
+// empty where the programs were built without npm.
+//
+//go:embed all:bundle
+var bundle embed.FS
+
 // The files that pages refer to.
 const (
 	icon   = "icon.svg"
 	script = "console.js"
 	style  = "console.css"
+	drawer = "map.js"
 )
 
 var mediaTypes = map[string]string{
@@ -42,11 +50,22 @@ var Assets = sync.OnceValue(func() map[string]Asset {
 		if err != nil {
 			panic(fmt.Sprintf("embedded file: %v", err)) // the build holds it
 		}
-		sum := sha256.Sum256(body)
-		hash, ext := hex.EncodeToString(sum[:8]), path.Ext(name)
-		all[name] = Asset{"/assets/" + name[:len(name)-len(ext)] + "-" + hash + ext, mediaTypes[ext], `"` + hash + `"`, body}
+		all[name] = newAsset(name, body)
+	}
+	if body, err := fs.ReadFile(bundle, "bundle/"+drawer); err == nil {
+		all[drawer] = newAsset(drawer, body)
 	}
 	return all
 })
+
+func newAsset(name string, body []byte) Asset {
+	sum := sha256.Sum256(body)
+	hash, ext := hex.EncodeToString(sum[:8]), path.Ext(name)
+	return Asset{"/assets/" + name[:len(name)-len(ext)] + "-" + hash + ext, mediaTypes[ext], `"` + hash + `"`, body}
+}
+
+// MapScript is the address of the script that draws maps, or "" where the
+// programs were built without npm: maps are then plain pictures.
+func MapScript() string { return asset(drawer) }
 
 func asset(name string) string { return Assets()[name].Path }

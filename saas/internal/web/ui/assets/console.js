@@ -34,6 +34,7 @@
     const focus = document.activeElement && old.contains(document.activeElement) ? document.activeElement.id : "";
     for (const d of fresh.querySelectorAll("details[id]")) d.open = d.open || open.has(d.id);
     old.replaceWith(fresh);
+    fresh.dispatchEvent(new CustomEvent("assim:fresh", {bubbles: true}));
     if (focus) document.getElementById(focus)?.focus({preventScroll: true});
   };
 
@@ -109,6 +110,15 @@
     const button = e.target.closest("button");
     if (button?.dataset.copy) copy(button);
     if (button && "themeSwitch" in button.dataset) theme(button);
+  });
+  // The search box, from anywhere.
+  document.addEventListener("keydown", (e) => {
+    const box = document.getElementById("search");
+    if (box && e.key.toLowerCase() === "k" && (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey) {
+      e.preventDefault();
+      box.focus();
+      box.select();
+    }
   });
   document.addEventListener("submit", (e) => {
     const question = e.target.dataset.confirm;

@@ -1,0 +1,144 @@
+package depmap
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/tenancy"
+	"assimilation/tenancy/store"
+)
+
+// Service is the feature. All fields are required.
+type Service struct {
+	DB *store.DB
+}
+
+// Limits of one map: more than this nobody can read.
+const (
+	maxHosts     = 150
+	maxLinks     = 1500
+	maxListeners = 400 // rows of a host's own listening sockets
+	maxOutside   = 60  // addresses at which no enrolled host listens
+)
+
+// Scope chooses what is drawn; neither is the whole tenant.
+type Scope struct {
+	Host string // id or name: this host and its neighbours
+	Site string // id or name: the hosts of this site and theirs
+}
+
+// Map is a drawing. Coordinates are pixels, x to the right and y down, of
+// centres.
+type Map struct {
+	Title   string  `json:"title" doc:"what is drawn: the host, the site or the tenant"`
+	Width   int     `json:"width"`
+	Height  int     `json:"height"`
+	Nodes   []Node  `json:"nodes" nullable:"false" doc:"a parent comes before its children"`
+	Edges   []Edge  `json:"edges" nullable:"false"`
+	LeftOut LeftOut `json:"left_out"`
+	Note    string  `json:"note,omitempty" doc:"what was left out, in words"`
+}
+
+// NodeKind says what a node is.
+type NodeKind string
+
+// The kinds of nodes.
+const (
+	HostNode     NodeKind = "host"     // a machine with a probe
+	AddressNode  NodeKind = "address"  // one where no enrolled host listens
+	ServiceNode  NodeKind = "service"  // a group of like processes
+	EndpointNode NodeKind = "endpoint" // where a service is reached
+)
+
+// Node is a box of the drawing.
+type Node struct {
+	ID     string   `json:"id"`
+	Kind   NodeKind `json:"kind" enum:"host,address,service,endpoint"`
+	Label  string   `json:"label"`
+	Detail string   `json:"detail,omitempty"`
+	Parent string   `json:"parent,omitempty" doc:"id of the host or address that it belongs to"`
+	State  string   `json:"state,omitempty" doc:"of a host"`
+	Focus  bool     `json:"focus,omitempty" doc:"the host that the map is about"`
+	Href   string   `json:"href,omitempty" doc:"its page"`
+	X      int      `json:"x"`
+	Y      int      `json:"y"`
+	W      int      `json:"w"`
+	H      int      `json:"h"`
+}
+
+// EdgeKind says what an edge means.
+type EdgeKind string
+
+// The kinds of edges.
+const (
+	Listens  EdgeKind = "listens"  // endpoint and the service behind it
+	Connects EdgeKind = "connects" // client and the endpoint that it uses
+)
+
+// Edge joins two nodes; source and target are as the client sees them: from the
+// client to the endpoint, from the endpoint to its service.
+type Edge struct {
+	ID     string   `json:"id"`
+	Kind   EdgeKind `json:"kind" enum:"listens,connects"`
+	Source string   `json:"source"`
+	Target string   `json:"target"`
+}
+
+// LeftOut counts what the limits kept out of the drawing.
+type LeftOut struct {
+	Hosts     int `json:"hosts"`
+	Links     int `json:"links" doc:"uses of an endpoint by a client"`
+	Listeners int `json:"listeners" doc:"listening sockets without a known client"`
+	Addresses int `json:"addresses" doc:"addresses without a probe"`
+}
+
+func (l LeftOut) words() string {
+	var parts []string
+	for _, p := range []struct {
+		n         int
+		one, many string
+	}{
+		{l.Hosts, "host", "hosts"}, {l.Links, "dependency", "dependencies"},
+		{l.Listeners, "listening socket", "listening sockets"}, {l.Addresses, "address without a probe", "addresses without a probe"},
+	} {
+		switch p.n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+p.one)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.many))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Left out, to stay readable: " + strings.Join(parts, ", ") + "."
+}
+
+// Answers to names that lead nowhere.
+var (
+	errNoHost    = huma.Error404NotFound("there is no such host")
+	errAmbiguous = huma.Error409Conflict("several hosts have this name; use the id")
+	errNoSite    = huma.Error404NotFound("there is no such site")
+	errBoth      = huma.Error422UnprocessableEntity("a map is of a host or of a site, not of both")
+)
+
+// Draw reads the dependencies of a scope and lays them out.
+func (s *Service) Draw(ctx context.Context, tenant tenancy.TenantID, scope Scope) (Map, error) {
+	if scope.Host != "" && scope.Site != "" {
+		return Map{}, errBoth
+	}
+	var seen sight
+	err := s.DB.Read(ctx, tenant, func(tx pgx.Tx) (err error) {
+		seen, err = read(ctx, tx, store.Graph(tenant), scope)
+		return err
+	})
+	if err != nil {
+		return Map{}, err
+	}
+	return draw(seen), nil
+}
