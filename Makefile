@@ -4,6 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 PROGRAMS    := assim-probe assim-relay assim-saas assim
+# What the service hands out, see saas/internal/downloads.
+DOWNLOADS   := assim-probe assim-relay assim
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 LDFLAGS     := -s -w $(foreach cli,probe/cli relay/cli saas/cli cmd/assim/internal/cli,-X assimilation/$(cli).Version=$(VERSION))
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -16,7 +18,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build up down logs test test-race test-pg18 e2e fuzz bench bench-probe lint generate check-generated check-truth
+.PHONY: help build dist up down logs test test-race test-pg18 e2e fuzz bench bench-probe lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +26,16 @@ help: ## this list
 build: ## the programs, static, into bin/
 	@ops/dev/console.sh
 	go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./cmd/%)
+
+dist: ## what hosts download, for linux/amd64 and arm64, vetted, into dist/
+	@for arch in amd64 arm64; do \
+	    GOOS=linux GOARCH=$$arch go vet $(DOWNLOADS:%=./cmd/%) ./probe/... ./relay/... ./discovery/...; \
+	    for program in $(DOWNLOADS); do \
+	        GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' \
+	            -o dist/$$program-linux-$$arch ./cmd/$$program; \
+	    done; \
+	done
+	@stat -c '%9s bytes  %n' dist/*
 
 up: ## start everything on this machine and print the dashboard's address; PG=18 on Postgres 18
 	@ops/dev/up.sh
