@@ -76,7 +76,7 @@ func (s *Service) List(ctx context.Context, a web.Actor, f Filter) (items []Even
 			LEFT JOIN assim.sites s ON s.tenant = e.tenant AND s.id = e.site
 			WHERE ($1 = '' OR h.id::text = $1 OR lower(h.name) = lower($1))
 			  AND ($2 = '' OR e.type = $2 OR starts_with(e.type, $2 || '.'))
-			  AND ($3 = 0 OR e.id < $3)
+			  AND ($3::bigint = 0 OR e.id < $3::bigint)
 			ORDER BY e.id DESC LIMIT $4`, f.Host, f.Type, before, f.Limit+1)
 		if err != nil {
 			return err
