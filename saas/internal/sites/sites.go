@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
@@ -79,7 +80,7 @@ func siteName(name string) (string, error) {
 	switch {
 	case name == "" || len(name) > 100:
 		return "", huma.Error422UnprocessableEntity("a site's name has 1 to 100 bytes")
-	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) }) || strings.Contains(name, "/"):
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) }) || strings.Contains(name, "/"):
 		return "", huma.Error422UnprocessableEntity("a site's name has no control characters and no slash")
 	case isID == nil:
 		return "", huma.Error422UnprocessableEntity("a site's name must not look like an id")
