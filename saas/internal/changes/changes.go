@@ -94,7 +94,8 @@ func (s *Service) list(ctx context.Context, tx pgx.Tx, f Filter) ([]Change, stri
 	for i, row := range rows {
 		items[i] = row.change()
 		if err := s.describe(&items[i], row, unpack); err != nil {
-			return nil, "", err
+			// What one host sent must not hide what all others did.
+			items[i].Summary = string(items[i].Op) + "; cannot be compared"
 		}
 	}
 	return items, next, nil

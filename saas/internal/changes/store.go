@@ -15,8 +15,12 @@ import (
 	"assimilation/tenancy"
 )
 
-// maxCompared is the size, in bytes of JSON, up to which bodies are compared.
-const maxCompared = 1 << 20
+// Sizes in bytes of JSON up to which bodies are compared: of one body, and of
+// all on a page, newest first.
+const (
+	maxCompared = 1 << 20
+	maxTogether = 16 << 20
+)
 
 // version is a row of the history with the bodies of both its sides.
 type version struct {
@@ -75,13 +79,18 @@ func readVersions(ctx context.Context, tx pgx.Tx, f Filter) ([]version, string, 
 			ORDER BY v.at DESC, v.relay::text DESC, v.epoch DESC, v.seq DESC, v.host::text DESC, v.kind DESC, v.instance DESC LIMIT $12
 		)
 		SELECT c.at, c.seen_at, c.observed_at, c.host, coalesce(c.host_name, ''), c.kind, c.instance, c.hash, c.previous, c.version,
-			c.relay, c.epoch, c.seq, new.body, old.body
+			c.relay, c.epoch, c.seq, CASE WHEN c.fits THEN c.new_body END, CASE WHEN c.fits THEN c.old_body END
+		FROM (
+		SELECT c.*, new.body AS new_body, old.body AS old_body, sum(coalesce(new.size, 0)::bigint + coalesce(old.size, 0)) OVER newest <= $14 AS fits
 		FROM chosen c
 		LEFT JOIN assim.fact_bodies new ON new.tenant = c.tenant AND new.hash = c.hash AND new.size <= $13
 		LEFT JOIN assim.fact_bodies old ON old.tenant = c.tenant AND old.hash = c.previous AND old.size <= $13
+		WINDOW newest AS (ORDER BY c.at DESC, c.relay::text DESC, c.epoch DESC, c.seq DESC, c.host::text DESC, c.kind DESC, c.instance DESC
+			ROWS UNBOUNDED PRECEDING)
+		) c
 		ORDER BY c.at DESC, c.relay::text DESC, c.epoch DESC, c.seq DESC, c.host::text DESC, c.kind DESC, c.instance DESC`,
 		f.Host, f.Kind, optional(f.Since), optional(f.Until), after.at, after.relay, after.epoch, after.seq, after.host, after.kind, after.instance,
-		f.Limit+1, maxCompared)
+		f.Limit+1, maxCompared, maxTogether)
 	if err != nil {
 		return nil, "", err
 	}
