@@ -3,7 +3,6 @@ package hosts
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"time"
 
@@ -182,12 +181,7 @@ func (s *Service) facts(ctx context.Context, a web.Actor, ref, kind string) ([]f
 		if err != nil {
 			return err
 		}
-		var facts []Fact
-		if kind == "" {
-			facts, err = allFacts(ctx, tx, host.ID)
-		} else {
-			facts, err = factsOfKind(ctx, tx, host.ID, kind)
-		}
+		facts, err := factsOfKind(ctx, tx, host.ID, kind, maxAnswer)
 		if err != nil {
 			return err
 		}
@@ -201,9 +195,6 @@ func (s *Service) facts(ctx context.Context, a web.Actor, ref, kind string) ([]f
 		}
 		return nil
 	})
-	if errors.Is(err, errTooLarge) {
-		err = huma.Error413RequestEntityTooLarge("the facts of this host are too large for one answer; ask for one kind")
-	}
 	return views, err
 }
 

@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 	"github.com/klauspost/compress/zstd"
 
@@ -45,34 +45,28 @@ func factHeads(ctx context.Context, tx pgx.Tx, host tenancy.HostID) ([]Fact, err
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Fact])
 }
 
-// factsOfKind reads a host's facts of one kind, bodies included.
-func factsOfKind(ctx context.Context, tx pgx.Tx, host tenancy.HostID, kind string) ([]Fact, error) {
-	rows, err := tx.Query(ctx, selectFact+`AND f.kind = $3 ORDER BY f.instance LIMIT $4`, host, true, kind, discovery.MaxInstances)
+// Bounds of what one request may read of a host, in bytes of bodies: a probe may
+// send 1024 instances of 8 MiB each, which cost it next to nothing compressed.
+const (
+	maxAnswer = 32 << 20 // as they are
+	maxRead   = 4 << 20  // taken apart for a page; the densest JSON grows a hundredfold
+)
+
+var errTooLarge = huma.Error413RequestEntityTooLarge("the host reports more of this than one answer may hold; ask for one kind")
+
+// factsOfKind reads a host's facts of one kind, all when it is empty, bodies
+// included, unless they have more than limit bytes.
+func factsOfKind(ctx context.Context, tx pgx.Tx, host tenancy.HostID, kind string, limit int64) ([]Fact, error) {
+	const chosen = `AND ($3 = '' OR f.kind = $3) `
+	var total int64
+	err := tx.QueryRow(ctx, `SELECT coalesce(sum(size), 0)::bigint FROM (`+selectFact+chosen+`) f`, host, false, kind).Scan(&total)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Fact])
-}
-
-// maxAnswer bounds the facts that one request may read, in bytes of bodies.
-const maxAnswer = 64 << 20
-
-var errTooLarge = errors.New("more facts than one answer may hold")
-
-// allFacts reads all facts of a host, bodies included.
-func allFacts(ctx context.Context, tx pgx.Tx, host tenancy.HostID) ([]Fact, error) {
-	heads, err := factHeads(ctx, tx, host)
-	if err != nil {
-		return nil, err
-	}
-	total := 0
-	for _, f := range heads {
-		total += f.Size
-	}
-	if total > maxAnswer {
+	if total > limit {
 		return nil, errTooLarge
 	}
-	rows, err := tx.Query(ctx, selectFact+`ORDER BY f.kind, f.instance LIMIT 10000`, host, true)
+	rows, err := tx.Query(ctx, selectFact+chosen+`ORDER BY f.kind, f.instance LIMIT 10000`, host, true, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +97,7 @@ func bodies(facts []Fact) ([]json.RawMessage, error) {
 // readKind reads all instances of a kind into its body type. A kind that the
 // host never sent gives none.
 func readKind[Body any](ctx context.Context, tx pgx.Tx, host tenancy.HostID, kind discovery.Kind) ([]Body, time.Time, error) {
-	facts, err := factsOfKind(ctx, tx, host, kind.Name)
+	facts, err := factsOfKind(ctx, tx, host, kind.Name, maxRead)
 	if err != nil {
 		return nil, time.Time{}, err
 	}

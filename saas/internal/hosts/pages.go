@@ -164,7 +164,7 @@ func (s *Service) changes(r *http.Request, tx pgx.Tx, h Host) (templ.Component, 
 
 func (s *Service) factsOf(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
 	kind := web.Text(r.PathValue("kind"))
-	facts, err := factsOfKind(r.Context(), tx, h.ID, kind)
+	facts, err := factsOfKind(r.Context(), tx, h.ID, kind, maxRead)
 	if err != nil {
 		return nil, err
 	}
