@@ -513,3 +513,35 @@ func TestLastUseIsNotedOncePerMinute(t *testing.T) {
 		t.Errorf("used at %v, not after %v", third, first)
 	}
 }
+
+func TestALesserTokenEndsNothingGreater(t *testing.T) {
+	r := newRig(t)
+	ada := r.signUp("ada@example.org", "Example")
+	mint := func(role string) (token struct{ ID, Token string }) {
+		if status := r.call(ada.Token, "POST", "/v1/api-tokens", `{"name":"x","role":"`+role+`"}`, &token); status != 201 {
+			t.Fatalf("mint %s: %d", role, status)
+		}
+		return token
+	}
+	owner, viewer, other := mint("owner"), mint("viewer"), mint("viewer")
+	w := r.do("192.0.2.3", "POST", "/signin", url.Values{"email": {"ada@example.org"}, "password": {password}}.Encode())
+	cookie := w.Result().Cookies()[0]
+	var sessions struct{ Items []struct{ ID string } }
+	if r.call(viewer.Token, "GET", "/v1/sessions", "", &sessions); len(sessions.Items) != 1 {
+		t.Fatalf("sessions: %+v", sessions)
+	}
+	if status := r.call(viewer.Token, "DELETE", "/v1/sessions/"+sessions.Items[0].ID, "", nil); status != 404 {
+		t.Errorf("a viewer's token ends its owner's session: %d", status)
+	}
+	if status := r.call(viewer.Token, "DELETE", "/v1/api-tokens/"+owner.ID, "", nil); status != 403 {
+		t.Errorf("a viewer's token revokes an owner's: %d", status)
+	}
+	if w := r.do("192.0.2.3", "GET", "/v1/whoami", "", "Cookie", cookie.Name+"="+cookie.Value); w.Code != 200 {
+		t.Errorf("the session afterwards: %d", w.Code)
+	}
+	for _, done := range []struct{ by, id string }{{viewer.Token, other.ID}, {owner.Token, viewer.ID}, {owner.Token, owner.ID}} {
+		if status := r.call(done.by, "DELETE", "/v1/api-tokens/"+done.id, "", nil); status != 204 {
+			t.Errorf("revoking: %d", status)
+		}
+	}
+}

@@ -217,7 +217,7 @@ func (s *Service) registerCredentials(api huma.API) {
 	}, func(ctx context.Context, in *struct {
 		ID string `path:"id" maxLength:"32"`
 	}) (*struct{}, error) {
-		return nil, s.revoke(ctx, web.ActorFrom(ctx), in.ID)
+		return nil, s.revoke(ctx, web.ActorFrom(ctx), web.Text(in.ID))
 	})
 
 	huma.Register(api, huma.Operation{

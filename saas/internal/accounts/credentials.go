@@ -76,6 +76,16 @@ func weaker(a, b tenancy.Role) tenancy.Role {
 	return ""
 }
 
+// rolesUpTo lists the roles that a role allows.
+func rolesUpTo(role tenancy.Role) (all []tenancy.Role) {
+	for _, r := range []tenancy.Role{tenancy.Viewer, tenancy.Operator, tenancy.Admin, tenancy.Owner} {
+		if role.Allows(r) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
 // startSession opens a browser's session and returns its cookie's value.
 func (s *Service) startSession(ctx context.Context, a account, from client) (cookie string, err error) {
 	cookie, hash := web.NewSession()
@@ -116,17 +126,25 @@ func (s *Service) mint(ctx context.Context, by web.Actor, name string, role tena
 	return t, token.String(), err
 }
 
+// revoke ends a token of the actor's, an admin any of the tenant. Whoever holds
+// a token of a lesser role (one that reads, in a script) cannot end those that
+// may do more.
 func (s *Service) revoke(ctx context.Context, by web.Actor, id string) error {
-	var found bool
-	err := s.DB.Global(ctx, func(tx pgx.Tx) (err error) {
-		found, err = revokeToken(ctx, tx, by, id, time.Now())
-		return err
+	err := s.DB.Global(ctx, func(tx pgx.Tx) error {
+		t, err := findToken(ctx, tx, id)
+		admin := by.Role.Allows(tenancy.Admin)
+		switch {
+		case err != nil && !errors.Is(err, pgx.ErrNoRows):
+			return err
+		case err != nil, t.Tenant != by.Tenant, !admin && (t.User == nil || *t.User != by.User):
+			return huma.Error404NotFound("there is no such API token")
+		case !admin && t.ID != by.Token && !by.Role.Allows(weaker(t.Role, tenancy.Role(t.MemberRole))):
+			return huma.Error403Forbidden("this API token may do more than the one that you use")
+		}
+		return revokeToken(ctx, tx, id, time.Now())
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case !found:
-		return huma.Error404NotFound("there is no such API token")
 	}
 	return s.audit(ctx, by, "api-token.revoke", id, nil)
 }

@@ -156,12 +156,7 @@ func (s *Service) showAccount(w http.ResponseWriter, r *http.Request, a web.Acto
 }
 
 func (s *Service) accountView(ctx context.Context, a web.Actor) (accountView, error) {
-	v := accountView{whoami: whoamiOf(a)}
-	for _, role := range []tenancy.Role{tenancy.Viewer, tenancy.Operator, tenancy.Admin, tenancy.Owner} {
-		if a.Role.Allows(role) {
-			v.roles = append(v.roles, role)
-		}
-	}
+	v := accountView{whoami: whoamiOf(a), roles: rolesUpTo(a.Role)}
 	var err error
 	if v.tokens, err = s.tokenViews(ctx, a); err != nil {
 		return v, err

@@ -6,8 +6,10 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/crypto/argon2"
 )
 
@@ -29,14 +31,16 @@ const (
 )
 
 // hasher hashes and checks passwords. Each takes 19 MiB and tens of
-// milliseconds of a core, so few run at once.
+// milliseconds of a core, so few run at once and few wait: who comes from many
+// addresses must not make those who wait pile up.
 type hasher struct {
 	slots chan struct{}
+	queue chan struct{}
 	dummy string // hash of nobody's password
 }
 
 func newHasher(concurrent int) *hasher {
-	h := &hasher{slots: make(chan struct{}, concurrent)}
+	h := &hasher{slots: make(chan struct{}, concurrent), queue: make(chan struct{}, waitingPerSlot*concurrent)}
 	h.dummy = hashPassword(rand.Text())
 	return h
 }
@@ -65,7 +69,18 @@ func (h *hasher) check(ctx context.Context, password, stored string) (bool, erro
 	return same && known, err
 }
 
+// waitingPerSlot is some two seconds of work.
+const waitingPerSlot = 32
+
+var errBusy = huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("too many people sign in just now; try again in a minute"), http.Header{"Retry-After": {"60"}})
+
 func (h *hasher) enter(ctx context.Context) error {
+	select {
+	case h.queue <- struct{}{}:
+		defer func() { <-h.queue }()
+	default:
+		return errBusy
+	}
 	select {
 	case h.slots <- struct{}{}:
 		return nil

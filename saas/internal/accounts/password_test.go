@@ -48,7 +48,7 @@ func TestNobodysPasswordIsNeverRight(t *testing.T) {
 func TestHashingWaitsItsTurn(t *testing.T) {
 	h := newHasher(1)
 	synctest.Test(t, func(t *testing.T) {
-		inside := &hasher{slots: make(chan struct{}, 1), dummy: h.dummy}
+		inside := &hasher{slots: make(chan struct{}, 1), queue: make(chan struct{}, 1), dummy: h.dummy}
 		if err := inside.enter(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -56,6 +56,9 @@ func TestHashingWaitsItsTurn(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- inside.enter(ctx) }()
 		synctest.Wait()
+		if err := inside.enter(ctx); !errors.Is(err, errBusy) {
+			t.Errorf("with the queue full: %v", err)
+		}
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("waiting for a slot ended with %v", err)

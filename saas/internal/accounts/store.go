@@ -97,8 +97,13 @@ func sessionsOf(ctx context.Context, tx pgx.Tx, a web.Actor, now time.Time) ([]s
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[session])
 }
 
+// deleteSession ends a session of the actor's. A session may do what its person
+// may, so a token of a lesser role does not end it.
 func deleteSession(ctx context.Context, tx pgx.Tx, a web.Actor, hash []byte) (found bool, err error) {
-	tag, err := tx.Exec(ctx, `DELETE FROM assim.sessions WHERE hash = $1 AND tenant = $2 AND user_id = $3`, hash, a.Tenant, a.User)
+	tag, err := tx.Exec(ctx, `
+		DELETE FROM assim.sessions s USING assim.members m
+		WHERE s.hash = $1 AND s.tenant = $2 AND s.user_id = $3 AND m.tenant = s.tenant AND m.user_id = s.user_id AND m.role = ANY ($4)`,
+		hash, a.Tenant, a.User, rolesUpTo(a.Role))
 	return tag.RowsAffected() > 0, err
 }
 
@@ -153,13 +158,10 @@ func insertToken(ctx context.Context, tx pgx.Tx, t apiToken) error {
 	return err
 }
 
-// revokeToken revokes a token that the actor may see. Doing it again keeps the
-// first time.
-func revokeToken(ctx context.Context, tx pgx.Tx, a web.Actor, id string, now time.Time) (found bool, err error) {
-	tag, err := tx.Exec(ctx, `
-		UPDATE assim.api_tokens SET revoked_at = coalesce(revoked_at, $5) WHERE id = $1 AND tenant = $2 AND ($3 OR user_id = $4)`,
-		id, a.Tenant, a.Role.Allows(tenancy.Admin), a.User, now)
-	return tag.RowsAffected() > 0, err
+// revokeToken ends a token. Doing it again keeps the first time.
+func revokeToken(ctx context.Context, tx pgx.Tx, id string, now time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE assim.api_tokens SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1`, id, now)
+	return err
 }
 
 // touchToken notes a use, at most once a minute: a program that asks all day
