@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Config is what the service is told. The zero value of a field that has a
@@ -17,7 +19,16 @@ type Config struct {
 	Listen        string // host:port (ASSIM_LISTEN)
 	URL           string // how people and relays reach the service (ASSIM_URL)
 	Downloads     string // folder of the programs that are served (ASSIM_DOWNLOADS)
-	Version       string
+	// MetricsListen is host:port of /metrics, which the public has no business
+	// to read; "" serves none (ASSIM_METRICS_LISTEN).
+	MetricsListen string
+	// TrustedProxies are addresses and networks, by comma, of reverse proxies that
+	// append the client's address to X-Forwarded-For. Without them everyone behind
+	// a proxy shares one allowance of log-ins (ASSIM_TRUSTED_PROXIES).
+	TrustedProxies string
+	Version        string
+
+	proxies []netip.Prefix
 }
 
 // Default reads the environment and fills in what it leaves open.
@@ -28,6 +39,9 @@ func Default(getenv func(string) string) Config {
 		Listen:        getenv("ASSIM_LISTEN"),
 		URL:           getenv("ASSIM_URL"),
 		Downloads:     getenv("ASSIM_DOWNLOADS"),
+
+		MetricsListen:  getenv("ASSIM_METRICS_LISTEN"),
+		TrustedProxies: getenv("ASSIM_TRUSTED_PROXIES"),
 	}
 	if c.MasterKeyFile == "" {
 		c.MasterKeyFile = "/var/lib/assim-saas/master.key"
@@ -51,6 +65,20 @@ func (c *Config) Validate() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		faults = append(faults, fmt.Errorf("listen address %q is not host:port", c.Listen))
+	}
+	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
+		faults = append(faults, fmt.Errorf("metrics address %q is not host:port", c.MetricsListen))
+	}
+	c.proxies = nil
+	for _, text := range strings.FieldsFunc(c.TrustedProxies, func(r rune) bool { return r == ',' || r == ' ' }) {
+		network, err := netip.ParsePrefix(text)
+		if ip, plain := netip.ParseAddr(text); plain == nil {
+			network, err = ip.Prefix(ip.BitLen())
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("trusted proxy %q is neither an address nor a network", text))
+		}
+		c.proxies = append(c.proxies, network)
 	}
 	if c.URL == "" {
 		c.URL = "http://" + c.Listen

@@ -23,11 +23,13 @@ import (
 	"assimilation/tenancy/store"
 )
 
-// Limits of the HTTP server. Orders and live pages keep an answer open, so
-// writing has no limit of its own.
+// Limits of the HTTP server. Live pages keep an answer open and set their own
+// limit for each event; anyone else who takes longer to read an answer than
+// answerTimeout is holding on to our memory.
 const (
 	headerTimeout   = 10 * time.Second
 	bodyTimeout     = 2 * time.Minute
+	answerTimeout   = 10 * time.Minute
 	idleTimeout     = 2 * time.Minute
 	maxHeaderBytes  = 64 << 10
 	shutdownTimeout = 10 * time.Second
@@ -40,6 +42,7 @@ type SaaS struct {
 	db      *store.DB
 	hub     *web.Hub
 	handler http.Handler
+	metrics http.Handler
 }
 
 // New opens the database, which Migrate has prepared, and wires the features.
@@ -65,8 +68,10 @@ func New(ctx context.Context, config Config, log *slog.Logger) (*SaaS, error) {
 	people := accounts.New(db, master, log)
 	front := web.New(web.Config{
 		Auth: people, Hub: s.hub, Log: log, Metrics: metrics, URL: public, Version: config.Version, Ready: db.Ping,
+		Proxies: config.proxies,
 	})
 	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, people: people}
+	s.metrics = front.Metrics()
 	if err = p.mount(front); err == nil {
 		s.handler, err = front.Handler()
 	}
@@ -83,17 +88,36 @@ func (s *SaaS) Close() { s.db.Close() }
 // Run serves until ctx ends; then requests under way have shutdownTimeout to
 // end.
 func (s *SaaS) Run(ctx context.Context) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.config.Listen)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	group, ctx := errgroup.WithContext(ctx)
+	if err := s.serve(ctx, group, "serving", s.config.Listen, s.handler); err != nil {
+		return err
+	}
+	if s.config.MetricsListen != "" {
+		if err := s.serve(ctx, group, "serving metrics", s.config.MetricsListen, s.metrics); err != nil {
+			return err
+		}
+	}
+	group.Go(func() error { return s.hub.Run(ctx) })
+	err := group.Wait()
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// serve listens on an address and lets the group answer there until ctx ends.
+func (s *SaaS) serve(ctx context.Context, group *errgroup.Group, what, address string, handler http.Handler) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w", s.config.Listen, err)
+		return fmt.Errorf("listening on %s: %w", address, err)
 	}
 	server := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout,
+		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	s.log.Info("serving", "listen", listener.Addr().String(), "url", s.config.URL, "version", s.config.Version)
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return s.hub.Run(ctx) })
+	s.log.Info(what, "listen", listener.Addr().String(), "url", s.config.URL, "version", s.config.Version)
 	group.Go(func() error { return server.Serve(listener) })
 	group.Go(func() error {
 		<-ctx.Done()
@@ -105,11 +129,7 @@ func (s *SaaS) Run(ctx context.Context) error {
 		}
 		return nil
 	})
-	err = group.Wait()
-	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // Migrate brings the database up to date. It may run beside serving processes.

@@ -77,6 +77,8 @@ func root(out, errs io.Writer) *cobra.Command {
 	}
 	serve.Flags().StringVar(&config.Listen, "listen", config.Listen, "address to serve on (ASSIM_LISTEN)")
 	serve.Flags().StringVar(&config.URL, "url", config.URL, "how people and relays reach the service; default http:// and the listen address (ASSIM_URL)")
+	serve.Flags().StringVar(&config.MetricsListen, "metrics-listen", config.MetricsListen, "internal address of /metrics; default none (ASSIM_METRICS_LISTEN)")
+	serve.Flags().StringVar(&config.TrustedProxies, "trusted-proxies", config.TrustedProxies, "reverse proxies whose X-Forwarded-For is believed, by comma (ASSIM_TRUSTED_PROXIES)")
 	serve.Flags().StringVar(&config.Downloads, "downloads", config.Downloads, "folder of the programs that installations fetch (ASSIM_DOWNLOADS)")
 
 	migrate := &cobra.Command{

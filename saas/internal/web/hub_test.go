@@ -199,3 +199,32 @@ func TestStreamTellsTopicsAndEndsWithTheSession(t *testing.T) {
 		}
 	})
 }
+
+func TestStreamOfABusyTenantEndsWithTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{}
+		log := slog.New(slog.DiscardHandler)
+		h := NewHub(&source{}, log)
+		s := New(Config{Auth: g, Hub: h, Log: log, Metrics: prometheus.NewRegistry(), URL: &url.URL{Scheme: "http"},
+			Ready: func(context.Context) error { return nil }})
+		tenant := tenancy.NewID[tenancy.TenantID]()
+		sub, err := h.Subscribe(tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, _ := NewSession()
+		r := httptest.NewRequest("GET", "/v1/stream", nil).WithContext(t.Context())
+		r.AddCookie(s.SessionCookie(value, 60)) // the gate is closed: the session has ended
+		ended := make(chan struct{})
+		go func() { s.stream(httptest.NewRecorder(), r, sub); close(ended) }()
+		for range 2 * int(heartbeat/time.Second) {
+			<-time.After(time.Second) // of fake time
+			h.dispatch(tenant.String() + " facts")
+		}
+		select {
+		case <-ended:
+		default:
+			t.Error("a stream that never falls silent outlives its session")
+		}
+	})
+}

@@ -1,9 +1,6 @@
 package web
 
 import (
-	"net"
-	"net/http"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -62,26 +59,4 @@ func (l *Limiter) sweep(now time.Time) {
 			delete(l.keys, key)
 		}
 	}
-}
-
-// ClientAddress is the IP address a request comes from: of the client, or of
-// the proxy before us.
-func ClientAddress(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
-
-// ClientKey is the key under which a request's address is limited. IPv6 clients
-// own whole networks, so there it is the /64.
-func ClientKey(r *http.Request) string {
-	host := ClientAddress(r)
-	ip, err := netip.ParseAddr(host)
-	if err != nil || ip.Unmap().Is4() {
-		return host
-	}
-	network, _ := ip.WithZone("").Prefix(64)
-	return network.String()
 }

@@ -58,6 +58,7 @@ func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription) 
 		}
 		return control.Flush() == nil
 	}
+	checked := time.Now()
 	for ok := send(": listening\n\n"); ok; {
 		wait, cancel := context.WithTimeout(r.Context(), heartbeat)
 		topics, err := sub.Next(wait)
@@ -67,11 +68,14 @@ func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription) 
 			text += "event: " + string(t) + "\ndata: {}\n\n"
 		}
 		if errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil {
-			// A session that was revoked meanwhile ends here.
+			text, err = ": still here\n\n", nil
+		}
+		// A session that was revoked meanwhile ends here, in a busy tenant too.
+		if time.Since(checked) >= heartbeat {
 			if _, status, _ := s.permit(r, tenancy.Viewer); status != 0 && status != http.StatusServiceUnavailable {
 				return
 			}
-			text, err = ": still here\n\n", nil
+			checked = time.Now()
 		}
 		ok = err == nil && send(text)
 	}

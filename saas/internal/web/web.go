@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Config is what the web front needs. Every field is required.
+// Config is what the web front needs. Every field but Proxies is required.
 type Config struct {
 	Auth    Authenticator
 	Hub     *Hub // live updates
@@ -20,6 +21,8 @@ type Config struct {
 	Metrics *prometheus.Registry
 	URL     *url.URL // public address; https makes cookies secure
 	Version string
+	// Proxies are the networks whose word on a client's address is believed.
+	Proxies []netip.Prefix
 	// Ready reports why the service cannot serve now, or nil.
 	Ready func(context.Context) error
 }
@@ -37,11 +40,11 @@ type Web struct {
 }
 
 // New makes the front with its own routes: /openapi.json, /v1/stream, /assets,
-// /livez, /readyz and /metrics.
+// /livez and /readyz.
 func New(c Config) *Web {
 	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics)}
 	s.API = s.newAPI()
-	s.handleHealth()
+	handleHealth(s.mux, c)
 	s.handleAssets()
 	s.handleStream()
 	return s
@@ -64,5 +67,5 @@ func (s *Web) Handler() (http.Handler, error) {
 	}
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(http.HandlerFunc(s.denyCrossOrigin))
-	return s.observe(s.secureHeaders(crossOrigin.Handler(http.HandlerFunc(s.route)))), nil
+	return s.fromProxy(s.observe(s.secureHeaders(crossOrigin.Handler(http.HandlerFunc(s.route))))), nil
 }

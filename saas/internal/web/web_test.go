@@ -378,12 +378,17 @@ func TestDescriptionAndHealth(t *testing.T) {
 	if !strings.HasPrefix(description.OpenAPI, "3.1") || description.Paths["/v1/x"] == nil || description.Paths["/v1/stream"] == nil {
 		t.Errorf("described: %+v", description)
 	}
-	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
+	for _, path := range []string{"/livez", "/readyz"} {
 		if answer := f.serve(t, httptest.NewRequest("GET", path, nil)); answer.StatusCode != 200 {
 			t.Errorf("%s: %d", path, answer.StatusCode)
 		}
 	}
-	if metrics := text(t, f.serve(t, httptest.NewRequest("GET", "/metrics", nil))); !strings.Contains(metrics, `assim_http_requests_total{code="200",route="GET /livez"} 1`) {
+	if answer := f.serve(t, httptest.NewRequest("GET", "/metrics", nil)); answer.StatusCode != 404 {
+		t.Errorf("the public reads /metrics: %d", answer.StatusCode)
+	}
+	internal := httptest.NewRecorder()
+	f.Metrics().ServeHTTP(internal, httptest.NewRequest("GET", "/metrics", nil))
+	if metrics := text(t, internal.Result()); !strings.Contains(metrics, `assim_http_requests_total{code="200",route="GET /livez"} 1`) {
 		t.Errorf("the requests are not counted:\n%s", metrics)
 	}
 }
