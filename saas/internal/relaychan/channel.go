@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,6 +41,10 @@ const (
 	maxBodies       = 256 << 20
 	maxOpened       = 1 << 30
 	maxOpenedTenant = 256 << 20
+	// A relay has one batch and one request for orders on its way; more are lost
+	// ones of before, or somebody who sends a copy again and again: each waits for
+	// its answer.
+	maxWaiting = 8
 	// An address may enrol this often: far more than a site has relays, far less
 	// than guessing or filling the log of refusals would need.
 	enrolInterval = time.Second
@@ -58,6 +63,7 @@ type Channel struct {
 	openings chan struct{}
 	bodies   *budget[struct{}]
 	opened   *budget[tenancy.TenantID]
+	waiting  *budget[tenancy.RelayID] // requests
 	enrols   *web.Limiter
 	said     *web.Limiter
 }
@@ -71,6 +77,7 @@ func New(db *store.DB, master *keys.Master, log *slog.Logger, metrics prometheus
 		openings: make(chan struct{}, maxOpenings),
 		bodies:   newBudget[struct{}](maxBodies, maxBodies),
 		opened:   newBudget[tenancy.TenantID](maxOpened, maxOpenedTenant),
+		waiting:  newBudget[tenancy.RelayID](math.MaxInt64, maxWaiting),
 		enrols:   web.NewLimiter(enrolInterval, enrolBurst, maxAddresses),
 		said:     web.NewLimiter(saidAgain, 1, maxAddresses),
 	}

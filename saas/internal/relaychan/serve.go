@@ -40,6 +40,10 @@ func (c *Channel) Serve(purpose uplink.Purpose, handle Handler) http.Handler {
 		if err != nil {
 			return nil, err
 		}
+		if !c.waiting.charge(request.Relay.ID, 1) {
+			return nil, &wire.Error{Reason: wire.Busy, What: "too many requests of one relay at once"}
+		}
+		defer c.waiting.release(request.Relay.ID, 1)
 		// Twice: the handler decodes it.
 		size, tenant := 2*int64(len(request.Payload)), request.Relay.Tenant
 		if !c.opened.charge(tenant, size) {

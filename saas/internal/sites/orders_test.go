@@ -283,3 +283,32 @@ func TestCertificateIsRenewedInTime(t *testing.T) {
 		t.Error("a lost answer loses the renewal")
 	}
 }
+
+func TestACapturedRequestIsNotWorthMuch(t *testing.T) {
+	w := newWorld(t)
+	w.site(adminOfA, "berlin")
+	r := w.enrolled("berlin", "relay-1")
+	captured := r.ordersEnvelope(r.orders(0, 0).Revision, 20*time.Second)
+	const copies = 40
+	answers := make(chan int, copies)
+	for range copies {
+		go func() {
+			status, _ := w.post("/relay/v1/orders", captured)
+			answers <- status
+		}()
+	}
+	for range copies - 8 { // while the others wait
+		if status := <-answers; status != http.StatusTooManyRequests {
+			t.Errorf("a copy too many got %d", status)
+		}
+	}
+	w.mint("berlin", `{"kind":"probe"}`) // ends the wait
+	for range 8 {
+		if status := <-answers; status != http.StatusOK {
+			t.Errorf("one that waited got %d", status)
+		}
+	}
+	if status, _ := w.post("/relay/v1/orders", r.ordersEnvelope(0, 0)); status != http.StatusOK {
+		t.Errorf("afterwards: %d", status)
+	}
+}
