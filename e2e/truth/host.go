@@ -11,7 +11,8 @@ import (
 // ReadHost asks the tools of this host.
 func ReadHost() (Reading, error) {
 	r := Reading{Records{}, Records{}}
-	for _, read := range []func(Reading) error{readPackages, readNetwork, readNeighbours, readListeners, readOS} {
+	for _, read := range []func(Reading) error{readPackages, readNetwork, readNeighbours, readListeners, readOS,
+		readUsers, readMounts, readHardware} {
 		if err := read(r); err != nil {
 			return Reading{}, err
 		}

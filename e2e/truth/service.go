@@ -16,6 +16,7 @@ func ReadService(assim, host string) (Records, error) {
 	r := Records{}
 	for _, read := range []func(string, string, Records) error{
 		servicePackages, serviceListeners, serviceNetwork, serviceNeighbours, serviceOS,
+		serviceUsers, serviceMounts, serviceHardware,
 		graphPackages, graphListeners, graphAddresses,
 	} {
 		if err := read(assim, host, r); err != nil {

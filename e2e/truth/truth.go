@@ -1,5 +1,5 @@
 // Package truth compares what the service says of a host with what the host's
-// own tools say: dpkg-query, ss, ip, uname and os-release.
+// own tools say: dpkg-query, ss, ip, uname, os-release, getent, findmnt and lscpu.
 //
 // Both sides become records, one line of text each, by class. The tools are
 // asked before and after the service, so that what changed meanwhile counts for
@@ -24,6 +24,9 @@ const (
 	Neighbours Class = "neighbours" // ip -j neigh
 	OS         Class = "os"         // /etc/os-release
 	Kernel     Class = "kernel"     // uname
+	Users      Class = "users"      // getent passwd
+	Mounts     Class = "mounts"     // findmnt
+	Hardware   Class = "hardware"   // lscpu
 )
 
 // The same records once more, as the service's queries find them in the graph.
@@ -34,7 +37,7 @@ const (
 )
 
 // Classes lists all in the order in which they are shown.
-var Classes = []Class{Packages, Listeners, Links, Addresses, Routes, Neighbours, OS, Kernel, GraphPackages, GraphListeners, GraphAddresses}
+var Classes = []Class{Packages, Listeners, Links, Addresses, Routes, Neighbours, OS, Kernel, Users, Mounts, Hardware, GraphPackages, GraphListeners, GraphAddresses}
 
 // Set is a set of records.
 type Set map[string]bool
