@@ -26,7 +26,7 @@ const (
 // numbers to headers.
 func ReadBDB(file io.ReaderAt, size int64, each func(Package)) error {
 	if err := readBDB(file, size, each); err != nil {
-		return fmt.Errorf("Berkeley database: %w", err)
+		return fmt.Errorf("database of Berkeley DB: %w", err)
 	}
 	return nil
 }
