@@ -9,6 +9,7 @@ import (
 const (
 	messageHeader  = 2 // type and flags
 	flagCompressed = 1 << 0
+	flagDictionary = 1 << 1 // only beside flagCompressed
 	// compressFrom is the size below which zstd's own header eats the gain.
 	compressFrom = 256
 )
@@ -55,7 +56,7 @@ func Marshal(m Message) ([]byte, error) {
 	encoded[0] = byte(m.messageType())
 	if len(body) >= compressFrom {
 		if packed := compress(encoded, body); len(packed) < messageHeader+len(body) {
-			packed[1] = flagCompressed
+			packed[1] = flagCompressed | flagDictionary
 			return packed, nil
 		}
 	}
@@ -90,7 +91,7 @@ func unmarshal(b []byte, limit int) (Message, int, error) {
 		return nil, 0, refuse(Malformed, "message of %d bytes", len(b))
 	case len(b) > limit:
 		return nil, 0, refuse(TooLarge, "message of %d bytes", len(b))
-	case b[1]&^flagCompressed != 0:
+	case b[1]&^(flagCompressed|flagDictionary) != 0, b[1] == flagDictionary:
 		return nil, 0, refuse(Unsupported, "message flags %#x", b[1])
 	}
 	m := newMessage(MessageType(b[0]))
@@ -99,8 +100,12 @@ func unmarshal(b []byte, limit int) (Message, int, error) {
 	}
 	body := b[messageHeader:]
 	if b[1]&flagCompressed != 0 {
+		var named uint32
+		if b[1]&flagDictionary != 0 {
+			named = dictionaryID
+		}
 		var err error
-		if body, err = decompress(body, limit); err != nil {
+		if body, err = decompress(body, named, limit); err != nil {
 			return nil, limit, err
 		}
 	}

@@ -209,9 +209,12 @@
 //
 // # Messages
 //
-// An encoded message is its type (1), flags (1; bit 0: what follows is
-// compressed by zstd, RFC 8878, with a window of at most 8 MiB; the other bits
-// must be 0) and one CBOR map (RFC 8949, core deterministic encoding) with integer keys. It is at most
+// An encoded message is its type (1), flags (1) and one CBOR map (RFC 8949, core
+// deterministic encoding) with integer keys. Flag bit 0: the map is compressed
+// by zstd, RFC 8878, with a window of at most 8 MiB. Bit 1, only beside bit 0:
+// the frame names dictionary 1, which is raw content, the file dictionary1.txt
+// (SHA-256 f4deffdf68c4cf57e5e962e38cbaab8ac8ed0afc95ed2992bdedf2dd8b1e66f2);
+// without bit 1 it names none. The other bits must be 0. A message is at most
 // MaxMessage bytes, and so is what it decompresses to. A receiver ignores
 // unknown keys; it refuses duplicate keys, indefinite lengths, tags, text that
 // is not UTF-8, nesting beyond 8, arrays beyond 20,000 and maps beyond 64, and

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -63,37 +64,57 @@ func TestRefusedMessageVectors(t *testing.T) {
 	checkVectors(t, "refused-messages.txt", "Encoded messages and the reason with which a receiver refuses them; some that it must not refuse.", made)
 }
 
-// TestCompressedMessageVector keeps one compressed encoding, which must stay
-// readable; a compressor may choose another.
-func TestCompressedMessageVector(t *testing.T) {
-	path := filepath.Join("testdata", "vectors", "compressed-message.txt")
+// TestCompressedMessageVectors keeps one encoding without the dictionary and one
+// with it. Both must stay readable; a compressor may choose another.
+func TestCompressedMessageVectors(t *testing.T) {
 	m := &wire.FactPut{
 		Digest:     wire.Digest{Kind: "packages", Instance: "3", Hash: sequence(0, 32), Version: 1},
 		Body:       []byte(`{"packages":[` + strings.Repeat(`{"architecture":"amd64","name":"libc6","version":"2.36-9"},`, 40) + `{}]}`),
 		ObservedAt: 1_770_000_000_000,
 	}
+	encoded, err := wire.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if *update {
-		b, err := wire.Marshal(m)
+		checkVectors(t, "dictionary-message.txt", "A FactPut compressed with dictionary 1.",
+			[]vector{{"fact", decodeOnly, "body is 40 like packages", hex.EncodeToString(encoded)}})
+	}
+	for file, flags := range map[string]byte{"compressed-message.txt": 1, "dictionary-message.txt": 3} {
+		text, err := os.ReadFile(filepath.Join("testdata", "vectors", file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkVectors(t, "compressed-message.txt", "A compressed FactPut.", []vector{{"fact", decodeOnly, "body is 40 like packages", hex.EncodeToString(b)}})
+		_, digits, _ := strings.Cut(string(text), "hex: ")
+		kept, err := hex.DecodeString(strings.TrimSpace(digits))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := wire.Unmarshal(kept)
+		if err != nil || !reflect.DeepEqual(got, m) {
+			t.Errorf("%s: %+v, %v", file, got, err)
+		}
+		if kept[1] != flags {
+			t.Errorf("%s has flags %d", file, kept[1])
+		}
+		if len(encoded) > 2*len(kept) || encoded[1] != 3 {
+			t.Errorf("encodes to %d bytes with flags %d now, %d bytes in %s", len(encoded), encoded[1], len(kept), file)
+		}
+		other := edited(kept, 1, flags^2)
+		if _, err := wire.Unmarshal(other); wire.ReasonOf(err) != wire.Malformed {
+			t.Errorf("%s with the other flag: %v", file, err)
+		}
 	}
-	text, err := os.ReadFile(path)
+}
+
+// The dictionary is a part of the format.
+func TestDictionaryIsTheSpecifiedOne(t *testing.T) {
+	text, err := os.ReadFile("dictionary1.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, digits, _ := strings.Cut(string(text), "hex: ")
-	b, err := hex.DecodeString(strings.TrimSpace(digits))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := wire.Unmarshal(b)
-	if err != nil || !reflect.DeepEqual(got, m) {
-		t.Errorf("%+v, %v", got, err)
-	}
-	if again, err := wire.Marshal(m); err != nil || len(again) > 2*len(b) || again[1] != 1 {
-		t.Errorf("encodes to %d bytes now, %d when the vector was made: %v", len(again), len(b), err)
+	if got := fmt.Sprintf("%x", sha256.Sum256(text)); got != "f4deffdf68c4cf57e5e962e38cbaab8ac8ed0afc95ed2992bdedf2dd8b1e66f2" {
+		t.Errorf("the dictionary's hash is %s", got)
 	}
 }
 
@@ -160,7 +181,8 @@ func refusedMessages(t *testing.T) []refusedMessage {
 	raw("no body", 1, 0)
 	raw("type 0", 0, 0, 0xa0)
 	raw("unknown type", 63, 0, 0xa0)
-	raw("unknown flag", 7, 2, 0xa0)
+	raw("unknown flag", 7, 4, 0xa0)
+	raw("dictionary without compression", 7, 2, 0xa0)
 	raw("body is no map", 7, 0, 0x01)
 	raw("bytes after the map", 7, 0, 0xa1, 0x02, 0x00, 0x00)
 	raw("cut map", 7, 0, 0xa2, 0x02, 0x00)
@@ -177,6 +199,11 @@ func refusedMessages(t *testing.T) []refusedMessage {
 	raw("bytes announce 2^40", 64, 0, 0xa1, 0x01, 0x5b, 0, 0, 1, 0, 0, 0, 0, 0)
 	raw("compressed nonsense", 7, 1, 1, 2, 3, 4)
 	raw("compressed and cut", 7, 1, 0x28, 0xb5, 0x2f, 0xfd)
+	raw("dictionary in the flags, none in the frame", 7, 3, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x01, 0x09, 0x00, 0x00, 0xa0)
+	raw("dictionary 1 in the frame, none in the flags", 7, 1, 0x28, 0xb5, 0x2f, 0xfd, 0x21, 0x01, 0x01, 0x09, 0x00, 0x00, 0xa0)
+	raw("dictionary 2", 7, 3, 0x28, 0xb5, 0x2f, 0xfd, 0x21, 0x02, 0x01, 0x09, 0x00, 0x00, 0xa0)
+	all = append(all, refusedMessage{name: "not shrunk, in a frame", encoded: []byte{7, 1, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x01, 0x09, 0x00, 0x00, 0xa0}, accepted: true})
+	all = append(all, refusedMessage{name: "not shrunk, in a frame with dictionary 1", encoded: []byte{7, 3, 0x28, 0xb5, 0x2f, 0xfd, 0x21, 0x01, 0x01, 0x09, 0x00, 0x00, 0xa0}, accepted: true})
 	all = append(all, refusedMessage{name: "claims to expand to 2^62 bytes", encoded: []byte{7, 1, 0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 0, 0, 0x40, 1, 0, 0}})
 	all = append(all, refusedMessage{name: "unknown key is ignored", encoded: []byte{7, 0, 0xa2, 0x02, 0x00, 0x18, 0x63, 0xf6}, accepted: true})
 	all = append(all, refusedMessage{name: "empty goodbye", encoded: []byte{7, 0, 0xa0}, accepted: true})

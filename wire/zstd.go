@@ -30,6 +30,7 @@ func newEncoder() *zstd.Encoder {
 		zstd.WithEncoderLevel(zstd.SpeedFastest),
 		zstd.WithWindowSize(zstdWindow),
 		zstd.WithLowerEncoderMem(true),
+		zstd.WithEncoderDictRaw(dictionaryID, dictionary),
 		zstd.WithEncoderCRC(false)) // the session authenticates every byte
 	if err != nil {
 		panic("wire: zstd encoder options: " + err.Error())
@@ -42,6 +43,7 @@ func newDecoder(limit uint64) *zstd.Decoder {
 		zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(maxZstdWindow),
+		zstd.WithDecoderDictRaw(dictionaryID, dictionary),
 		zstd.WithDecoderMaxMemory(limit))
 	if err != nil {
 		panic("wire: zstd decoder options: " + err.Error())
@@ -49,7 +51,7 @@ func newDecoder(limit uint64) *zstd.Decoder {
 	return d
 }
 
-// compress appends the compressed body to a copy of prefix.
+// compress, with the dictionary, appends the compressed body to a copy of prefix.
 func compress(prefix, body []byte) []byte {
 	e := encoders.Get().(*zstd.Encoder)
 	defer encoders.Put(e)
@@ -58,8 +60,16 @@ func compress(prefix, body []byte) []byte {
 	return e.EncodeAll(body, dst)
 }
 
-// decompress returns at most limit bytes, which is MaxMessage or MaxSmall.
-func decompress(packed []byte, limit int) ([]byte, error) {
+// decompress returns at most limit bytes, which is MaxMessage or MaxSmall. The
+// frame must name the given dictionary, 0: none.
+func decompress(packed []byte, wanted uint32, limit int) ([]byte, error) {
+	var header zstd.Header
+	if err := header.Decode(packed); err != nil {
+		return nil, refuse(Malformed, "compressed message: %v", err)
+	}
+	if header.DictionaryID != wanted {
+		return nil, refuse(Malformed, "message is compressed with dictionary %d, its flags say %d", header.DictionaryID, wanted)
+	}
 	pool := &decoders
 	if limit == MaxSmall {
 		pool = &smallDecoders
