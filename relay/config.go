@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 
+	"assimilation/relay/internal/store"
 	"assimilation/wire"
 )
 
@@ -22,7 +23,13 @@ type Config struct {
 	Token   func() (string, error)
 	Name    string // by which people know it
 	Version string // of the program
+	// Outbox is how many bytes of records may wait for the service: beyond that,
+	// steps between what was and what is are left out.
+	Outbox int64
 }
+
+// minOutbox is the least that makes sense: some thousand records.
+const minOutbox = 256 << 10
 
 // Defaults are the values without flags and environment.
 func Defaults() Config {
@@ -35,6 +42,7 @@ func Defaults() Config {
 		Listen: ":" + strconv.Itoa(wire.Port),
 		HTTP:   "127.0.0.1:1985",
 		Name:   name,
+		Outbox: store.DefaultBudget,
 	}
 }
 
@@ -49,6 +57,9 @@ func (c Config) Check() error {
 	}
 	if address, err := netip.ParseAddrPort(c.HTTP); err != nil || !address.Addr().IsLoopback() {
 		errs = append(errs, fmt.Errorf("HTTP address %q is not a loopback address with a port", c.HTTP))
+	}
+	if c.Outbox < minOutbox {
+		errs = append(errs, fmt.Errorf("an outbox of %d bytes is less than %d", c.Outbox, minOutbox))
 	}
 	if c.Name == "" || len(c.Name) > wire.MaxHostName {
 		errs = append(errs, fmt.Errorf("name %q is empty or longer than %d bytes", c.Name, wire.MaxHostName))

@@ -52,7 +52,7 @@ func New(c Config, log *slog.Logger) (*Relay, error) {
 // ends. A relay that is revoked stops serving, but goes on saying so. ready, if
 // not nil, is called when probes are served.
 func (r *Relay) Run(ctx context.Context, ready func()) (err error) {
-	r.store, err = store.Open(ctx, r.config.State, store.Options{Log: r.log, Committed: r.metrics.Committed})
+	r.store, err = store.Open(ctx, r.config.State, store.Options{Log: r.log, Budget: r.config.Outbox, Committed: r.metrics.Committed})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,14 @@ func runCommand(o *options) *cobra.Command {
 	o.listenFlag(c)
 	o.httpFlag(c)
 	o.tokenFlags(c)
+	outbox := strconv.FormatInt(o.config.Outbox, 10)
+	fromEnvironment(&outbox, "ASSIM_OUTBOX_BYTES")
+	c.Flags().StringVar(&outbox, "outbox-bytes", outbox, "how much may wait for the service before steps between are left out")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		var err error
+		if o.config.Outbox, err = strconv.ParseInt(outbox, 10, 64); err != nil {
+			return &exit{exitUsage, fmt.Errorf("--outbox-bytes is a number of bytes, not %q", outbox)}
+		}
 		r, err := o.relay()
 		if err != nil {
 			return err

@@ -3,10 +3,13 @@
 //
 //	                +--------- position within the outbox: forget up to it ---------+
 //	                v                                                               |
-//	Next -> batch (acked, ...] -> sealed, sent -> answer (epoch, position, chain) --+
+//	Next -> batches (acked, ...] -> sealed, sent -> answer (epoch, position, chain) +
 //	                ^                                                               |
 //	                |      another epoch, a position that the outbox no longer      |
 //	                +----- holds, or another chain, three times running: new epoch -+
+//
+// Several batches are on their way at a time. The service takes them in order;
+// where one of them failed, the sender waits for the others and rewinds.
 //
 // The service is the authority on what it holds. Where it cannot be brought in
 // line by sending what the outbox has (its database or the relay's disk was
@@ -25,12 +28,6 @@ import (
 	"assimilation/relay/internal/store"
 	"assimilation/uplink"
 	"assimilation/wire"
-)
-
-// A batch has at most maxRecords, and at most maxBytes unless it is one record.
-const (
-	maxRecords = 500
-	maxBytes   = 1 << 20
 )
 
 // A resync adds hosts in steps, and only while the outbox is short: it must not
@@ -73,27 +70,64 @@ type Outbox struct {
 	// their facts again.
 	Doubted func()
 
+	read    store.Records // the newest that was given out
+	round   int           // counts rewinds
 	doubted int
+	doubter int // round of the newest answer that was doubted
 }
 
-// Next returns the batch to send; it is empty when nothing waits.
-func (o *Outbox) Next(ctx context.Context) (store.Records, error) {
-	if head := o.Store.Head(); head.Resyncing && head.Backlog() < resyncBacklog {
+// Batch is what is to be sent as one.
+type Batch struct {
+	store.Records
+	acked uint64 // by the service, when it was given out
+	round int
+}
+
+// Next returns the batch behind the one it returned before, or the first that is
+// not acknowledged; it is empty when nothing waits.
+func (o *Outbox) Next(ctx context.Context) (Batch, error) {
+	head := o.Store.Head()
+	if head.Resyncing && head.Backlog() < resyncBacklog {
 		err := o.Store.Do(ctx, func(tx *store.Tx) error {
 			_, err := tx.Resync(resyncHosts, time.Now().UnixMilli())
 			return err
 		})
 		if err != nil {
-			return store.Records{}, fmt.Errorf("sending hosts anew: %w", err)
+			return Batch{}, fmt.Errorf("sending hosts anew: %w", err)
 		}
+		head = o.Store.Head()
 	}
-	return o.Store.Records(ctx, maxRecords, maxBytes)
+	var records store.Records
+	var err error
+	if o.read.Epoch == head.Epoch && o.read.Last > head.Acked {
+		records, err = o.Store.RecordsAfter(ctx, o.read, store.BatchRecords, o.Store.BatchBytes())
+	} else {
+		records, err = o.Store.Records(ctx, store.BatchRecords, o.Store.BatchBytes())
+	}
+	return Batch{records, head.Acked, o.round}, err
 }
 
-// Settle takes in the service's answer. It returns nil when the service has
-// taken more records than it had before: the next batch may go at once.
-func (o *Outbox) Settle(ctx context.Context, ack uplink.Ack) error {
+// Sending notes that the batch is on its way: Next returns what is behind it.
+func (o *Outbox) Sending(b Batch) { o.read = b.Records }
+
+// Rewind goes back to the first record that is not acknowledged. Nothing is on
+// its way any more.
+func (o *Outbox) Rewind() { o.read, o.round = store.Records{}, o.round+1 }
+
+// Early is the service's answer that what comes before the batch has not come.
+type Early struct{ First, Position uint64 }
+
+func (e *Early) Error() string {
+	return fmt.Sprintf("the service stands at %d and did not wait for what comes before record %d", e.Position, e.First)
+}
+
+// Settle takes in the service's answer to a batch. It returns nil when the
+// service has the batch, or a part of it that is news.
+func (o *Outbox) Settle(ctx context.Context, b Batch, ack uplink.Ack) error {
 	head := o.Store.Head()
+	if b.Epoch != head.Epoch || ack.Epoch == head.Epoch && ack.Position >= b.acked && ack.Position < head.Acked {
+		return nil // the answer to a later one came before
+	}
 	fits, err := o.fits(ctx, head, ack)
 	switch {
 	case err != nil:
@@ -109,13 +143,15 @@ func (o *Outbox) Settle(ctx context.Context, ack uplink.Ack) error {
 		// must still know. There is nothing to agree on until it takes the first,
 		// or says that it had this epoch long ago.
 	default:
-		return o.disagree(ctx, &Disagreement{ack, head})
+		return o.disagree(ctx, b, &Disagreement{ack, head})
 	}
 	switch {
-	case fits && ack.Position > head.Acked:
+	case fits && (ack.Position > head.Acked || ack.Position >= b.Last):
 		return nil
 	case ack.Reason != wire.Accepted:
 		return &Refused{ack.Reason, ack.Detail}
+	case ack.Position+1 < b.First:
+		return &Early{b.First, ack.Position}
 	}
 	return fmt.Errorf("the service stays at epoch %d position %d", ack.Epoch, ack.Position)
 }
@@ -132,8 +168,11 @@ func (o *Outbox) fits(ctx context.Context, head store.Head, ack uplink.Ack) (boo
 	return ack.Chain == nil || uplink.Chain(ack.Chain) == chain, nil
 }
 
-func (o *Outbox) disagree(ctx context.Context, d *Disagreement) error {
-	o.doubted++
+func (o *Outbox) disagree(ctx context.Context, b Batch, d *Disagreement) error {
+	if o.doubted > 0 && o.doubter == b.round {
+		return d // batches that are on their way together are one question
+	}
+	o.doubted, o.doubter = o.doubted+1, b.round
 	if o.doubted < doubts {
 		return d
 	}

@@ -87,7 +87,11 @@ func TestAnswers(t *testing.T) {
 				ack.Chain = chain[:]
 			}
 			epoch := s.Head().Epoch
-			if err := box.Settle(ctx, ack); !c.is(err) {
+			batch, err := box.Next(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := box.Settle(ctx, batch, ack); !c.is(err) {
 				t.Errorf("settled with %v", err)
 			}
 			if head := s.Head(); head.Acked != c.acked || head.Epoch != epoch {
@@ -102,20 +106,31 @@ func TestThreeDisagreementsInARowBeginANewEpoch(t *testing.T) {
 	box, s := filled(t)
 	epoch := s.Head().Epoch
 	bad, good := uplink.Ack{Epoch: epoch, Position: 1}, uplink.Ack{Epoch: epoch, Position: 4}
+	settle := func(ack uplink.Ack) {
+		t.Helper()
+		batch, err := box.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 { // as many were on their way together
+			_ = box.Settle(ctx, batch, ack) // TestAnswers looks at the errors
+		}
+		box.Rewind()
+	}
 	for i, ack := range []uplink.Ack{bad, bad, good, bad, bad} {
-		_ = box.Settle(ctx, ack) // TestAnswers looks at the errors
+		settle(ack)
 		if s.Head().Epoch != epoch {
 			t.Fatalf("a new epoch after answer %d", i)
 		}
 	}
-	_ = box.Settle(ctx, bad)
+	settle(bad)
 	head := s.Head()
 	if head.Epoch == epoch || head.Last != 7 || head.Acked != 0 {
 		t.Fatalf("the head is %+v, want a new epoch with the gap and the six records that were left", head)
 	}
 	// The service still knows the old epoch only: no reason for yet another.
 	for range 5 {
-		_ = box.Settle(ctx, uplink.Ack{Epoch: epoch, Position: 1, Reason: wire.Busy})
+		settle(uplink.Ack{Epoch: epoch, Position: 1, Reason: wire.Busy})
 	}
 	if s.Head().Epoch != head.Epoch {
 		t.Error("the new epoch was given up before it was taken")

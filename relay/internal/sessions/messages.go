@@ -32,7 +32,7 @@ func (t *Table) handle(now time.Time, p *peer, r link.Received) {
 		t.refuse(p, r.ID, r.Message, wire.Busy)
 		t.report(p, "message put off: the host says too much", wire.Busy, "")
 		return
-	case t.Store.BacklogBytes() > maxBacklog:
+	case t.Store.Full():
 		t.refuse(p, r.ID, r.Message, wire.Busy)
 		t.report(p, "message put off: too much waits for the service", wire.Busy, "")
 		return

@@ -30,9 +30,6 @@ const (
 	maxInbox     = 8192
 	// strangerBytes is what a stranger may send: an enrolment has some 300.
 	strangerBytes = 64 << 10
-	// maxBacklog is how much may wait for the service before probes are put off.
-	// They keep what they have to say: the newest is sent when there is room again.
-	maxBacklog = 4 << 30
 	// What one host may say, in bytes when expanded: so much at once, and so much
 	// per second. Every message counts messageCost more, for what it costs to write.
 	hostBurst   = 64 << 20
@@ -46,7 +43,7 @@ const (
 	strangerLife  = 60 * time.Second
 	idleLife      = 10 * time.Minute
 	maxAge        = wire.RekeyAfterTime + 10*time.Minute // its probe should have made a new one
-	echoInterval  = 30 * time.Second // ordered of the probes
+	echoInterval  = 30 * time.Second                     // ordered of the probes
 	silentAfter   = 45 * time.Second
 	echoes        = 3
 	echoPause     = time.Second
@@ -78,7 +75,7 @@ type Table struct {
 	Config
 	inbox   chan input
 	mail    mailbox
-	disk    mailbox // what may have to wait for the store
+	disk    mailbox      // what may have to wait for the store
 	count   atomic.Int64 // sessions
 	reports *limit.Table[string]
 

@@ -32,7 +32,8 @@ type writer struct {
 	queries   map[string]*sql.Stmt
 	committed func(time.Duration, int)
 	head      Head
-	opened    Head // as it was when the store was opened
+	opened    Head  // as it was when the store was opened
+	thinned   int64 // bytes that the outbox held after it was last thinned
 
 	mu       sync.RWMutex // guards closed against a send on queue
 	closed   bool
@@ -143,6 +144,9 @@ func (w *writer) transact(group []write) (err error) {
 		if err := write.fn(tx); err != nil {
 			return err
 		}
+	}
+	if err := tx.keepBudget(); err != nil {
+		return err
 	}
 	if err := tx.saveHead(); err != nil {
 		return err

@@ -37,12 +37,16 @@ type Store struct {
 	packer  *zstd.Encoder
 	opener  *zstd.Decoder
 	backlog atomic.Int64 // bytes of records in the outbox
+	budget  int64        // of backlog
 	now     func() time.Time
 }
 
-// Options are what a caller may want to watch.
+// Options are what a caller may want to say, or to watch.
 type Options struct {
 	Log *slog.Logger
+	// Budget is how many bytes of records wait for the service before they are
+	// thinned; 0: DefaultBudget.
+	Budget int64
 	// Committed is called after every group commit, from the writer's goroutine.
 	Committed func(took time.Duration, writes int)
 }
@@ -63,7 +67,10 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{log: o.Log, lock: lock, now: time.Now}
+	s := &Store{log: o.Log, lock: lock, now: time.Now, budget: o.Budget}
+	if s.budget == 0 {
+		s.budget = DefaultBudget
+	}
 	if err := s.open(ctx, filepath.Join(dir, fileName), o); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the store in %s: %w", dir, err), s.release())
 	}

@@ -74,7 +74,7 @@ func (tx *Tx) Append(c uplink.Change) error {
 		return fmt.Errorf("encoding a record: %w", err)
 	}
 	chain := uplink.ChainNext(tx.head.Chain, record)
-	if err := tx.exec("INSERT INTO outbox (seq, chain, record) VALUES (?, ?, ?)", int64(c.Seq), chain[:], record); err != nil {
+	if err := tx.exec("INSERT INTO outbox (seq, topic, chain, record) VALUES (?, ?, ?, ?)", int64(c.Seq), topicOf(c), chain[:], record); err != nil {
 		return fmt.Errorf("writing the outbox: %w", err)
 	}
 	tx.head.Last, tx.head.Chain, tx.moved = c.Seq, chain, true
@@ -159,15 +159,31 @@ type Records struct {
 	Epoch, First, Last uint64
 	Prev, Chain        uplink.Chain
 	Encoded            [][]byte
+	// Whole: more would not have fitted.
+	Whole bool
 }
 
 // Records reads the oldest records that are not acknowledged: at most limit, and
 // at most size bytes unless the first alone is larger. None: Encoded is empty.
 func (s *Store) Records(ctx context.Context, limit, size int) (Records, error) {
 	head := s.Head()
-	batch := Records{Epoch: head.Epoch, First: head.Acked + 1, Last: head.Acked, Prev: head.AckedChain, Chain: head.AckedChain}
+	return s.read(ctx, head, head.Acked, head.AckedChain, limit, size)
+}
+
+// RecordsAfter is Records for those behind what was read before. None, too, when
+// that is of an ended epoch or acknowledged by now.
+func (s *Store) RecordsAfter(ctx context.Context, before Records, limit, size int) (Records, error) {
+	head := s.Head()
+	if before.Epoch != head.Epoch || before.Last < head.Acked || before.Last >= head.Last {
+		return Records{Epoch: head.Epoch}, nil
+	}
+	return s.read(ctx, head, before.Last, before.Chain, limit, size)
+}
+
+func (s *Store) read(ctx context.Context, head Head, after uint64, chain uplink.Chain, limit, size int) (Records, error) {
+	batch := Records{Epoch: head.Epoch, First: after + 1, Last: after, Prev: chain, Chain: chain}
 	rows, err := s.readers.QueryContext(ctx, "SELECT seq, chain, record FROM outbox WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-		int64(head.Acked), int64(head.Last), limit)
+		int64(after), int64(head.Last), limit)
 	if err != nil {
 		return Records{}, fmt.Errorf("reading the outbox: %w", err)
 	}
@@ -182,6 +198,7 @@ func (s *Store) Records(ctx context.Context, limit, size int) (Records, error) {
 			return Records{}, fmt.Errorf("record %d is missing from the outbox", batch.Last+1)
 		}
 		if len(batch.Encoded) > 0 && len(record) > size {
+			batch.Whole = true
 			break
 		}
 		size -= len(record)
@@ -191,6 +208,7 @@ func (s *Store) Records(ctx context.Context, limit, size int) (Records, error) {
 		batch.Last = seq
 		batch.Encoded = append(batch.Encoded, record)
 	}
+	batch.Whole = batch.Whole || len(batch.Encoded) == limit
 	return batch, rows.Err()
 }
 

@@ -9,11 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"assimilation/relay/internal/outbox"
 	"assimilation/relay/internal/store"
 	"assimilation/tenancy"
 	"assimilation/uplink"
-	"assimilation/wire"
 )
 
 // Pauses.
@@ -89,49 +87,6 @@ func (r *Runner) failed(e *Exchange, doing string, err error) {
 	if e.Since.IsZero() {
 		e.Since = time.Now()
 	}
-}
-
-// Forward sends the outbox, batch after batch, until ctx ends or the relay
-// turns out to be revoked.
-func (r *Runner) Forward(ctx context.Context) error {
-	box := &outbox.Outbox{Store: r.Store, Log: r.Log, Doubted: r.Doubted}
-	pause := newBackoff()
-	for ctx.Err() == nil {
-		sent, err := r.forwardOne(ctx, box)
-		switch {
-		case ctx.Err() != nil:
-		case errors.Is(err, ErrRevoked):
-			return err
-		case err != nil:
-			r.failed(&r.health.Batches, "forwarding records", err)
-			wait(ctx, pause.next(after(err)), nil)
-		case sent:
-			pause.reset()
-		default:
-			wait(ctx, time.Minute, r.Store.Appended())
-			wait(ctx, linger, nil)
-		}
-	}
-	return nil
-}
-
-func (r *Runner) forwardOne(ctx context.Context, box *outbox.Outbox) (sent bool, err error) {
-	batch, err := box.Next(ctx)
-	if err != nil || len(batch.Encoded) == 0 {
-		return false, err
-	}
-	ack, err := r.Service.Send(ctx, batch)
-	if err != nil {
-		return false, err
-	}
-	if ack.Reason == wire.Revoked {
-		return false, ErrRevoked
-	}
-	if err := box.Settle(ctx, ack); err != nil {
-		return false, err
-	}
-	r.succeeded(&r.health.Batches)
-	return true, nil
 }
 
 // Listen asks for orders and applies them until ctx ends or they revoke the

@@ -1,0 +1,134 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"assimilation/relay/internal/outbox"
+	"assimilation/relay/internal/store"
+	"assimilation/uplink"
+	"assimilation/wire"
+)
+
+// Forward sends the outbox until ctx ends or the relay turns out to be revoked.
+//
+// As long as the service takes what comes, store.Window batches are on their
+// way, so that a long way costs no throughput. Only whole batches follow one
+// that has no answer yet: a trickle of records gathers instead. After anything
+// else than success, what is on its way comes home, and one batch goes alone.
+func (r *Runner) Forward(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	f := &forwarder{
+		Runner: r, box: &outbox.Outbox{Store: r.Store, Log: r.Log, Doubted: r.Doubted},
+		answers: make(chan answer, store.Window), width: 1, pause: newBackoff(),
+	}
+	defer func() {
+		cancel()
+		for ; f.flying > 0; f.flying-- {
+			<-f.answers
+		}
+	}()
+	for ctx.Err() == nil {
+		if err := f.step(ctx); errors.Is(err, ErrRevoked) {
+			return err
+		}
+	}
+	return nil
+}
+
+// forwarder is the state of Forward.
+type forwarder struct {
+	*Runner
+	box     *outbox.Outbox
+	answers chan answer // has room for all that fly
+	flying  int
+	width   int // how many may fly
+	halted  error
+	pause   *backoff
+}
+
+type answer struct {
+	batch outbox.Batch
+	ack   uplink.Ack
+	err   error
+}
+
+// step sends, or waits for the next thing to happen.
+func (f *forwarder) step(ctx context.Context) error {
+	sent, err := f.send(ctx)
+	if err != nil {
+		f.halt(err)
+	}
+	switch {
+	case sent:
+		return nil
+	case f.flying > 0:
+		return f.land(ctx, <-f.answers)
+	case f.halted != nil:
+		err := f.halted
+		f.halted = nil
+		f.box.Rewind()
+		if early := (*outbox.Early)(nil); !errors.As(err, &early) {
+			f.failed(&f.health.Batches, "forwarding records", err)
+		}
+		wait(ctx, f.pause.next(after(err)), nil)
+	default:
+		wait(ctx, time.Minute, f.Store.Appended())
+		wait(ctx, linger, nil)
+	}
+	return nil
+}
+
+// send starts one batch, if there is one and it may go.
+func (f *forwarder) send(ctx context.Context) (bool, error) {
+	if f.halted != nil || f.flying >= f.width {
+		return false, nil
+	}
+	batch, err := f.box.Next(ctx)
+	if err != nil || len(batch.Encoded) == 0 || f.flying > 0 && !batch.Whole {
+		return false, err
+	}
+	f.box.Sending(batch)
+	f.flying++
+	go func() {
+		ack, err := f.Service.Send(ctx, batch.Records)
+		f.answers <- answer{batch, ack, err}
+	}()
+	return true, nil
+}
+
+// land takes in an answer.
+func (f *forwarder) land(ctx context.Context, a answer) error {
+	f.flying--
+	err := a.err
+	if err == nil && a.ack.Reason == wire.Revoked {
+		return ErrRevoked
+	}
+	if err == nil {
+		err = f.box.Settle(ctx, a.batch, a.ack)
+	}
+	switch head := f.Store.Head(); {
+	case ctx.Err() != nil:
+	case err != nil:
+		f.halt(err)
+	case head.Epoch == a.batch.Epoch && head.Acked < a.batch.Last:
+		f.halt(&outbox.Early{First: head.Acked + 1, Position: a.ack.Position}) // it took a part
+		f.pause.reset()
+	default:
+		f.succeeded(&f.health.Batches)
+		f.pause.reset()
+		if f.halted == nil {
+			f.width = store.Window
+		}
+	}
+	return nil
+}
+
+// halt keeps more from flying until all have landed.
+func (f *forwarder) halt(err error) {
+	if f.halted == nil {
+		f.halted = err
+	}
+	f.width = 1
+}
