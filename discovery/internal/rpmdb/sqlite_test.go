@@ -177,3 +177,25 @@ func FuzzSQLite(f *testing.F) {
 		_ = ReadSQLite(bytes.NewReader(b), int64(len(b)), bytes.NewReader(wal), int64(len(wal)), func(Package) {})
 	})
 }
+
+func BenchmarkSQLite(b *testing.B) {
+	file := filepath.Join(b.TempDir(), "rpmdb.sqlite")
+	db := makeSQLite(b, file, "PRAGMA page_size = 4096")
+	_, blobs := samples(1000)
+	insert(b, db, blobs)
+	opened, err := os.Open(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer opened.Close()
+	info, err := opened.Stat()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(info.Size()), "file-bytes")
+	for b.Loop() {
+		if err := ReadSQLite(opened, info.Size(), nil, 0, func(Package) {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
