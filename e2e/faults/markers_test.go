@@ -109,7 +109,7 @@ func (m *markers) listener(i int) *marker {
 }
 
 func (m *markers) debianPackage(i int) *marker {
-	name := fmt.Sprintf("assim-marker-%d-%d", os.Getpid(), i)
+	name := fmt.Sprintf("assim-marker-%d-%04d", os.Getpid(), i)
 	k := &marker{name: "package " + name, inText: name}
 	k.begin = func() {
 		tree := filepath.Join(m.workDir, name)
