@@ -59,7 +59,11 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	if !s.running || strings.HasPrefix(err.Error(), "required flag") { // cobra checks these last, and without a type
 		err = usageError{err}
 	}
-	fmt.Fprintln(errs, "assim:", err)
+	text := err.Error()
+	if problem := (*client.Problem)(nil); errors.As(err, &problem) {
+		text = output.Printable(text)
+	}
+	fmt.Fprintln(errs, "assim:", text)
 	return exitCode(err)
 }
 

@@ -132,7 +132,7 @@ func TestFormats(t *testing.T) {
 	run(t, "x\n", "login", "--url", service.URL, "--email", "a@b.c")
 	for format, want := range map[string]string{
 		"table": "IP        PORT  N\n10.0.0.1  22    9007199254740993\n?[31m     23    1\n",
-		"csv":   "ip,port,n\n10.0.0.1,22,9007199254740993\n\x1b[31m,23,1\n",
+		"csv":   "ip,port,n\n10.0.0.1,22,9007199254740993\n?[31m,23,1\n",
 		"json":  "[\n  {\n    \"ip\": \"10.0.0.1\",\n    \"port\": 22,\n    \"n\": 9007199254740993\n  },\n  {\n    \"ip\": \"\\u001b[31m\",\n    \"port\": 23,\n    \"n\": 1\n  }\n]\n",
 		"yaml":  "- ip: 10.0.0.1\n  \"n\": 9007199254740993\n  port: 22\n- ip: \"\\e[31m\"\n  \"n\": 1\n  port: 23\n",
 	} {

@@ -34,7 +34,7 @@ type Context struct {
 const developmentFile = ".dev/assim.yaml"
 
 // Path finds the configuration file: ASSIM_CONFIG, else .dev/assim.yaml in the
-// current folder or one above it, else assim/config.yaml in the user's
+// current folder or one above it if it is the user's own, else assim/config.yaml in the user's
 // configuration folder.
 func Path() (string, error) {
 	if p := os.Getenv("ASSIM_CONFIG"); p != "" {
@@ -43,7 +43,7 @@ func Path() (string, error) {
 	if dir, err := os.Getwd(); err == nil {
 		for {
 			p := filepath.Join(dir, developmentFile)
-			if _, err := os.Stat(p); err == nil {
+			if info, err := os.Stat(p); err == nil && owned(info) {
 				return p, nil
 			}
 			parent := filepath.Dir(dir)
@@ -128,11 +128,18 @@ func (f *File) save() error {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
-	temporary := f.path + ".new"
-	if err := os.WriteFile(temporary, b, 0o600); err != nil {
+	// A name that nobody can foresee: in a folder that others may write to, a
+	// file that waits there would become the token's, with its owner and mode.
+	temporary, err := os.CreateTemp(filepath.Dir(f.path), ".assim-*") // mode 0600
+	if err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
-	if err := os.Rename(temporary, f.path); err != nil {
+	defer os.Remove(temporary.Name()) // of no effect once renamed
+	_, err = temporary.Write(b)
+	if err = errors.Join(err, temporary.Close()); err == nil {
+		err = os.Rename(temporary.Name(), f.path)
+	}
+	if err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -59,7 +60,11 @@ func List(w io.Writer, format Format, columns []string, items []json.RawMessage)
 		}
 		row := make([]string, len(columns))
 		for i, c := range columns {
-			row[i] = text(lookup(fields, c))
+			value := lookup(fields, c)
+			row[i] = Printable(text(value))
+			if _, is := value.(string); is && format == CSV {
+				row[i] = noFormula(row[i])
+			}
 		}
 		rows = append(rows, row)
 	}
@@ -85,7 +90,7 @@ func One(w io.Writer, format Format, fields []string, item json.RawMessage) erro
 	}
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, f := range fields {
-		fmt.Fprintf(tw, "%s\t%s\n", strings.ReplaceAll(f, "_", " "), text(lookup(values, f)))
+		fmt.Fprintf(tw, "%s\t%s\n", strings.ReplaceAll(f, "_", " "), Printable(text(lookup(values, f))))
 	}
 	return tw.Flush()
 }
@@ -132,10 +137,29 @@ func text(v any) string {
 }
 
 func writeJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, escaped(b.String()))
+	return err
+}
+
+// escaped escapes what JSON need not escape and Printable takes out. It can only
+// stand within strings.
+func escaped(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r != '\n' && obeyed(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 func writeYAML(w io.Writer, v any) error {
@@ -144,7 +168,7 @@ func writeYAML(w io.Writer, v any) error {
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
 	var plain any
-	if err := yaml.Unmarshal(b, &plain); err != nil { // JSON is YAML
+	if err := yaml.Unmarshal([]byte(escaped(string(b))), &plain); err != nil { // JSON is YAML, once all control characters are escaped
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
 	e := yaml.NewEncoder(w)
@@ -162,8 +186,7 @@ func writeCSV(w io.Writer, columns []string, rows [][]string) error {
 	return c.Error()
 }
 
-// writeTable pads columns with spaces; control characters of the estate never
-// reach the terminal.
+// writeTable pads columns with spaces.
 func writeTable(w io.Writer, columns []string, rows [][]string) error {
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(w, "nothing found")
@@ -176,19 +199,29 @@ func writeTable(w io.Writer, columns []string, rows [][]string) error {
 	}
 	fmt.Fprintln(tw, strings.Join(heads, "\t"))
 	for _, row := range rows {
-		for i := range row {
-			row[i] = printable(row[i])
-		}
 		fmt.Fprintln(tw, strings.Join(row, "\t"))
 	}
 	return tw.Flush()
 }
 
-func printable(s string) string {
+// Printable takes out what a terminal obeys rather than shows: what hosts report
+// is not to be trusted. That is control characters, and those that turn the
+// direction of what follows.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+		if obeyed(r) {
 			return '?'
 		}
 		return r
 	}, s)
+}
+
+func obeyed(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
+
+// noFormula keeps a spreadsheet from taking what a host reported for a formula.
+func noFormula(s string) string {
+	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
+		return "'" + s
+	}
+	return s
 }
