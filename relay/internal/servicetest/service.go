@@ -23,11 +23,12 @@ import (
 
 // Fault is what goes wrong with one request. The zero value is nothing.
 type Fault struct {
-	Status    int  // answered in the clear, without looking at the request
-	Lost      bool // handled, but the answer never arrives
-	Behind    bool // answered as by a replica that has seen nothing of the epoch yet but its start
-	Forged    bool // answered under another site's signature
-	OtherSeal bool // answered to another request: the nonce is wrong
+	Status    int    // answered in the clear, without looking at the request
+	Lost      bool   // handled, but the answer never arrives
+	Behind    bool   // answered as by a replica that has seen nothing of the epoch yet but its start
+	Forged    bool   // answered under another site's signature
+	OtherSeal bool   // answered to another request: the nonce is wrong
+	Then      func() // called when the request is over
 }
 
 // Service is one tenant with one site.
@@ -240,6 +241,9 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, purpose uplink.P
 		return
 	}
 	fault := s.fault(r)
+	if fault.Then != nil {
+		defer fault.Then()
+	}
 	if fault.Status != 0 {
 		w.WriteHeader(fault.Status)
 		return

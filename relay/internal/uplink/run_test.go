@@ -238,3 +238,23 @@ func TestRevocationEndsTheLoopsOnlyUnderASignature(t *testing.T) {
 		t.Errorf("the revocation is not kept: %v", err)
 	}
 }
+
+// TestSeveralBatchesAtATime sends a long backlog while every seventh answer is
+// lost.
+func TestSeveralBatchesAtATime(t *testing.T) {
+	r := newRelay(t)
+	const records = 20 * store.BatchRecords
+	var requests, flying, most atomic.Int32
+	r.service.Fail(func(string) servicetest.Fault {
+		most.Store(max(most.Load(), flying.Add(1)))
+		fault := servicetest.Fault{Lost: requests.Add(1)%7 == 0, Then: func() { flying.Add(-1) }}
+		return fault
+	})
+	r.mark(0, records)
+	r.run(r.runner.Forward)
+	r.exactly(records)
+	if n := most.Load(); n < 2 || n > store.Window {
+		t.Errorf("%d batches were on their way at a time, want 2 to %d", n, store.Window)
+	}
+	t.Logf("%d records in %d requests, at most %d at a time", records, requests.Load(), most.Load())
+}

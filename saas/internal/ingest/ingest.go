@@ -39,6 +39,7 @@ type Service struct {
 	log    *slog.Logger
 	graph  *graph.Writer
 	turns  *turns
+	early  *early
 	pack   *zstd.Encoder
 	unpack *zstd.Decoder
 
@@ -61,7 +62,7 @@ func New(db *store.DB, log *slog.Logger, metrics prometheus.Registerer) (*Servic
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	s := &Service{
-		db: db, log: log, graph: graph.NewWriter(), turns: newTurns(), pack: pack, unpack: unpack,
+		db: db, log: log, graph: graph.NewWriter(), turns: newTurns(), early: newEarly(), pack: pack, unpack: unpack,
 		records:  counter("assim_ingest_records_total", "Records of relays' streams that were taken in, by type.", "type"),
 		refused:  counter("assim_ingest_refused_total", "Records and batches that were refused, by reason.", "reason"),
 		elements: counter("assim_ingest_elements_total", "Graph elements that were put or removed, by effect.", "effect"),
@@ -101,6 +102,10 @@ func (s *Service) Apply(ctx context.Context, from Source, header uplink.Header, 
 		return uplink.Ack{}, err
 	}
 	ack, err := s.apply(ctx, from, header, payload, entries)
+	if err == nil && isEarly(header, ack) && s.await(ctx, from, header) {
+		began = time.Now()
+		ack, err = s.apply(ctx, from, header, payload, entries)
+	}
 	if missing := (*graph.MissingEnd)(nil); errors.As(err, &missing) {
 		// Facts are the truth: a damaged graph must not stop a stream.
 		s.log.Error("graph is damaged, rebuilding it", "tenant", from.Tenant, "error", err)
@@ -120,7 +125,7 @@ func (s *Service) apply(ctx context.Context, from Source, header uplink.Header, 
 	var ack uplink.Ack
 	var b *batch
 	err := s.write(ctx, from.Tenant, func(tx pgx.Tx, at time.Time) error {
-		have, err := readPosition(ctx, tx, from)
+		have, err := readPosition(ctx, tx, from, "FOR UPDATE")
 		if err != nil {
 			return err
 		}
@@ -150,6 +155,7 @@ func (s *Service) apply(ctx context.Context, from Source, header uplink.Header, 
 		s.refused.WithLabelValues(ack.Reason.String()).Inc()
 	}
 	b.count()
+	s.early.wake(from.Relay)
 	return ack, nil
 }
 

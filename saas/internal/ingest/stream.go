@@ -72,10 +72,12 @@ func (p place) ack(h uplink.Header) uplink.Ack {
 	return ack
 }
 
-func readPosition(ctx context.Context, tx pgx.Tx, from Source) (position, error) {
+// readPosition reads how far the stream was taken in; lock is "FOR UPDATE" for who
+// moves it.
+func readPosition(ctx context.Context, tx pgx.Tx, from Source, lock string) (position, error) {
 	var p position
 	var chain []byte
-	err := tx.QueryRow(ctx, `SELECT epoch, position, chain FROM assim.streams WHERE relay = $1 FOR UPDATE`, from.Relay).Scan(&p.epoch, &p.position, &chain)
+	err := tx.QueryRow(ctx, `SELECT epoch, position, chain FROM assim.streams WHERE relay = $1 `+lock, from.Relay).Scan(&p.epoch, &p.position, &chain)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return position{}, nil
 	}
