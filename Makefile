@@ -65,9 +65,13 @@ e2e: ## only the tests of the whole, with the real programs
 fuzz: ## every fuzz target for FUZZTIME (20s); FUZZ=regexp chooses
 	@ops/dev/fuzz.sh '$(FUZZ)' '$(FUZZTIME)'
 
-bench: ## ingest beside plain tables, and what else has a benchmark
+bench: ## ingest beside plain tables and UNWIND MERGE SET, and the rest, beside the goals; PG=18, HOSTS=2000
 	@ops/postgres/up.sh
-	go test -run '^$$' -bench . -benchmem ./...
+	@go run ./e2e/bench $(if $(HOSTS),-hosts $(HOSTS))
+
+bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; WINDOW=120s
+	@go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/ ./cmd/assim-probe
+	@go run ./e2e/benchprobe $(if $(WINDOW),-window $(WINDOW))
 
 lint: ## gofmt, go vet, staticcheck; shellcheck where it is installed
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
