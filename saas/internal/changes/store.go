@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/web"
@@ -67,11 +66,20 @@ func readVersions(ctx context.Context, tx pgx.Tx, f Filter) ([]version, string, 
 	if err != nil {
 		return nil, "", err
 	}
+	// The planner sees the ids, or no condition at all: for either it has an index.
+	var hosts []string
+	byHost := `$1::uuid[] IS NULL`
+	if f.Host != "" {
+		if hosts, err = hostsNamed(ctx, tx, f.Host); err != nil || len(hosts) == 0 {
+			return nil, "", err
+		}
+		byHost = `v.host = ANY ($1::uuid[])`
+	}
 	rows, err := tx.Query(ctx, `
 		WITH chosen AS (
 			SELECT v.*, h.name AS host_name FROM assim.fact_versions v
 			LEFT JOIN assim.hosts h ON h.tenant = v.tenant AND h.id = v.host
-			WHERE ($1 = '' OR v.host = ANY (SELECT n.id FROM assim.hosts n WHERE n.id::text = $1 OR lower(n.name) = lower($1)))
+			WHERE `+byHost+`
 			  AND ($2 = '' OR v.kind = $2)
 			  AND ($3::timestamptz IS NULL OR v.at >= $3) AND ($4::timestamptz IS NULL OR v.at < $4)
 			  AND ($5::timestamptz IS NULL OR v.at <= $5
@@ -89,7 +97,7 @@ func readVersions(ctx context.Context, tx pgx.Tx, f Filter) ([]version, string, 
 			ROWS UNBOUNDED PRECEDING)
 		) c
 		ORDER BY c.at DESC, c.relay::text DESC, c.epoch DESC, c.seq DESC, c.host::text DESC, c.kind DESC, c.instance DESC`,
-		f.Host, f.Kind, optional(f.Since), optional(f.Until), after.at, after.relay, after.epoch, after.seq, after.host, after.kind, after.instance,
+		hosts, f.Kind, optional(f.Since), optional(f.Until), after.at, after.relay, after.epoch, after.seq, after.host, after.kind, after.instance,
 		f.Limit+1, maxCompared, maxTogether)
 	if err != nil {
 		return nil, "", err
@@ -100,6 +108,15 @@ func readVersions(ctx context.Context, tx pgx.Tx, f Filter) ([]version, string, 
 	}
 	versions = versions[:f.Limit]
 	return versions, makeCursor(versions[f.Limit-1]), nil
+}
+
+// hostsNamed returns the ids of the hosts that have the id or the name.
+func hostsNamed(ctx context.Context, tx pgx.Tx, ref string) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT id::text FROM assim.hosts WHERE id::text = $1 OR lower(name) = lower($1)`, ref)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 func optional(t time.Time) *time.Time {
@@ -126,7 +143,7 @@ func parseCursor(s string) (position, error) {
 	if s == "" {
 		return p, nil
 	}
-	bad := huma.Error422UnprocessableEntity("cursor is not one that this list gave")
+	bad := web.BadCursor()
 	raw, err := base64.RawURLEncoding.DecodeString(s)
 	parts := strings.SplitN(web.Text(string(raw)), " ", 7)
 	if err != nil || len(parts) != 7 {
