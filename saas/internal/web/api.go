@@ -1,7 +1,6 @@
 package web
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"path"
@@ -35,9 +34,9 @@ func (s *Web) newAPI() huma.API {
 	api := huma.NewAPI(c, &adapter{humago.NewAdapter(s.mux, ""), s})
 	api.UseMiddleware(s.authorise(api))
 
-	description := sync.OnceValues(func() ([]byte, error) { return json.Marshal(api.OpenAPI()) })
+	s.describe = sync.OnceValues(s.Description)
 	s.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, r *http.Request) {
-		body, err := description()
+		body, err := s.describe()
 		if err != nil {
 			s.config.Log.Error("describing the API", "error", err)
 			http.Error(w, "the description could not be made", http.StatusInternalServerError)
@@ -87,34 +86,27 @@ func (s *Web) authorise(api huma.API) func(huma.Context, func(huma.Context)) {
 			return
 		}
 		r, _ := humago.Unwrap(ctx)
-		actor, status, why := s.permit(r, role)
-		if status != 0 {
-			if status == http.StatusUnauthorized {
+		actor, problem := s.permit(r, role)
+		if problem != nil {
+			if problem.Status == http.StatusUnauthorized {
 				ctx.SetHeader("WWW-Authenticate", "Bearer")
 			}
-			huma.WriteErr(api, ctx, status, why)
+			ctx.SetHeader("Content-Type", "application/problem+json")
+			ctx.SetStatus(problem.Status)
+			if err := api.Marshal(ctx.BodyWriter(), "application/json", problem); err != nil {
+				s.config.Log.Debug("writing a refusal", "error", err)
+			}
 			return
+		}
+		if ctx.Operation().Path != streamPath { // it asks the database next to nothing, and has no end
+			if !s.turns.enter(r.Context(), actor.Tenant) {
+				s.metrics.refused.WithLabelValues("too many at once").Inc()
+				ctx.SetHeader("Retry-After", "10")
+				huma.WriteErr(api, ctx, http.StatusTooManyRequests, tooManyAtOnce)
+				return
+			}
+			defer s.turns.leave(actor.Tenant)
 		}
 		next(huma.WithContext(ctx, WithActor(ctx.Context(), actor)))
 	}
-}
-
-// cleanProblem is the last look at an error answer: what the client sent is not
-// repeated (it may be a password), and of our own faults it learns nothing.
-func (s *Web) cleanProblem(ctx huma.Context, status string, v any) (any, error) {
-	problem, ok := v.(*huma.ErrorModel)
-	if !ok {
-		return v, nil
-	}
-	if problem.Status >= http.StatusInternalServerError && len(problem.Errors) > 0 {
-		if ctx.Context().Err() == nil {
-			s.config.Log.Error("api", "method", ctx.Method(), "path", ctx.Operation().Path, "error", problem.Errors[0].Message)
-		}
-		problem.Errors = nil
-		problem.Detail = "the service failed; the cause is in its log"
-	}
-	for _, e := range problem.Errors {
-		e.Value = nil
-	}
-	return problem, nil
 }

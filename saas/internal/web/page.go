@@ -20,15 +20,22 @@ const maxForm = 64 << 10 // bytes of a page's form
 // shown as error page: a huma.StatusError with its own text, any other as 500.
 func (s *Web) Page(pattern string, role tenancy.Role, h func(http.ResponseWriter, *http.Request, Actor) error) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		actor, status, why := s.permit(r, role)
+		actor, problem := s.permit(r, role)
 		switch {
-		case status == http.StatusUnauthorized:
+		case problem == nil:
+		case problem.Status == http.StatusUnauthorized:
 			http.Redirect(w, r, signinFor(r), http.StatusSeeOther)
 			return
-		case status != 0:
-			s.showError(w, r, huma.NewError(status, why))
+		default:
+			s.showError(w, r, problem)
 			return
 		}
+		if !s.turns.enter(r.Context(), actor.Tenant) {
+			s.metrics.refused.WithLabelValues("too many at once").Inc()
+			s.showError(w, r, huma.Error429TooManyRequests(tooManyAtOnce))
+			return
+		}
+		defer s.turns.leave(actor.Tenant)
 		r = r.WithContext(WithActor(r.Context(), actor))
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := h(w, r, actor); err != nil {
@@ -61,6 +68,9 @@ func signinFor(r *http.Request) string {
 func Render(w http.ResponseWriter, r *http.Request, status int, title, section string, body templ.Component) error {
 	a := ActorFrom(r.Context())
 	frame := ui.Frame{Title: title, Section: section, Email: a.Email, Tenant: a.TenantName, Role: string(a.Role), Theme: themeOf(r)}
+	if r.URL.Path == "/search" {
+		frame.Search = Text(r.URL.Query().Get("q"))
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	if status != 0 {
@@ -101,7 +111,7 @@ func (s *Web) problem(w http.ResponseWriter, r *http.Request, status int, text s
 	if strings.HasPrefix(r.URL.Path, "/v1/") || !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
-		s.API.Marshal(w, "application/json", huma.NewError(status, text))
+		s.API.Marshal(w, "application/json", NewProblem(status, codeOf(status), text))
 		return
 	}
 	s.showError(w, r, huma.NewError(status, text))

@@ -14,6 +14,7 @@ import (
 )
 
 const (
+	streamPath   = "/v1/stream"
 	heartbeat    = 15 * time.Second // below the idle timeout of common proxies
 	writeTimeout = 10 * time.Second // a client that takes no bytes for so long is gone
 )
@@ -22,7 +23,7 @@ const (
 // topic that changed, its data always {}; a client then fetches what it shows.
 func (s *Web) handleStream() {
 	huma.Register(s.API, huma.Operation{
-		OperationID: "stream", Method: http.MethodGet, Path: "/v1/stream", Metadata: Needs(tenancy.Viewer), Tags: []string{"live"},
+		OperationID: "stream", Method: http.MethodGet, Path: streamPath, Metadata: Needs(tenancy.Viewer), Tags: []string{"live"},
 		Summary: "What changes, as it changes",
 		Description: "Server-sent events. The event's name is the topic that changed: hosts, facts, events, sites; " +
 			"or resync: something may have been missed, look at everything again.",
@@ -72,7 +73,7 @@ func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription) 
 		}
 		// A session that was revoked meanwhile ends here, in a busy tenant too.
 		if time.Since(checked) >= heartbeat {
-			if _, status, _ := s.permit(r, tenancy.Viewer); status != 0 && status != http.StatusServiceUnavailable {
+			if _, problem := s.permit(r, tenancy.Viewer); problem != nil && problem.Status != http.StatusServiceUnavailable {
 				return
 			}
 			checked = time.Now()

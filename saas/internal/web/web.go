@@ -36,17 +36,21 @@ type Web struct {
 	config  Config
 	mux     *http.ServeMux
 	metrics *metrics
+	turns   *turns
 	faults  []error // of registration
+
+	describe func() ([]byte, error) // Description, once
 }
 
-// New makes the front with its own routes: /openapi.json, /v1/stream, /assets,
+// New makes the front with its own routes: /openapi.json, /docs, /v1/stream, /assets,
 // /livez and /readyz.
 func New(c Config) *Web {
-	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics)}
+	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics), turns: newTurns()}
 	s.API = s.newAPI()
 	handleHealth(s.mux, c)
 	s.handleAssets()
 	s.handleStream()
+	s.handleDocs()
 	return s
 }
 
