@@ -10,7 +10,8 @@
 //   - -p value unless it looks like a port, and the short options of programs
 //     that take a password by them (mysql -pX, redis-cli -a X);
 //   - user:password after -u or --user;
-//   - the user information of URLs;
+//   - user/password of Oracle's programs, user:password@ before a server;
+//   - the user information of URLs, and the secret ends of well-known webhooks;
 //   - values that are tokens by their look (JWT, "ghp_...", ours).
 package redact
 
@@ -39,6 +40,7 @@ func Args(argv []string) []string {
 type scanner struct {
 	flags string // short options by which a program named so far takes a password
 	last  string // the previous word
+	slash bool   // a program was named that takes user/password
 	// What the previous word says of the next.
 	next expectation
 }
@@ -92,6 +94,7 @@ func (s *scanner) word(w string, expected expectation) (redacted string, cut boo
 	if flags, known := passwordOptions[program(w)]; known {
 		s.flags += flags
 	}
+	s.slash = s.slash || slashPrograms[program(w)]
 	redacted, cut = s.look(w, last)
 	switch {
 	case expected == secret, expected == portOrSecret && !isPort(w), looksLikeToken(w):
@@ -127,7 +130,36 @@ func (s *scanner) look(w, last string) (redacted string, cut bool) {
 		}
 		return w[:at] + Mark, true
 	}
+	if i := strings.IndexByte(w, '/'); s.slash && i > 0 && w[0] != '-' && w[0] != '@' {
+		return w[:i+1] + Mark, true
+	}
+	if at := credentials(w); at >= 0 {
+		return w[:at] + Mark, true
+	}
+	for _, hook := range webhooks {
+		if i := strings.Index(w, hook); i >= 0 {
+			return w[:i+len(hook)] + Mark, true
+		}
+	}
 	return userInfo(w)
+}
+
+// credentials returns where the secret of user:secret@server begins, or -1.
+// Before a digest, as in image:tag@sha256:..., stands none.
+func credentials(w string) int {
+	at := strings.LastIndexByte(w, '@')
+	if at < 0 || strings.Contains(w, "://") || strings.HasPrefix(w[at:], "@sha256:") {
+		return -1
+	}
+	colon := strings.IndexByte(w[:at], ':')
+	if colon < 0 || colon+1 == at {
+		return -1
+	}
+	user := w[strings.LastIndexAny(w[:colon], `=,;("'`)+1 : colon]
+	if user == "" || strings.ContainsAny(user, "@/") {
+		return -1
+	}
+	return colon + 1
 }
 
 // option looks at a word that starts with a dash.
@@ -187,7 +219,7 @@ var (
 	secretParts = []string{"pass", "pwd", "secret", "token", "credential", "authoriz", "bearer"}
 	secretWords = []string{
 		"key", "keys", "auth", "pw", "pin", "psk", "otp", "jwt", "sas", "cookie",
-		"cred", "creds", "private", "signature", "salt", "seed", "community",
+		"cred", "creds", "private", "signature", "sig", "salt", "seed", "community",
 	}
 	bareNames = map[string]bool{
 		"password": true, "passwd": true, "passphrase": true, "token": true, "secret": true,
@@ -243,11 +275,19 @@ var passwordOptions = map[string]string{
 	"cqlsh": "p", "sshpass": "p", "rdesktop": "p", "login": "p", "7z": "p", "7za": "p", "7zz": "p", "rar": "p", "unrar": "p",
 	"redis-cli": "a", "keydb-cli": "a", "valkey-cli": "a",
 	"ldapsearch": "w", "ldapadd": "w", "ldapmodify": "w", "ldapdelete": "w", "ldappasswd": "wsa", "ldapwhoami": "w",
-	"sqlcmd": "P", "bcp": "P", "isql": "P", "tsql": "P", "zip": "P", "unzip": "P",
+	"sqlcmd": "P", "osql": "P", "p4": "P", "ab": "AC", "curl": "b", "bcp": "P", "isql": "P", "tsql": "P", "zip": "P", "unzip": "P",
 	"mosquitto_pub": "P", "mosquitto_sub": "P", "mosquitto_rr": "P", "ipmitool": "P",
 	"snmpget": "cAX", "snmpwalk": "cAX", "snmpbulkwalk": "cAX", "snmptrap": "cAX", "snmpset": "cAX",
 	"htpasswd": "b", "lftp": "u", "openconnect": "p", "vncviewer": "p",
 }
+
+// slashPrograms take user/password as an argument.
+var slashPrograms = map[string]bool{
+	"sqlplus": true, "sqlldr": true, "exp": true, "imp": true, "expdp": true, "impdp": true, "rman": true,
+}
+
+// webhooks are followed by what whoever knows it may post with.
+var webhooks = []string{"hooks.slack.com/services/", "api.telegram.org/bot", "/api/webhooks/", ".webhook.office.com/webhookb2/"}
 
 func program(w string) string { return path.Base(strings.Trim(w, `"'`)) }
 
