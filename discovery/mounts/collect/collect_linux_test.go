@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -153,28 +154,30 @@ func TestThisHost(t *testing.T) {
 	}
 }
 
-// TestWatch mounts in a mount namespace of its own until it is told.
+// TestWatch mounts in a mount namespace of its own, one thing at a time.
 func TestWatch(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to mount")
 	}
 	ready := make(chan string)
-	mount, done := make(chan struct{}), make(chan error, 1)
+	mount, done := make(chan bool), make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // the thread ends with the goroutine, and the namespace with it
-		if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS); err != nil {
-			ready <- ""
+		err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS)
+		if err == nil {
+			err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		}
+		if err != nil {
 			done <- err
+			close(ready)
 			return
 		}
 		ready <- fmt.Sprintf("/proc/self/task/%d/mountinfo", unix.Gettid())
-		var err error
-		for range mount {
-			if err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-				continue
-			}
-			if err = unix.Mount("probe", "/mnt", "tmpfs", 0, "size=4k"); err == nil {
-				err = unix.Unmount("/mnt", 0)
+		for on := range mount {
+			if on {
+				err = errors.Join(err, unix.Mount("probe", "/mnt", "tmpfs", 0, "size=4k"))
+			} else {
+				err = errors.Join(err, unix.Unmount("/mnt", 0))
 			}
 		}
 		done <- err
@@ -184,21 +187,21 @@ func TestWatch(t *testing.T) {
 		t.Skipf("no mount namespace: %v", <-done)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	events := make(chan struct{}, 1)
+	events := make(chan struct{}, 100)
 	ended := make(chan error, 1)
-	go func() {
-		ended <- watch(ctx, table, func() {
+	go func() { ended <- watch(ctx, table, func() { events <- struct{}{} }) }()
+	<-events // armed
+	for i := range 20 {
+		for quiet := false; !quiet; { // a mount may wake more than once
 			select {
-			case events <- struct{}{}:
+			case <-events:
 			default:
+				quiet = true
 			}
-		})
-	}()
-	for told := 0; told < 3; { // once armed, each mount is told
+		}
+		mount <- i%2 == 0
 		select {
-		case mount <- struct{}{}:
 		case <-events:
-			told++
 		case err := <-ended:
 			t.Fatal(err)
 		}
