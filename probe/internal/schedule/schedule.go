@@ -176,6 +176,9 @@ func (s *Schedule) restrict(kinds []string) {
 		j.enabled = enabled
 		if enabled {
 			j.due = time.Now()
+			if j.due.Before(j.rest) { // a relay that changes its mind all the time costs no more than events
+				j.due = j.rest
+			}
 			continue
 		}
 		s.log.Info("kind switched off by the relay", "kind", j.kind.Name)

@@ -236,3 +236,28 @@ func TestAllow(t *testing.T) {
 		}
 	})
 }
+
+// A relay that switches a kind off and on without end costs no more than events
+// do.
+func TestAllowStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		busy := 0
+		slow := quick("a", time.Hour)
+		slow.collect = func(context.Context) ([]discovery.Fact, error) {
+			busy++
+			time.Sleep(200 * time.Millisecond)
+			return nil, nil
+		}
+		during(t, 10*time.Minute, []discovery.Collector{slow, quick("b", time.Hour)}, func(s *schedule.Schedule) {
+			for range 2900 {
+				time.Sleep(100 * time.Millisecond)
+				s.Allow([]string{"b"})
+				time.Sleep(100 * time.Millisecond)
+				s.Allow(nil)
+			}
+		})
+		if share := float64(busy) * 0.2 / 600; share > 0.05 {
+			t.Errorf("%d collections in 10 minutes: %.1f %% of a CPU", busy, 100*share)
+		}
+	})
+}

@@ -68,6 +68,9 @@ func (c *Conversation) configured(now time.Time, m *wire.Configure) bool {
 	}
 	host := tenancy.HostID{UUID: uuid.UUID(m.Host)}
 	if host != c.self.Host {
+		if c.phase == settled {
+			return false // an id changes with a session, or each message would be a write to disk
+		}
 		c.log.Warn("relay knows this host by another id", "was", c.self.Host.String(), "is", host.String())
 		if c.pin(host) != nil {
 			return true
