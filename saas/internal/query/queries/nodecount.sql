@@ -11,4 +11,7 @@ UNION ALL SELECT 'Endpoint', count(*) FROM {Endpoint}
 UNION ALL SELECT 'OS', count(*) FROM {OS}
 UNION ALL SELECT 'PackageSet', count(*) FROM {PackageSet}
 UNION ALL SELECT 'Package', count(*) FROM {Package}
+UNION ALL SELECT 'Hardware', count(*) FROM {Hardware}
+UNION ALL SELECT 'Filesystem', count(*) FROM {Filesystem}
+UNION ALL SELECT 'User', count(*) FROM {User}
 ORDER BY label
