@@ -18,7 +18,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist up down logs test test-race test-pg18 e2e fuzz bench bench-probe lint generate check-generated check-truth
+.PHONY: help build dist up down logs test test-race test-pg18 e2e screenshots fuzz bench bench-probe lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ test-pg18: ## the tests that use Postgres, on Postgres 18 with AGE 1.8
 	@ASSIM_POSTGRES=18 ops/postgres/up.sh
 	ASSIM_POSTGRES=18 go test -count=1 $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/internal\/pgtest|store\/storetest|e2e\/world/ { print $$1 }')
 
+screenshots: ## every page with what this host reports, light and dark, into .dev/screenshots/; needs chromium
+	@ops/postgres/up.sh
+	ASSIM_SCREENSHOTS=$(CURDIR)/.dev/screenshots go test -count=1 -run TestEveryPage -v ./e2e/browser
+
 e2e: ## only the tests of the whole, with the real programs
 	@ops/postgres/up.sh
 	go test -count=1 -v ./e2e/...
@@ -80,10 +84,11 @@ lint: ## gofmt, go vet, staticcheck; shellcheck where it is installed
 	go run $(STATICCHECK) ./...
 	@if command -v shellcheck >/dev/null; then shellcheck -x $$(git ls-files '*.sh' .ci/run); else echo "shellcheck is not installed: scripts are not linted"; fi
 
-generate: ## write generated files anew: pages (templ), the probe's list of packages
+generate: ## write generated files anew: pages (templ), the probe's list of packages, the API's description
 	@for dir in $$(git ls-files -co --exclude-standard '*.templ' | xargs -n 1 dirname | sort -u); do \
 	    (cd "$$dir" && go run $(TEMPL) generate -log-level=error); done
 	ops/dev/probe-deps.sh >cmd/assim-probe/deps.txt
+	go run ./cmd/assim-saas openapi >docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 
 check-generated:
 	@ops/dev/check-generated.sh

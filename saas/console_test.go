@@ -14,7 +14,7 @@ import (
 func pagesOf(e *estate, host string) []string {
 	pages := []string{"/", "/account", "/changes", "/changes?window=all&kind=packages", "/events", "/events?type=refusal", "/findings", "/findings?all=true", "/hosts", "/hosts?state=up&name=web",
 		"/sites", "/sites/" + e.source.Site.String(), "/queries", "/map", "/map?site=" + e.source.Site.String(), "/map?host=" + host,
-		"/search", "/search?q=web", "/search?q=10.0.0", "/search?q=02:00", "/search?q=443", "/search?q=nothing"}
+		"/docs", "/search", "/search?q=web", "/search?q=10.0.0", "/search?q=02:00", "/search?q=443", "/search?q=nothing"}
 	for _, view := range []string{"", "/services", "/packages", "/packages?q=ssl", "/network", "/dependencies", "/changes", "/facts/sockets", "/facts/nothing"} {
 		pages = append(pages, "/hosts/"+host+view)
 	}
@@ -96,6 +96,7 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		"/search?q=open":                     {"openssl", "3.0.16-1 amd64"},
 		"/search?q=postgre":                  {"/usr/bin/postgres", "db1"},
 		"/search?q=02-00":                    {"02:00:00:00:00:01"},
+		"/docs":                              {"/v1/hosts/{host}", "id or name", "ambiguous_name", "404 Not Found"},
 		"/account":                           {"ada@example.org", "owner"},
 	} {
 		_, body := ada.do(http.MethodGet, path, "")

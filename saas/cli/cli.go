@@ -66,6 +66,7 @@ func root(out, errs io.Writer) *cobra.Command {
 
 	serve := &cobra.Command{
 		Use: "serve", Short: "Serve relays, the API and the dashboard until stopped", Args: cobra.NoArgs,
+		Example: `  assim-saas serve --listen 0.0.0.0:8080 --url https://assimilation.example`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			service, err := saas.New(cmd.Context(), config, logger())
 			if err != nil {
@@ -83,6 +84,7 @@ func root(out, errs io.Writer) *cobra.Command {
 
 	migrate := &cobra.Command{
 		Use: "migrate", Short: "Bring the database up to date; harmless to repeat", Args: cobra.NoArgs,
+		Example: `  assim-saas migrate --database-url postgres://postgres:secret@127.0.0.1:5432/assimilation`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := saas.Migrate(cmd.Context(), config); err != nil {
 				return err
@@ -102,6 +104,18 @@ func root(out, errs io.Writer) *cobra.Command {
 			return saas.Rebuild(cmd.Context(), config, tenant, logger(), out)
 		},
 	}
-	root.AddCommand(serve, migrate, rebuild)
+	openapi := &cobra.Command{
+		Use: "openapi", Short: "Print the description of the API (OpenAPI 3.1)", Args: cobra.NoArgs,
+		Example: `  assim-saas openapi >docs/openapi.json`,
+		RunE: func(*cobra.Command, []string) error {
+			description, err := saas.Describe()
+			if err != nil {
+				return err
+			}
+			_, err = out.Write(description)
+			return err
+		},
+	}
+	root.AddCommand(serve, migrate, rebuild, openapi)
 	return root
 }

@@ -59,7 +59,8 @@ const (
 // Detail is one readable difference.
 type Detail struct {
 	Op   discovery.Op `json:"op" enum:"added,removed,changed"`
-	Text string       `json:"text"`
+	Text string       `json:"text" doc:"as a person would say it"`
+	Full string       `json:"full" doc:"with the path, and all that tells it from others"`
 }
 
 // Filter chooses changes. Empty fields choose all.
@@ -133,7 +134,7 @@ func (s *Service) describe(c *Change, v version, unpack *zstd.Decoder) error {
 			c.More++
 			continue
 		}
-		c.Details = append(c.Details, Detail{d.Op, d.String()})
+		c.Details = append(c.Details, Detail{d.Op, words(v.Kind, d), d.String()})
 	}
 	c.Summary = summary(*c, count)
 	return nil

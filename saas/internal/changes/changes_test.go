@@ -51,7 +51,7 @@ func TestDescribe(t *testing.T) {
 		more    int
 	}{
 		{"first", version{Hash: hash, Body: pack(t, "bash 1", "dash 1")}, Appeared, "appeared: ", 0, -1},
-		{"same but one", version{Hash: hash, Previous: hash, Body: pack(t, "bash 2"), PreviousBody: pack(t, "bash 1")}, Changed, `"1" -> "2"`, 1, 0},
+		{"same but one", version{Hash: hash, Previous: hash, Body: pack(t, "bash 2"), PreviousBody: pack(t, "bash 1")}, Changed, "bash 1 -> 2 (all)", 1, 0},
 		{"several", version{Hash: hash, Previous: hash, Body: pack(t, "bash 2", "new 1"), PreviousBody: pack(t, "bash 1", "old 1")}, Changed, "1 added, 1 removed, 1 changed", 3, 0},
 		{"too many", version{Hash: hash, Previous: hash, Body: pack(t, many...), PreviousBody: pack(t)}, Changed, "added", maxDetails, 20},
 		{"gone", version{Previous: hash, PreviousBody: pack(t, "bash 1", "dash 1")}, Gone, "gone", 0, -1},

@@ -227,7 +227,7 @@ func rows(v view) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if len(v.items) == 0 {
-			templ_7745c5c3_Err = ui.Empty("Nothing changed", "No fact came, changed or went in this time.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Empty("Nothing changed", "No fact came, changed or went in this time. Changes are shown as soon as a host reports one.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -550,7 +550,7 @@ func differences(details []Detail) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var21 string
-			templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(d.Text)
+			templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(d.Full)
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `pages.templ`, Line: 117, Col: 50}
 			}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"assimilation/cmdb"
 )
 
 // box is a host or an address, with what is drawn inside.
@@ -116,6 +118,9 @@ func (p *picture) address(l link, outside map[string]bool) *box {
 		return nil
 	}
 	b := &box{node: Node{ID: id, Kind: AddressNode, Label: l.IP, Detail: "no probe listens there", Href: "/search?q=" + l.IP}}
+	if strings.HasPrefix(l.Endpoint, string(cmdb.HostRealm(l.ClientHost))) {
+		b.node.Label, b.node.Detail = l.IP+" on "+p.byID[l.ClientHost].node.Label, "its own address, where nothing listens now"
+	}
 	p.add(b)
 	return b
 }

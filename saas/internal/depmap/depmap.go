@@ -3,11 +3,13 @@ package depmap
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
+	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/tenancy/store"
 )
@@ -122,7 +124,7 @@ func (l LeftOut) words() string {
 // Answers to names that lead nowhere.
 var (
 	errNoHost    = huma.Error404NotFound("there is no such host")
-	errAmbiguous = huma.Error409Conflict("several hosts have this name; use the id")
+	errAmbiguous = web.NewProblem(http.StatusConflict, web.AmbiguousName, "several hosts have this name; use the id")
 	errNoSite    = huma.Error404NotFound("there is no such site")
 	errBoth      = huma.Error422UnprocessableEntity("a map is of a host or of a site, not of both")
 )

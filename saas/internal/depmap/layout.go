@@ -11,7 +11,7 @@ const (
 	itemGap       = 8
 	serviceWidth  = 136
 	endpointWidth = 176
-	innerGap      = 40 // between endpoints and services
+	innerGap      = 64 // between endpoints and services
 	padding       = 12
 	titleHeight   = 40
 	emptyWidth    = 176 // a box without anything inside

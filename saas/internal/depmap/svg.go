@@ -18,7 +18,7 @@ const (
 // sheet replaces them by class.
 func (m Map) WriteSVG(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]d" width="%[1]d" height="%[2]d" class="map-svg" role="img" font-family="system-ui, sans-serif" font-size="13">`, m.Width, m.Height)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]d" width="%[1]d" height="%[2]d" class="map-svg" font-family="system-ui, sans-serif" font-size="13">`, m.Width, m.Height)
 	fmt.Fprintf(&b, `<title>%s</title>`, html.EscapeString("Dependencies: "+m.Title))
 	byID := map[string]Node{}
 	for _, n := range m.Nodes {
@@ -96,15 +96,19 @@ func stateColour(state string) string {
 	return "#4a5568"
 }
 
-// writeEdge draws from the right side of the source to the left of the target.
+// writeEdge draws from the right side of the source to the left of the target;
+// within a box, whose services stand right of its endpoints, the other way.
 func writeEdge(b *strings.Builder, e Edge, from, to Node) {
 	if from.ID == "" || to.ID == "" {
 		return
 	}
 	x1, y1, x2, y2 := from.X+from.W/2, from.Y, to.X-to.W/2, to.Y
 	bend := max(40, (x2-x1)/2)
-	if e.Kind == Listens {
+	switch {
+	case e.Kind == Listens:
 		bend = 16
+	case from.Parent == to.Parent:
+		x1, x2, bend = from.X-from.W/2, to.X+to.W/2, -innerGap/2
 	}
 	fmt.Fprintf(b, `<path class="map-%s" d="M%d %d C%d %d %d %d %d %d" fill="none" stroke="%s" stroke-width="1.5"/>`,
 		e.Kind, x1, y1, x1+bend, y1, x2-bend, y2, x2, y2, map[EdgeKind]string{Listens: "#c5ccd8", Connects: "#6c7788"}[e.Kind])

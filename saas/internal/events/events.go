@@ -64,7 +64,7 @@ func (s *Service) List(ctx context.Context, a web.Actor, f Filter) (items []Even
 	var before int64
 	if f.Cursor != "" {
 		if before, err = strconv.ParseInt(f.Cursor, 10, 64); err != nil || before <= 0 {
-			return nil, "", huma.Error422UnprocessableEntity("cursor is not one that this list gave")
+			return nil, "", web.BadCursor()
 		}
 	}
 	err = s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) error {

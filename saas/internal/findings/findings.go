@@ -113,5 +113,5 @@ func parseCursor(s string) (position, error) {
 			}
 		}
 	}
-	return position{}, huma.Error422UnprocessableEntity("cursor is not one that this list gave")
+	return position{}, web.BadCursor()
 }

@@ -3,6 +3,7 @@ package hosts
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,7 +30,7 @@ type Service struct {
 // Answers to names that lead nowhere.
 var (
 	errNoHost    = huma.Error404NotFound("there is no such host")
-	errAmbiguous = huma.Error409Conflict("several hosts have this name; use the id")
+	errAmbiguous = web.NewProblem(http.StatusConflict, web.AmbiguousName, "several hosts have this name; use the id")
 )
 
 // find returns the host that a person names by id or by name. A retired host

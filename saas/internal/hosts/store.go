@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/web"
@@ -85,7 +84,7 @@ func parseCursor(s string) (name string, id tenancy.HostID, err error) {
 			return web.Text(string(raw[36:])), id, nil
 		}
 	}
-	return "", id, huma.Error422UnprocessableEntity("cursor is not one that this list gave")
+	return "", id, web.BadCursor()
 }
 
 // hostsNamed returns at most two hosts: enough to tell one from several.

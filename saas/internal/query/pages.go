@@ -67,7 +67,7 @@ func (s *Service) showQuery(w http.ResponseWriter, r *http.Request, a web.Actor)
 	page := Page{Limit: perPage}
 	if text := r.URL.Query().Get("cursor"); text != "" {
 		if page.Offset, err = strconv.Atoi(text); err != nil || page.Offset < 0 || page.Offset > maxOffset {
-			return huma.Error422UnprocessableEntity("cursor is not one that this list gave")
+			return web.BadCursor()
 		}
 	}
 	answer, err := s.Ask(r.Context(), a.Tenant, q.Name, given, page)

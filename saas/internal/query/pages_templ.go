@@ -315,7 +315,7 @@ func queryPage(v queryView) templ.Component {
 			}
 		}
 		if v.answer != nil {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<section class=\"panel wide\" id=\"answer\" data-live=\"facts hosts\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 26, "<section class=\"panel wide\" id=\"answer\" data-live=\"facts hosts\" tabindex=\"0\" aria-label=\"Answer\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

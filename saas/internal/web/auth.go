@@ -23,20 +23,23 @@ type Authenticator interface {
 
 // Refusal says why a credential was not accepted. Its text is shown to the
 // client and is the label of the refusal counter.
-type Refusal struct{ Reason string }
+type Refusal struct {
+	Reason string
+	Code   Code
+}
 
 func (r *Refusal) Error() string { return r.Reason }
 
 // The refusals of credentials.
 var (
-	ErrNoCredential     = &Refusal{"sign in, or send an API token as \"Authorization: Bearer asm_api_...\""}
-	ErrMalformedToken   = &Refusal{"malformed token"}
-	ErrWrongTokenKind   = &Refusal{"wrong kind of token: an API token starts with asm_api_"}
-	ErrUnknownToken     = &Refusal{"unknown token"}
-	ErrExpiredToken     = &Refusal{"expired token"}
-	ErrRevokedToken     = &Refusal{"revoked token"}
-	ErrUnknownSession   = &Refusal{"session unknown or ended"}
-	ErrMalformedSession = &Refusal{"malformed session cookie"}
+	ErrNoCredential     = &Refusal{"sign in, or send an API token as \"Authorization: Bearer asm_api_...\"", Unauthenticated}
+	ErrMalformedToken   = &Refusal{"malformed token", MalformedToken}
+	ErrWrongTokenKind   = &Refusal{"wrong kind of token: an API token starts with asm_api_", WrongTokenKind}
+	ErrUnknownToken     = &Refusal{"unknown token", UnknownToken}
+	ErrExpiredToken     = &Refusal{"expired token", ExpiredToken}
+	ErrRevokedToken     = &Refusal{"revoked token", RevokedToken}
+	ErrUnknownSession   = &Refusal{"session unknown or ended", UnknownSession}
+	ErrMalformedSession = &Refusal{"malformed session cookie", UnknownSession}
 )
 
 const sessionSize = 32 // random bytes of a session cookie
@@ -76,9 +79,9 @@ func (s *Web) authenticate(r *http.Request) (Actor, error) {
 	return s.config.Auth.BySession(r.Context(), sha256.Sum256(raw))
 }
 
-// permit is authenticate with the refusals counted and the role checked: the
-// status is 0 when the actor may go on.
-func (s *Web) permit(r *http.Request, wanted tenancy.Role) (actor Actor, status int, why string) {
+// permit is authenticate with the refusals counted and the role checked; the
+// problem is nil when the actor may go on.
+func (s *Web) permit(r *http.Request, wanted tenancy.Role) (Actor, *Problem) {
 	actor, err := s.authenticate(r)
 	var refusal *Refusal
 	switch {
@@ -86,17 +89,17 @@ func (s *Web) permit(r *http.Request, wanted tenancy.Role) (actor Actor, status 
 		if refusal != ErrNoCredential {
 			s.metrics.refused.WithLabelValues(refusal.Reason).Inc()
 		}
-		return Actor{}, http.StatusUnauthorized, refusal.Reason
+		return Actor{}, NewProblem(http.StatusUnauthorized, refusal.Code, refusal.Reason)
 	case err != nil:
 		if r.Context().Err() == nil {
 			s.config.Log.Error("authentication", "error", err)
 		}
-		return Actor{}, http.StatusServiceUnavailable, "who you are could not be looked up; try again"
+		return Actor{}, NewProblem(http.StatusServiceUnavailable, Unavailable, "who you are could not be looked up; try again")
 	case !actor.Role.Allows(wanted):
 		s.metrics.refused.WithLabelValues("role").Inc()
-		return Actor{}, http.StatusForbidden, "this needs the role " + string(wanted) + "; yours is " + string(actor.Role)
+		return Actor{}, NewProblem(http.StatusForbidden, Forbidden, "this needs the role "+string(wanted)+"; yours is "+string(actor.Role))
 	}
-	return actor, 0, ""
+	return actor, nil
 }
 
 // cookieName carries the __Host- prefix where browsers honour it: then no other

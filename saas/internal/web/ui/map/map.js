@@ -21,7 +21,10 @@ const style = () => [
   {selector: "node[kind = 'endpoint']", style: {"background-color": token("raised"), "corner-radius": 14, "font-family": token("mono"), "font-size": 11}},
   // A box is drawn around what it holds, with its title above, inside.
   {selector: "node.box", style: {"background-color": token("surface"), "background-opacity": 1, "font-size": 13, "font-weight": 600}},
-  {selector: "node.box:parent", style: {"text-valign": "top", "text-margin-y": 26, "padding": "data(pad)", "compound-sizing-wrt-labels": "exclude"}},
+  {selector: "node.box:parent", style: {
+    "text-valign": "top", "text-margin-y": 28, "padding": 12, "compound-sizing-wrt-labels": "exclude",
+    "min-width": "data(innerW)", "min-height": "data(innerH)", "min-height-bias-top": "100%", "min-height-bias-bottom": "0%",
+  }},
   {selector: "node[kind = 'address']", style: {"border-style": "dashed", "background-color": token("bg"), "color": token("muted")}},
   {selector: "node[state = 'silent']", style: {"border-color": token("warn"), "border-width": 2}},
   {selector: "node[?focus]", style: {"border-color": token("accent"), "border-width": 2}},
@@ -30,6 +33,7 @@ const style = () => [
     "edge-distances": "endpoints", "source-endpoint": "90deg", "target-endpoint": "270deg",
     "target-arrow-shape": "triangle", "target-arrow-color": token("faint"), "arrow-scale": 0.8, "overlay-opacity": 0,
   }},
+  {selector: "edge.inner", style: {"curve-style": "straight", "source-endpoint": "270deg", "target-endpoint": "90deg"}},
   {selector: "edge[kind = 'listens']", style: {"curve-style": "straight", "line-color": token("line-strong"), "target-arrow-shape": "none"}},
   {selector: "node.at", style: {"border-color": token("accent"), "border-width": 3}},
   {selector: "edge.near", style: {"line-color": token("accent"), "target-arrow-color": token("accent"), "width": 2.5}},
@@ -51,7 +55,7 @@ const bend = (from, to) => {
   const x1 = from.x + from.w / 2, y1 = from.y, x2 = to.x - to.w / 2, y2 = to.y;
   const dx = x2 - x1, dy = y2 - y1, length = Math.hypot(dx, dy) || 1, reach = Math.max(40, dx / 2);
   const along = [[reach, 0], [dx - reach, dy]].map(([px, py]) => [(px * dx + py * dy) / (length * length), (py * dx - px * dy) / length]);
-  return {weights: along.map((a) => a[0]), distances: along.map((a) => -a[1])};
+  return {weights: along.map((a) => a[0]), distances: along.map((a) => a[1])};
 };
 
 const elements = (map) => {
@@ -59,10 +63,13 @@ const elements = (map) => {
   const parents = new Set(map.nodes.map((n) => n.parent));
   const nodes = map.nodes.map((n) => ({
     group: "nodes", classes: n.parent ? "" : "box", position: {x: n.x, y: n.y}, grabbable: false,
-    data: {...n, text: shortened(n.label, n.parent ? n.w : n.w - 20), pad: 12, find: spoken(n).toLowerCase(), holds: parents.has(n.id)},
+    data: {...n, text: shortened(n.label, n.parent ? n.w : n.w - 20), innerW: n.w - 24, innerH: n.h - 24, find: spoken(n).toLowerCase(), holds: parents.has(n.id)},
   }));
   const edges = map.edges.filter((e) => byID.has(e.source) && byID.has(e.target))
-    .map((e) => ({group: "edges", data: {...e, ...bend(byID.get(e.source), byID.get(e.target))}}));
+    .map((e) => {
+      const from = byID.get(e.source), to = byID.get(e.target), inner = e.kind === "connects" && from.parent === to.parent;
+      return {group: "edges", classes: inner ? "inner" : "", data: {...e, ...bend(from, to)}};
+    });
   return [...nodes, ...edges];
 };
 
@@ -78,7 +85,15 @@ const start = (map) => {
     cy.fit(undefined, 24);
     if (cy.zoom() > 1) { cy.zoom(1); cy.center(); }
   };
+  // At first at a size that can be read, from the top, with the focus in view.
   fit();
+  if (cy.zoom() < 0.7) {
+    const focus = cy.nodes("[?focus]");
+    cy.zoom(0.85);
+    cy.center(focus.nonempty() ? focus : undefined);
+    const top = (focus.nonempty() ? focus : cy.elements()).renderedBoundingBox({includeLabels: false}).y1;
+    if (top < 24) cy.panBy({x: 0, y: 24 - top});
+  }
 
   let at = cy.collection();
   const go = (node) => {

@@ -1,0 +1,42 @@
+package saas
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"assimilation/saas/internal/accounts"
+	"assimilation/saas/internal/web"
+)
+
+// Describe returns the description of the API, in OpenAPI 3.1, indented. It
+// needs no database: features are registered, and none is used.
+func Describe() ([]byte, error) {
+	public, err := url.Parse("https://assimilation.example")
+	if err != nil {
+		return nil, fmt.Errorf("example address: %w", err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	metrics := prometheus.NewRegistry()
+	hub := web.NewHub(nil, log)
+	people := accounts.New(nil, nil, log)
+	front := web.New(web.Config{Auth: people, Hub: hub, Log: log, Metrics: metrics, URL: public, Version: "1"})
+	p := parts{config: Config{Downloads: "."}, public: public, log: log, hub: hub, metrics: metrics, people: people}
+	if err := p.mount(front); err != nil {
+		return nil, err
+	}
+	description, err := front.Description()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, description, "", "  "); err != nil {
+		return nil, fmt.Errorf("indenting the description: %w", err)
+	}
+	b.WriteByte('\n')
+	return b.Bytes(), nil
+}

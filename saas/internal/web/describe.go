@@ -1,0 +1,99 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"assimilation/tenancy"
+)
+
+// examples are values that parameters of these names may have.
+var examples = map[string]any{
+	"all": true, "cursor": "MjAyNi0wMS0zMVQxMjowMDowMFo", "from": "2026-01-30T12:00:00Z", "host": "web1", "id": "Wb2kfR0aUq1c", "ip": "10.0.0.5", "kind": "packages", "limit": 100,
+	"mac": "02:fc:00:00:00:01", "name": "web", "q": "nginx", "relay": "6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52", "since": "2026-01-31T00:00:00Z",
+	"site": "paris", "state": "silent", "token": "Wb2kfR0aUq1c", "type": "host", "until": "2026-02-01T00:00:00Z",
+}
+
+// Description is the API in OpenAPI 3.1. It is complete once all features are
+// registered.
+func (s *Web) Description() ([]byte, error) {
+	api := s.API.OpenAPI()
+	s.describeErrors(api)
+	for _, path := range api.Paths {
+		for _, op := range operationsOf(path) {
+			complete(op)
+		}
+	}
+	b, err := json.Marshal(api)
+	if err != nil {
+		return nil, fmt.Errorf("describing the API: %w", err)
+	}
+	return b, nil
+}
+
+// operationsOf lists the operations of a path, in the order of their methods.
+func operationsOf(path *huma.PathItem) (all []*huma.Operation) {
+	for _, op := range []*huma.Operation{path.Get, path.Post, path.Put, path.Patch, path.Delete} {
+		if op != nil {
+			all = append(all, op)
+		}
+	}
+	return all
+}
+
+// describeErrors adds the code to the schema that all error answers share.
+func (s *Web) describeErrors(api *huma.OpenAPI) {
+	model := api.Components.Schemas.Map()["ErrorModel"]
+	if model == nil || model.Properties["code"] != nil {
+		return
+	}
+	var codes []any
+	for _, c := range Codes {
+		codes = append(codes, string(c))
+	}
+	model.Properties["code"] = &huma.Schema{Type: huma.TypeString, Enum: codes, Examples: []any{string(NotFound)}, Description: "Names the sort of problem for programs: texts may be reworded, codes stay."}
+	model.Required = append(model.Required, "code")
+}
+
+const problemType = "application/problem+json"
+
+// complete says of an operation what follows from what it is: who may use it,
+// which errors it answers, and what its parameters may look like.
+func complete(op *huma.Operation) {
+	answers := []int{http.StatusInternalServerError}
+	if role, _ := op.Metadata[needsKey].(tenancy.Role); role != anyone {
+		answers = append(answers, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable)
+		op.Security = []map[string][]string{{"token": {}}}
+		if said := "Needs the role " + string(role) + "."; !strings.Contains(op.Description, said) {
+			op.Description = strings.TrimSpace(op.Description + " " + said)
+		}
+	}
+	for _, p := range op.Parameters {
+		if p.In == "path" {
+			answers = append(answers, http.StatusNotFound)
+		}
+		if p.Example == nil && len(p.Examples) == 0 && (p.Schema == nil || len(p.Schema.Examples) == 0) {
+			p.Example = examples[p.Name]
+		}
+	}
+	if len(op.Parameters) > 0 || op.RequestBody != nil {
+		answers = append(answers, http.StatusUnprocessableEntity)
+	}
+	if op.RequestBody != nil {
+		answers = append(answers, http.StatusBadRequest, http.StatusRequestEntityTooLarge)
+	}
+	delete(op.Responses, "default")
+	slices.Sort(answers)
+	for _, status := range slices.Compact(answers) {
+		if op.Responses[strconv.Itoa(status)] == nil {
+			op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{
+				problemType: {Schema: &huma.Schema{Ref: "#/components/schemas/ErrorModel"}}}}
+		}
+	}
+}
