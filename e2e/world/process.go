@@ -97,6 +97,19 @@ func (p *Process) Kill() { p.signal(syscall.SIGKILL) }
 // Stop ends the program in good order (SIGTERM), by force after 15 s.
 func (p *Process) Stop() { p.signal(syscall.SIGTERM) }
 
+// Freeze stops the program without ending it (SIGSTOP), Thaw lets it go on.
+func (p *Process) Freeze() { p.send(syscall.SIGSTOP) }
+
+// Thaw undoes Freeze.
+func (p *Process) Thaw() { p.send(syscall.SIGCONT) }
+
+func (p *Process) send(sig syscall.Signal) {
+	p.t.Helper()
+	if err := syscall.Kill(-p.PID(), sig); err != nil {
+		p.t.Errorf("sending %v to %s: %v", sig, p.Name, err)
+	}
+}
+
 func (p *Process) signal(sig syscall.Signal) {
 	p.mu.Lock()
 	cmd, exited := p.cmd, p.exited
