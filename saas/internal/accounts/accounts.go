@@ -33,6 +33,7 @@ const (
 	triesPerAccount  = 10
 	signupsPerClient = 20
 	limiterKeys      = 50_000
+	waitingSignups   = 16
 )
 
 // Service is the feature. Make it with New.
@@ -41,20 +42,22 @@ type Service struct {
 	Master *keys.Master
 	Log    *slog.Logger
 
-	hasher    *hasher
-	byAddress *web.Limiter
-	byAccount *web.Limiter
-	signups   *web.Limiter
+	hasher     *hasher
+	provisions gate
+	byAddress  *web.Limiter
+	byAccount  *web.Limiter
+	signups    *web.Limiter
 }
 
 // New makes the service.
 func New(db *store.DB, master *keys.Master, log *slog.Logger) *Service {
 	return &Service{
 		DB: db, Master: master, Log: log,
-		hasher:    newHasher(runtime.GOMAXPROCS(0)),
-		byAddress: web.NewLimiter(2*time.Second, triesPerAddress, limiterKeys),
-		byAccount: web.NewLimiter(6*time.Second, triesPerAccount, limiterKeys),
-		signups:   web.NewLimiter(30*time.Second, signupsPerClient, limiterKeys),
+		hasher:     newHasher(runtime.GOMAXPROCS(0)),
+		provisions: newGate(1, waitingSignups),
+		byAddress:  web.NewLimiter(2*time.Second, triesPerAddress, limiterKeys),
+		byAccount:  web.NewLimiter(6*time.Second, triesPerAccount, limiterKeys),
+		signups:    web.NewLimiter(30*time.Second, signupsPerClient, limiterKeys),
 	}
 }
 
@@ -142,7 +145,14 @@ func (s *Service) mustBeFree(ctx context.Context, email string) error {
 	})
 }
 
+// provision makes room for the tenant. It takes most of a second and the
+// database's whole lock on roles, on an administrator's connection of its own:
+// of these the server has few.
 func (s *Service) provision(ctx context.Context, a account) error {
+	if err := s.provisions.enter(ctx); err != nil {
+		return err
+	}
+	defer s.provisions.leave()
 	key, err := uplink.NewOpenKey()
 	if err != nil {
 		return err

@@ -2,11 +2,14 @@ package accounts_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -543,5 +546,32 @@ func TestALesserTokenEndsNothingGreater(t *testing.T) {
 		if status := r.call(done.by, "DELETE", "/v1/api-tokens/"+done.id, "", nil); status != 204 {
 			t.Errorf("revoking: %d", status)
 		}
+	}
+}
+
+// TestManySignUpsAtOnce: whoever comes from many addresses finds the door
+// closed, not the database exhausted.
+func TestManySignUpsAtOnce(t *testing.T) {
+	r := newRig(t)
+	var answers sync.Map
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			w := r.do(fmt.Sprintf("10.0.%d.1", i), "POST", "/v1/signup", credentials(fmt.Sprintf("u%d@example.org", i), password, "x"))
+			n, _ := answers.LoadOrStore(w.Code, new(atomic.Int64))
+			n.(*atomic.Int64).Add(1)
+		})
+	}
+	all.Wait()
+	total := int64(0)
+	for _, code := range []int{http.StatusCreated, http.StatusServiceUnavailable} {
+		n, ok := answers.Load(code)
+		if !ok {
+			t.Fatalf("none was answered %d", code)
+		}
+		total += n.(*atomic.Int64).Load()
+	}
+	if total != 40 {
+		t.Errorf("%d of 40 were let in or asked to wait", total)
 	}
 }

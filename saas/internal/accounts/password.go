@@ -6,10 +6,8 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
-	"net/http"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/crypto/argon2"
 )
 
@@ -30,17 +28,19 @@ const (
 	maxArgonPasses = 16
 )
 
+// waitingPerSlot is some two seconds of work.
+const waitingPerSlot = 32
+
 // hasher hashes and checks passwords. Each takes 19 MiB and tens of
 // milliseconds of a core, so few run at once and few wait: who comes from many
 // addresses must not make those who wait pile up.
 type hasher struct {
-	slots chan struct{}
-	queue chan struct{}
+	gate
 	dummy string // hash of nobody's password
 }
 
 func newHasher(concurrent int) *hasher {
-	h := &hasher{slots: make(chan struct{}, concurrent), queue: make(chan struct{}, waitingPerSlot*concurrent)}
+	h := &hasher{gate: newGate(concurrent, waitingPerSlot*concurrent)}
 	h.dummy = hashPassword(rand.Text())
 	return h
 }
@@ -68,28 +68,6 @@ func (h *hasher) check(ctx context.Context, password, stored string) (bool, erro
 	same, err := checkPassword(password, stored)
 	return same && known, err
 }
-
-// waitingPerSlot is some two seconds of work.
-const waitingPerSlot = 32
-
-var errBusy = huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("too many people sign in just now; try again in a minute"), http.Header{"Retry-After": {"60"}})
-
-func (h *hasher) enter(ctx context.Context) error {
-	select {
-	case h.queue <- struct{}{}:
-		defer func() { <-h.queue }()
-	default:
-		return errBusy
-	}
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (h *hasher) leave() { <-h.slots }
 
 func hashPassword(password string) string {
 	salt := make([]byte, argonSalt)

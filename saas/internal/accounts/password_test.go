@@ -48,7 +48,7 @@ func TestNobodysPasswordIsNeverRight(t *testing.T) {
 func TestHashingWaitsItsTurn(t *testing.T) {
 	h := newHasher(1)
 	synctest.Test(t, func(t *testing.T) {
-		inside := &hasher{slots: make(chan struct{}, 1), queue: make(chan struct{}, 1), dummy: h.dummy}
+		inside := &hasher{gate: newGate(1, 1), dummy: h.dummy}
 		if err := inside.enter(t.Context()); err != nil {
 			t.Fatal(err)
 		}
