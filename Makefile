@@ -73,9 +73,9 @@ bench: ## ingest beside plain tables and UNWIND MERGE SET, and the rest, beside 
 	@ops/postgres/up.sh
 	@go run ./e2e/bench $(if $(HOSTS),-hosts $(HOSTS))
 
-bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; WINDOW=120s
-	@go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o bin/ ./cmd/assim-probe
-	@go run ./e2e/benchprobe $(if $(WINDOW),-window $(WINDOW))
+bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; needs root; WINDOW=2m
+	@ops/postgres/up.sh
+	@go test -run '^$$' -bench . -benchtime 1x ./e2e/benchprobe $(if $(WINDOW),-window $(WINDOW))
 
 lint: ## gofmt, go vet, staticcheck; shellcheck where it is installed
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
