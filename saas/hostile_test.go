@@ -1,6 +1,7 @@
 package saas
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -237,5 +238,38 @@ func TestAHostsFactsAreReadWithinBounds(t *testing.T) {
 		if status, body := ada.do("GET", path, ""); status != want {
 			t.Errorf("%s: %d, want %d: %.200s", path, status, want, body)
 		}
+	}
+}
+
+func TestOnePersonTakesNotAllLiveStreams(t *testing.T) {
+	s := newService(t)
+	ada := s.signUp("ada@example.org", "Example", "paris")
+	server := httptest.NewServer(s.handler)
+	defer server.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	open := func() int {
+		r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/v1/stream", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+ada.token)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { answer.Body.Close() })
+		return answer.StatusCode
+	}
+	for i := range 64 {
+		if status := open(); status != http.StatusOK {
+			t.Fatalf("stream %d: %d", i, status)
+		}
+	}
+	if status := open(); status != http.StatusTooManyRequests {
+		t.Errorf("one more: %d, want 429", status)
+	}
+	if status, _ := ada.do("GET", "/v1/hosts", ""); status != http.StatusOK {
+		t.Errorf("the API meanwhile: %d", status)
 	}
 }

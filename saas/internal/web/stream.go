@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,7 +30,14 @@ func (s *Web) handleStream() {
 			"or resync: something may have been missed, look at everything again.",
 		Responses: map[string]*huma.Response{"200": {Description: "events", Content: map[string]*huma.MediaType{"text/event-stream": {}}}},
 	}, func(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
-		sub, err := s.config.Hub.Subscribe(ActorFrom(ctx).Tenant)
+		actor := ActorFrom(ctx)
+		if !s.watching.add(actor.User) {
+			return nil, huma.Error429TooManyRequests("you have too many live streams")
+		}
+		sub, err := s.config.Hub.Subscribe(actor.Tenant)
+		if err != nil {
+			s.watching.remove(actor.User)
+		}
 		switch {
 		case errors.Is(err, ErrTooManySubscriptions):
 			return nil, huma.Error429TooManyRequests(err.Error())
@@ -37,11 +45,40 @@ func (s *Web) handleStream() {
 			return nil, huma.Error503ServiceUnavailable(err.Error())
 		}
 		return &huma.StreamResponse{Body: func(ctx huma.Context) {
+			defer s.watching.remove(actor.User)
 			defer sub.Close()
 			r, w := humago.Unwrap(ctx)
 			s.stream(w, r, sub)
 		}}, nil
 	})
+}
+
+// maxWatching is how many live streams one person may have, with all sessions
+// and tokens: the tenant's others want some of theirs.
+const maxWatching = 64
+
+// watching counts the live streams of each person.
+type watching struct {
+	mu    sync.Mutex
+	count map[tenancy.UserID]int
+}
+
+func (w *watching) add(user tenancy.UserID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.count[user] >= maxWatching {
+		return false
+	}
+	w.count[user]++
+	return true
+}
+
+func (w *watching) remove(user tenancy.UserID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.count[user]--; w.count[user] <= 0 {
+		delete(w.count, user)
+	}
 }
 
 func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription) {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"assimilation/tenancy"
 )
 
 // Config is what the web front needs. Every field but Proxies is required.
@@ -37,7 +39,9 @@ type Web struct {
 	mux     *http.ServeMux
 	metrics *metrics
 	turns   *turns
-	faults  []error // of registration
+	// watching is of live streams, which take no turns.
+	watching watching
+	faults   []error // of registration
 
 	describe func() ([]byte, error) // Description, once
 }
@@ -45,7 +49,7 @@ type Web struct {
 // New makes the front with its own routes: /openapi.json, /docs, /v1/stream, /assets,
 // /livez and /readyz.
 func New(c Config) *Web {
-	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics), turns: newTurns()}
+	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics), turns: newTurns(), watching: watching{count: map[tenancy.UserID]int{}}}
 	s.API = s.newAPI()
 	handleHealth(s.mux, c)
 	s.handleAssets()
