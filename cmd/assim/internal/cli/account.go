@@ -145,6 +145,7 @@ func (s *session) password(file string) (string, error) {
 func (s *session) logout() *cobra.Command {
 	return &cobra.Command{
 		Use: "logout", Short: "Revoke this machine's API token and forget the context", Args: arguments(0, 0),
+		Example: `  assim logout`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			service, err := s.service()
 			if err != nil {
@@ -168,6 +169,8 @@ func (s *session) logout() *cobra.Command {
 func (s *session) whoami() *cobra.Command {
 	return &cobra.Command{
 		Use: "whoami", Short: "Show who you are at the service", Args: arguments(0, 0),
+		Example: `  assim whoami
+  assim whoami -o json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.one(cmd, "/v1/whoami", []string{"email", "tenant.name", "tenant.id", "role"})
 		},
@@ -177,6 +180,7 @@ func (s *session) whoami() *cobra.Command {
 func (s *session) contexts() *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List the contexts of this machine", Args: arguments(0, 0),
+		Example: `  assim context list`,
 		RunE: func(*cobra.Command, []string) error {
 			file, _, err := s.contextFile("")
 			if err != nil {
@@ -196,6 +200,7 @@ func (s *session) contexts() *cobra.Command {
 	}
 	use := &cobra.Command{
 		Use: "use NAME", Short: "Make a context the current one", Args: arguments(1, 1),
+		Example: `  assim context use production`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, _, err := s.contextFile("")
 			if err != nil {

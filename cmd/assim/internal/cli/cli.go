@@ -104,7 +104,13 @@ allowed, 4 not found, 5 the service did not answer.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 
-		PersistentPreRun: func(*cobra.Command, []string) { s.running = true },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if s.format == output.SVG && cmd.Name() != "map" {
+				return usageError{errors.New("only `assim map` can be printed as svg")}
+			}
+			s.running = true
+			return nil
+		},
 	}
 	root.SetIn(s.in)
 	root.SetOut(s.out)
@@ -112,11 +118,14 @@ allowed, 4 not found, 5 the service did not answer.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
 	})
-	root.PersistentFlags().VarP(&s.format, "output", "o", "print as table, json, yaml or csv")
+	root.PersistentFlags().VarP(&s.format, "output", "o", "print as table, json, yaml or csv; a map also as svg")
 	root.PersistentFlags().StringVar(&s.context, "context", "", "use this context instead of the current one")
-	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml", "csv"}, cobra.ShellCompDirectiveNoFileComp))
+	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml", "csv", "svg"}, cobra.ShellCompDirectiveNoFileComp))
+	root.RegisterFlagCompletionFunc("context", s.contextNames())
 	root.AddCommand(s.signup(), s.login(), s.logout(), s.whoami(), s.contexts(),
-		s.site(), s.relay(), s.token(), s.host(), s.query(), s.changes(), s.events(), s.findings())
+		s.site(), s.relay(), s.token(), s.host(), s.query(), s.search(), s.graphMap(),
+		s.changes(), s.events(), s.findings(), s.doctor())
+	s.complete(root)
 	return root
 }
 

@@ -80,6 +80,7 @@ func (s *session) host() *cobra.Command {
 	}
 	retire := &cobra.Command{
 		Use: "retire HOST", Short: "Take a host out of the estate; its key is refused from then on", Args: arguments(1, 1),
+		Example: `  assim host retire web1`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			service, err := s.service()
 			if err != nil {
@@ -120,6 +121,8 @@ func (s *session) events() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use: "events", Short: "What happened to hosts, relays and enrolments, newest first", Args: arguments(0, 0),
+		Example: `  assim events
+  assim events --limit 20 -o json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.list(cmd, "/v1/events", nil, limit, []string{"seen_at", "type", "host", "relay", "summary"})
 		},
@@ -132,6 +135,8 @@ func (s *session) findings() *cobra.Command {
 	var host string
 	cmd := &cobra.Command{
 		Use: "findings", Aliases: []string{"finding"}, Short: "What is wrong with hosts and their facts", Args: arguments(0, 0),
+		Example: `  assim findings
+  assim findings --host web1`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.list(cmd, "/v1/findings", filled("host", host), 0, []string{"opened_at", "host", "rule", "subject", "detail"})
 		},

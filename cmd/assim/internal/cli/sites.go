@@ -17,10 +17,13 @@ func (s *session) site() *cobra.Command {
 	columns := []string{"name", "id", "hosts", "relays", "created_at"}
 	list := &cobra.Command{
 		Use: "list", Short: "List the sites", Args: arguments(0, 0),
+		Example: `  assim site list
+  assim site list -o csv`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.list(cmd, "/v1/sites", nil, 0, columns) },
 	}
 	show := &cobra.Command{
 		Use: "show SITE", Short: "Show one site, by name or id", Args: arguments(1, 1),
+		Example: `  assim site show paris`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.one(cmd, "/v1/sites/"+url.PathEscape(args[0]), columns)
 		},
@@ -66,6 +69,7 @@ func (s *session) tokenList() *cobra.Command {
 	var site string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tokens of a site, without their secrets", Args: arguments(0, 0),
+		Example: `  assim token list --site paris`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.list(cmd, "/v1/sites/"+url.PathEscape(site)+"/tokens", nil, 0,
 				[]string{"id", "kind", "name", "state", "uses", "max_uses", "expires_at", "last_used_by"})
@@ -138,6 +142,7 @@ func (s *session) tokenCreate() *cobra.Command {
 func (s *session) tokenRevoke() *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke ID", Short: "Revoke a token at once; what it enrolled stays", Args: arguments(1, 1),
+		Example: `  assim token revoke Wb2kfR0aUq1c   # the id that ` + "`assim token list`" + ` shows`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			service, err := s.service()
 			if err != nil {

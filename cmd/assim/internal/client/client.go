@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 )
@@ -40,6 +41,7 @@ type Problem struct {
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
+	Code   string `json:"code"` // names the sort of problem; texts may be reworded
 	Errors []struct {
 		Message  string `json:"message"`
 		Location string `json:"location"`
@@ -69,11 +71,41 @@ func (u *Unreachable) Unwrap() error { return u.Err }
 // Do sends in (nil: no body) as JSON and decodes the answer into out (nil: it
 // is dropped). A refusal is a *Problem, no answer an *Unreachable.
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	answer, _, err := c.send(ctx, method, path, query, in)
+	if err != nil || out == nil || len(answer) == 0 {
+		return err
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", path, err)
+	}
+	return nil
+}
+
+// Raw fetches what is not JSON.
+func (c *Client) Raw(ctx context.Context, path string, query url.Values) ([]byte, error) {
+	answer, _, err := c.send(ctx, http.MethodGet, path, query, nil)
+	return answer, err
+}
+
+// Clock asks whether the service can serve, and for its time.
+func (c *Client) Clock(ctx context.Context) (time.Time, error) {
+	_, header, err := c.send(ctx, http.MethodGet, "/readyz", nil, nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	clock, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s does not tell its time: %w", c.base, err)
+	}
+	return clock, nil
+}
+
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, in any) ([]byte, http.Header, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
-			return fmt.Errorf("encoding the request: %w", err)
+			return nil, nil, fmt.Errorf("encoding the request: %w", err)
 		}
 		body = bytes.NewReader(b)
 	}
@@ -82,12 +114,13 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 	u.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
 	if err != nil {
-		return fmt.Errorf("making the request: %w", err)
+		return nil, nil, fmt.Errorf("making the request: %w", err)
 	}
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", userAgent())
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
@@ -97,23 +130,26 @@ func (c *Client) Do(ctx context.Context, method, path string, query url.Values, 
 		if errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
-		return &Unreachable{c.base.String(), err}
+		return nil, nil, &Unreachable{c.base.String(), err}
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return &Unreachable{c.base.String(), err}
+		return nil, nil, &Unreachable{c.base.String(), err}
 	}
 	if res.StatusCode >= 400 {
-		return problem(res, answer)
+		return nil, nil, problem(res, answer)
 	}
-	if out == nil || len(answer) == 0 {
-		return nil
+	return answer, res.Header, nil
+}
+
+// userAgent says which machine it is: a token made by a log in is listed by it.
+func userAgent() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return "assim"
 	}
-	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("reading the answer of %s: %w", path, err)
-	}
-	return nil
+	return "assim on " + host
 }
 
 func problem(res *http.Response, body []byte) error {

@@ -23,12 +23,13 @@ const (
 	JSON  Format = "json"
 	YAML  Format = "yaml"
 	CSV   Format = "csv"
+	SVG   Format = "svg" // of maps only
 )
 
 // Set reads the -o flag.
 func (f *Format) Set(s string) error {
 	switch Format(s) {
-	case Table, JSON, YAML, CSV:
+	case Table, JSON, YAML, CSV, SVG:
 		*f = Format(s)
 		return nil
 	}
@@ -186,7 +187,8 @@ func writeCSV(w io.Writer, columns []string, rows [][]string) error {
 	return c.Error()
 }
 
-// writeTable pads columns with spaces.
+// writeTable pads columns with spaces; on a terminal, long values are cut to fit
+// its width.
 func writeTable(w io.Writer, columns []string, rows [][]string) error {
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(w, "nothing found")
@@ -197,6 +199,7 @@ func writeTable(w io.Writer, columns []string, rows [][]string) error {
 	for i, c := range columns {
 		heads[i] = strings.ToUpper(strings.ReplaceAll(c, "_", " "))
 	}
+	fit(heads, rows, widthOf(w))
 	fmt.Fprintln(tw, strings.Join(heads, "\t"))
 	for _, row := range rows {
 		fmt.Fprintln(tw, strings.Join(row, "\t"))
