@@ -6,6 +6,8 @@ import (
 	"hash/fnv"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -98,4 +100,29 @@ func detailsID(c Change) string {
 	h := fnv.New64a()
 	fmt.Fprint(h, c.HostID, c.Kind, "/", c.Instance, c.At.UnixNano(), "/", c.Seq)
 	return fmt.Sprintf("change-%x", h.Sum64())
+}
+
+// runs puts changes that follow one another into one row when each is a fact of
+// the same host that was not there before: a new host brings some thirty.
+func runs(items []Change) (all [][]Change) {
+	for _, c := range items {
+		if n := len(all); n > 0 && c.Op == Appeared {
+			if last := all[n-1][0]; last.Op == Appeared && last.HostID == c.HostID {
+				all[n-1] = append(all[n-1], c)
+				continue
+			}
+		}
+		all = append(all, []Change{c})
+	}
+	return all
+}
+
+// kindsOf names the kinds of a run, each once.
+func kindsOf(run []Change) string {
+	var kinds []string
+	for _, c := range run {
+		kinds = append(kinds, c.Kind)
+	}
+	slices.Sort(kinds)
+	return strings.Join(slices.Compact(kinds), ", ")
 }

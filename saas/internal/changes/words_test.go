@@ -7,6 +7,7 @@ import (
 	"assimilation/discovery"
 	"assimilation/discovery/packages"
 	"assimilation/discovery/sockets"
+	"assimilation/tenancy"
 )
 
 func TestDifferencesAreSaidInWords(t *testing.T) {
@@ -51,5 +52,18 @@ func TestDifferencesAreSaidInWords(t *testing.T) {
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%q, want %q", got, test.want)
 		}
+	}
+}
+
+func TestAFirstReportIsOneRow(t *testing.T) {
+	a, b := tenancy.NewID[tenancy.HostID](), tenancy.NewID[tenancy.HostID]()
+	items := []Change{{HostID: a, Kind: "os", Op: Changed}, {HostID: a, Kind: "os", Op: Appeared}, {HostID: a, Kind: "packages", Op: Appeared},
+		{HostID: a, Kind: "os", Op: Appeared}, {HostID: b, Kind: "os", Op: Appeared}, {HostID: b, Kind: "os", Op: Gone}, {HostID: b, Kind: "os", Op: Appeared}}
+	var got []int
+	for _, run := range runs(items) {
+		got = append(got, len(run))
+	}
+	if !slices.Equal(got, []int{1, 3, 1, 1, 1}) || kindsOf(items[1:4]) != "os, packages" {
+		t.Errorf("runs of %v, %q", got, kindsOf(items[1:4]))
 	}
 }

@@ -74,7 +74,7 @@ func (v mapView) data(path string) string {
 
 func (v mapView) line() string {
 	if v.scope.Host != "" {
-		return "Who uses the services of " + v.drawn.Title + ", and whose it uses. Clients stand left of what they use."
+		return "Who uses the services of " + v.drawn.Title + ", and whose it uses."
 	}
 	return "Who depends on whom, as the hosts see it. Clients stand left of what they use."
 }

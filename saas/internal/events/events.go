@@ -68,16 +68,25 @@ func (s *Service) List(ctx context.Context, a web.Actor, f Filter) (items []Even
 		}
 	}
 	err = s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) error {
+		// The planner sees the ids, or no condition at all: for either it has an index.
+		var hosts []string
+		byHost := `$1::uuid[] IS NULL`
+		if f.Host != "" {
+			if hosts, err = hostsNamed(ctx, tx, f.Host); err != nil || len(hosts) == 0 {
+				return err
+			}
+			byHost = `e.host = ANY ($1::uuid[])`
+		}
 		rows, err := tx.Query(ctx, `
 			SELECT e.id, e.seen_at, e.at, e.type, coalesce(h.name, ''), e.host, coalesce(r.name, ''), coalesce(s.name, ''), e.detail
 			FROM assim.events e
 			LEFT JOIN assim.hosts h ON h.tenant = e.tenant AND h.id = e.host
 			LEFT JOIN assim.relays r ON r.tenant = e.tenant AND r.id = e.relay
 			LEFT JOIN assim.sites s ON s.tenant = e.tenant AND s.id = e.site
-			WHERE ($1 = '' OR h.id::text = $1 OR lower(h.name) = lower($1))
+			WHERE `+byHost+`
 			  AND ($2 = '' OR e.type = $2 OR starts_with(e.type, $2 || '.'))
 			  AND ($3::bigint = 0 OR e.id < $3::bigint)
-			ORDER BY e.id DESC LIMIT $4`, f.Host, f.Type, before, f.Limit+1)
+			ORDER BY e.id DESC LIMIT $4`, hosts, f.Type, before, f.Limit+1)
 		if err != nil {
 			return err
 		}
@@ -89,6 +98,15 @@ func (s *Service) List(ctx context.Context, a web.Actor, f Filter) (items []Even
 		next = strconv.FormatInt(items[f.Limit-1].ID, 10)
 	}
 	return items, next, err
+}
+
+// hostsNamed returns the ids of the hosts that have the id or the name.
+func hostsNamed(ctx context.Context, tx pgx.Tx, ref string) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT id::text FROM assim.hosts WHERE id::text = $1 OR lower(name) = lower($1)`, ref)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 func scan(row pgx.CollectableRow) (Event, error) {

@@ -36,7 +36,7 @@ func tabs(h Host, current string) []ui.Tab {
 		}
 		all = append(all, ui.Tab{Href: href, Text: t.text, Current: t.view == current})
 	}
-	return all
+	return append(all, ui.Tab{Href: "/map?host=" + h.ID.String(), Text: "Map"})
 }
 
 // kindRow sums up the facts of one kind.
