@@ -51,8 +51,9 @@ type probe struct {
 	nonce    [8]byte
 	pause    time.Duration
 	relay    wire.Certificate
-	index    uint32
+	index    uint32 // of the session, or of the last try
 	first    *handshake.Initiator
+	shakes   map[uint32]*handshake.Initiator // all tries: a busy relay may answer an earlier one
 	tries    int
 	cookie   bool // used in this handshake
 	link     *link.Link
@@ -93,7 +94,17 @@ func (p *probe) drop() {
 	}
 	delete(p.lane.byNonce, p.nonce)
 	delete(p.lane.byIndex, p.index)
-	p.link, p.first, p.tries, p.echoes, p.flying = nil, nil, 0, 0, map[uint32]int{}
+	p.forgetShakes()
+	p.link, p.tries, p.echoes, p.flying = nil, 0, 0, map[uint32]int{}
+}
+
+func (p *probe) forgetShakes() {
+	for index := range p.shakes {
+		if index != p.index || p.link == nil {
+			delete(p.lane.byIndex, index)
+		}
+	}
+	p.first, p.shakes = nil, map[uint32]*handshake.Initiator{}
 }
 
 func (p *probe) found(now time.Time, c wire.Certificate) {
@@ -110,7 +121,6 @@ func (p *probe) shake(now time.Time) {
 		p.begin(now)
 		return
 	}
-	delete(p.lane.byIndex, p.index)
 	var index [4]byte
 	rand.Read(index[:])
 	p.index = binary.BigEndian.Uint32(index[:])
@@ -120,7 +130,7 @@ func (p *probe) shake(now time.Time) {
 		return
 	}
 	p.lane.byIndex[p.index] = p
-	p.first, p.cookie = initiator, false
+	p.first, p.shakes[p.index], p.cookie = initiator, initiator, false
 	p.lane.send(packet)
 	p.count.Handshakes.Add(1)
 	p.lane.at(p, now.Add(p.jitter(patience[p.tries])))
@@ -136,12 +146,17 @@ func (p *probe) receive(now time.Time, kind wire.Type, datagram []byte) {
 			p.lane.send(p.first.Packet(cookie))
 		}
 	case kind == wire.PacketHandshake2 && p.phase == shaking:
-		s, _, err := p.first.Finish(datagram)
+		index, err := wire.ReceiverIndex(datagram)
+		if err != nil || p.shakes[index] == nil {
+			return
+		}
+		s, _, err := p.shakes[index].Finish(datagram)
 		if err != nil {
 			return
 		}
-		p.first, p.pause = nil, 0
+		p.index, p.pause = index, 0
 		p.link = link.New(s, now, p.lane.random.Float64)
+		p.forgetShakes()
 		p.open(now)
 		p.step(now)
 	case kind == wire.PacketTransport && p.link != nil:

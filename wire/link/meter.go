@@ -22,6 +22,7 @@ func (l *Link) Meter() { l.in.metered = true }
 // Account is how the credit of a metered link stands, in bytes.
 type Account struct {
 	Promised int // that the peer may send yet, or has sent without a verdict
+	Coming   int // of those, what has not arrived
 	Open     int // of those, in complete messages: what waits for the owner alone
 	Wanted   int // that the peer lacks for the messages that it has announced
 	Begun    int // of those, for messages of which something has arrived
@@ -32,7 +33,7 @@ type Account struct {
 func (l *Link) Account() Account {
 	in := &l.in
 	left := int(in.granted - in.received)
-	a := Account{Promised: left + in.held, Open: in.held, Decoded: in.openBytes}
+	a := Account{Promised: left + in.held, Coming: left, Open: in.held, Decoded: in.openBytes}
 	missing := 0
 	for _, p := range in.partial {
 		a.Open -= int(p.bytes)

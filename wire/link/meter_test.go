@@ -27,7 +27,7 @@ func TestAMeteredLinkGrantsWhatItsOwnerSays(t *testing.T) {
 	if got := s.poll(); len(got.credits) != 1 || got.credits[0] != wire.InitialCredit {
 		t.Errorf("a question was answered by %v", got.credits)
 	}
-	want := link.Account{Promised: wire.InitialCredit, Wanted: 20*chunk - wire.InitialCredit + 5000, Begun: 20*chunk - wire.InitialCredit}
+	want := link.Account{Promised: wire.InitialCredit, Coming: 0, Wanted: 20*chunk - wire.InitialCredit + 5000, Begun: 20*chunk - wire.InitialCredit}
 	if got := s.link.Account(); got != want {
 		t.Fatalf("account %+v, want %+v", got, want)
 	}

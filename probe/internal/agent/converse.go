@@ -35,8 +35,10 @@ type bowl struct {
 	at     time.Time
 }
 
-// shake makes a session with a relay; nil if that does not answer.
+// shake makes a session with a relay; nil if that does not answer. A busy relay
+// may answer an earlier try while a later one is under way.
 func (a *Agent) shake(ctx context.Context, r *relay) *link.Link {
+	tries := map[uint32]*handshake.Initiator{}
 	for _, patience := range shakes {
 		index := randomIndex()
 		initiator, packet, err := handshake.Initiate(a.Key, r.certificate.Key, index, nil, rand.Reader)
@@ -44,13 +46,14 @@ func (a *Agent) shake(ctx context.Context, r *relay) *link.Link {
 			a.complain("the relay's key cannot be used", "address", r.address.String(), "error", err)
 			return nil
 		}
+		tries[index] = initiator
 		if a.bowl.relay == r.certificate.Key && time.Since(a.bowl.at) < wire.CookieLife {
 			packet = initiator.Packet(a.bowl.cookie)
 		}
 		a.transmit(r.address, packet)
 		// Spread, so that probes that were turned away do not come back as one.
 		patience = time.Duration(float64(patience) * (0.75 + 0.5*a.Random()))
-		l, ended := a.shaken(ctx, r, initiator, time.Now().Add(patience))
+		l, ended := a.shaken(ctx, r, initiator, tries, time.Now().Add(patience))
 		if l != nil || ended {
 			return l
 		}
@@ -59,7 +62,7 @@ func (a *Agent) shake(ctx context.Context, r *relay) *link.Link {
 	return nil
 }
 
-func (a *Agent) shaken(ctx context.Context, r *relay, initiator *handshake.Initiator, until time.Time) (l *link.Link, ended bool) {
+func (a *Agent) shaken(ctx context.Context, r *relay, initiator *handshake.Initiator, tries map[uint32]*handshake.Initiator, until time.Time) (l *link.Link, ended bool) {
 	fed := false // the cookie was used: one that is not taken will not be the second time
 	for {
 		d, what := a.wait(ctx, until, nil)
@@ -84,7 +87,12 @@ func (a *Agent) shaken(ctx context.Context, r *relay, initiator *handshake.Initi
 				a.dropStray(d)
 				continue
 			}
-			s, _, err := initiator.Finish(d.Data)
+			index, err := wire.ReceiverIndex(d.Data)
+			if err != nil || tries[index] == nil {
+				a.drop(errStray)
+				continue
+			}
+			s, _, err := tries[index].Finish(d.Data)
 			if err != nil {
 				a.drop(err)
 				continue

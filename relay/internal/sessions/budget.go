@@ -25,6 +25,11 @@ const (
 	// maxPromised bounds the bytes granted and not yet durable, beyond the initial
 	// credit of each session. The largest message fits several times.
 	maxPromised = 48 << 20
+	// maxComing bounds those of them that have not arrived: what the queues of
+	// datagrams, here and in the kernel, may have to take at once. A busy relay
+	// that granted more would only make its probes wait until they send it all
+	// again. Of one session a window counts: more it never sends at once.
+	maxComing = 4 << 20
 	// maxDecoded bounds the expanded messages that wait for the disk: what comes
 	// beyond is refused as Busy, and sent again later.
 	maxDecoded = 256 << 20
@@ -37,6 +42,7 @@ const (
 type budget struct {
 	promised int
 	most     int // promised at a time, so far
+	coming   int
 	decoded  int
 	queue    []*peer
 }
@@ -44,6 +50,7 @@ type budget struct {
 // account is a session's part of the budget.
 type account struct {
 	promised int
+	coming   int
 	decoded  int
 	waits    bool
 	lease    time.Time // by when what was granted must have arrived; zero: no lease
@@ -57,6 +64,7 @@ func (b *budget) reckon(now time.Time, p *peer) {
 	b.promised += promised - p.promised
 	b.decoded += a.Decoded - p.decoded
 	p.promised, p.decoded = promised, a.Decoded
+	b.expect(p, a.Coming)
 	if a.Promised-a.Open <= wire.InitialCredit {
 		p.lease = time.Time{} // the rest is up to the disk
 	}
@@ -75,7 +83,15 @@ func (b *budget) reckon(now time.Time, p *peer) {
 func (b *budget) forget(p *peer) {
 	b.promised -= p.promised
 	b.decoded -= p.decoded
-	p.promised, p.decoded = 0, 0
+	b.coming -= p.coming
+	p.promised, p.decoded, p.coming = 0, 0, 0
+}
+
+// expect notes how much of a session's credit has not arrived.
+func (b *budget) expect(p *peer, bytes int) {
+	coming := min(max(0, bytes-wire.InitialCredit), wire.CreditWindow)
+	b.coming += coming - p.coming
+	p.coming = coming
 }
 
 // allot grants those whose turn it is what they want, and calls granted for
@@ -88,7 +104,8 @@ func (b *budget) allot(now time.Time, granted func(*peer)) {
 			continue
 		}
 		wanted := p.link.Account().Wanted
-		if wanted > 0 && b.promised > 0 && b.promised+wanted > maxPromised {
+		full := b.promised+wanted > maxPromised || b.coming+min(wanted, wire.CreditWindow) > maxComing
+		if wanted > 0 && b.promised > 0 && full {
 			return
 		}
 		b.pop()
@@ -105,6 +122,7 @@ func (b *budget) allot(now time.Time, granted func(*peer)) {
 
 func (b *budget) grant(now time.Time, p *peer, bytes int) {
 	p.link.Grant(now, bytes)
+	b.expect(p, p.link.Account().Coming)
 	b.promised += bytes
 	p.promised += bytes
 	b.most = max(b.most, b.promised)

@@ -27,7 +27,7 @@ const (
 	maxSessions  = 150_000
 	maxPending   = 4096
 	maxStrangers = 4096
-	maxInbox     = 8192
+	maxInbox     = 16_384
 	// strangerBytes is what a stranger may send: an enrolment has some 300.
 	strangerBytes = 64 << 10
 	// What one host may say, in bytes when expanded: so much at once, and so much
