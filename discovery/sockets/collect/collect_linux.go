@@ -95,7 +95,6 @@ func (c *Collector) degraded() error {
 		return &discovery.Degraded{Needs: missing, What: "the processes of other users' sockets"}
 	}
 	if c.clients.evicted {
-		c.clients.evicted = false
 		return &discovery.Degraded{What: "too many client connections: the oldest are left out"}
 	}
 	return nil
@@ -121,6 +120,7 @@ func (c *Collector) poll(ctx context.Context, now time.Time) (*endpoints, error)
 		c.connectionsRead = now
 		connections = c.connected.filter(c.outgoing(connections, listeners), ephemeral, now)
 		c.clients.expire(now)
+		c.clients.evicted = false // until this look evicts again; between two looks nothing is better
 	}
 	if err := c.owners.update(ctx, lookFor(listeners, connections), !readConnections, now); err != nil {
 		return nil, fmt.Errorf("looking for the processes of sockets: %w", err)

@@ -221,3 +221,22 @@ func TestWildcards(t *testing.T) {
 	h.listen(tcp, "0.0.0.0:80", 10).Device = 1
 	expect(t, "bound to lo", poll(t, h.collector()), "a listens tcp 127.0.0.1:80")
 }
+
+// A host that always has more connections than are remembered says so at every
+// poll: a problem that comes and goes is news each time.
+func TestTooManyClientsIsSaidSteadily(t *testing.T) {
+	h := newHost(t)
+	inodes := make([]uint32, 2*maxClients)
+	for i := range inodes {
+		inodes[i] = uint32(i + 100)
+		h.connect(sockdiag.TCP, fmt.Sprintf("10.0.0.5:%d", 1024+i), fmt.Sprintf("10.1.%d.%d:443", i/250, i%250+1), inodes[i])
+	}
+	h.process(7, "/usr/bin/proxy", 0, []string{"proxy"}, inodes...)
+	c := h.collector()
+	for poll := range 12 {
+		if _, err := c.Collect(t.Context()); err == nil {
+			t.Fatalf("poll %d does not say that clients are left out", poll)
+		}
+		h.now = h.now.Add(kind.PollListeners)
+	}
+}
