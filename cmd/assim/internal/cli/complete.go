@@ -42,7 +42,7 @@ func (s *session) named(path string, query func(typed string) url.Values) comple
 			if json.Unmarshal(item, &named) != nil || !strings.HasPrefix(strings.ToLower(named.Name), strings.ToLower(typed)) {
 				continue
 			}
-			names = append(names, output.Printable(strings.TrimSuffix(named.Name+"\t"+named.Description, "\t")))
+			names = append(names, strings.TrimSuffix(output.Printable(named.Name)+"\t"+output.Printable(named.Description), "\t"))
 		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -99,7 +99,7 @@ func (s *session) queryWords() completer {
 			}
 			for _, p := range q.Parameters {
 				if word := p.Name + "="; strings.HasPrefix(word, typed) {
-					words = append(words, word+"\t"+p.Doc)
+					words = append(words, output.Printable(word)+"\t"+output.Printable(p.Doc))
 				}
 			}
 		}
