@@ -106,12 +106,18 @@ type Entry struct {
 	Err    error
 }
 
-// ReadBatch decodes and verifies a batch's payload and decodes every record.
+// ReadBatch decodes and verifies a batch's payload, of which all bodies are
+// inline, and decodes every record.
 func ReadBatch(h Header, payload []byte) ([]Entry, error) {
 	records, err := DecodeBatch(payload)
 	if err != nil {
 		return nil, err
 	}
+	return ReadRecords(h, records)
+}
+
+// ReadRecords verifies and decodes the records of a batch, as Inline gave them.
+func ReadRecords(h Header, records [][]byte) ([]Entry, error) {
 	if err := Verify(h, records); err != nil {
 		return nil, err
 	}
@@ -119,6 +125,12 @@ func ReadBatch(h Header, payload []byte) ([]Entry, error) {
 	for i, record := range records {
 		entry := Entry{Seq: h.First + uint64(i)}
 		entry.Change, entry.Err = DecodeRecord(record)
+		if entry.Err == nil && entry.Change.Encoding != BodyInline {
+			entry.Err = refuse(wire.Unsupported, "a body that is not inline")
+		}
+		if entry.Err == nil && entry.Change.Type == FactPut && entry.Change.Hash == nil {
+			entry.Err = malformed("fact without a content hash")
+		}
 		if entry.Err == nil && entry.Change.Seq != entry.Seq {
 			return nil, malformed("record %d says it is %d", entry.Seq, entry.Change.Seq)
 		}

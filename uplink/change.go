@@ -65,12 +65,11 @@ type Change struct {
 // BodyEncoding says how a body is carried.
 type BodyEncoding uint8
 
-// The encodings. Only BodyInline is sent today; a receiver refuses the others
-// with wire.Unsupported until it can read them.
+// The encodings, see Packer and Inline.
 const (
 	BodyInline BodyEncoding = 0
 	BodyByBase BodyEncoding = 1 // zstd against the body named by Base
-	BodyByHash BodyEncoding = 2 // absent: the receiver holds it
+	BodyByHash BodyEncoding = 2 // absent: the receiver holds it, or it stands in the batch before
 )
 
 // HostStateBody says what became of a host.

@@ -94,13 +94,17 @@ func (c Change) checkFactPut() error {
 	switch {
 	case c.Schema < 1:
 		return malformed("fact without a schema version")
-	case len(c.Hash) != HashSize:
+	case c.Hash == nil && c.Encoding == BodyByHash:
 		return malformed("fact without a content hash")
-	case c.Encoding != BodyInline:
+	case c.Encoding > BodyByHash:
 		return refuse(wire.Unsupported, "body encoding %d", c.Encoding)
-	case c.Base != nil:
-		return malformed("inline body with a base")
-	case len(c.Body) == 0:
+	case c.Encoding == BodyByBase && len(c.Base) != HashSize:
+		return malformed("hash of a base is not %d bytes", HashSize)
+	case c.Encoding != BodyByBase && c.Base != nil:
+		return malformed("base without a body against it")
+	case c.Encoding == BodyByHash && c.Body != nil:
+		return malformed("body beside the reference to it")
+	case c.Encoding != BodyByHash && len(c.Body) == 0:
 		return malformed("fact without a body")
 	case len(c.Body) > MaxBody:
 		return refuse(wire.TooLarge, "body of %d bytes exceeds %d", len(c.Body), MaxBody)

@@ -32,7 +32,7 @@ func pack(payload []byte, limit int) ([]byte, error) {
 		for window < maxWindow && window < len(payload) {
 			window *= 2
 		}
-		encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(window))
+		encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(window))
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,11 @@
 // batch's payload is a CBOR array of byte strings in shortest form, one record
 // each: the receiver hashes exactly the bytes that the sender hashed.
 //
+// A body need not travel that the receiver has: a record may name it by its hash,
+// or carry the difference to an earlier one as a zstd frame with that one as raw
+// dictionary (see Packer). The receiver puts the body in before it hashes: the
+// chain is over records with their bodies. What it lacks it names in its answer.
+//
 // # The envelope
 //
 // Everything a relay sends is one envelope, over HTTPS POST:

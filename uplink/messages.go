@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"crypto/ed25519"
+	"slices"
 
 	"assimilation/tenancy"
 	"assimilation/wire"
@@ -130,6 +131,8 @@ func (a Ack) Check() error {
 		return malformed("position out of range")
 	case a.Chain != nil && len(a.Chain) != HashSize:
 		return malformed("chain is not %d bytes", HashSize)
+	case len(a.Need) > MaxRecords || slices.ContainsFunc(a.Need, func(hash []byte) bool { return len(hash) != HashSize }):
+		return malformed("needed hashes are too many or not %d bytes", HashSize)
 	case len(a.Nonce) != NonceSize:
 		return malformed("nonce is not %d bytes", NonceSize)
 	}

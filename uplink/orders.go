@@ -91,4 +91,8 @@ type Ack struct {
 	Position uint64 `cbor:"4,keyasint"`
 	Chain    []byte `cbor:"5,keyasint,omitempty"`
 	Nonce    []byte `cbor:"6,keyasint"` // of the batch header
+	// Need names bodies that the batch refers to and that the service does not
+	// hold, or not for this relay: nothing of the batch was taken, the relay sends
+	// them inline.
+	Need [][]byte `cbor:"7,keyasint,omitempty"`
 }

@@ -3,6 +3,8 @@ package uplink_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
+	"fmt"
 	"testing"
 	"time"
 
@@ -62,6 +64,36 @@ func samples() []uplink.Change {
 			Relay: &uplink.RelayBody{Event: "started", Version: "0.1.0", Detail: "after a crash"},
 		},
 	}
+}
+
+// A base and what is told against it.
+var (
+	baseBody = []byte(`{"manager":"dpkg","packages":[{"arch":"amd64","name":"bash","version":"5.2.15-2+b7"},{"arch":"amd64","name":"zlib1g","version":"1:1.2.13"}]}`)
+	nextBody = []byte(`{"manager":"dpkg","packages":[{"arch":"amd64","name":"bash","version":"5.2.15-2+b8"},{"arch":"amd64","name":"zlib1g","version":"1:1.2.13"}]}`)
+)
+
+func hashOf(kind string, schema uint8, body []byte) uplink.BodyHash {
+	return sha256.Sum256(append(fmt.Appendf(nil, "%s %d ", kind, schema), body...))
+}
+
+// travelling are records in the forms in which only batches hold them: without
+// their hash, by hash, by base and without their hash.
+func travelling(t testing.TB) []uplink.Change {
+	t.Helper()
+	fact := func(seq uint64, body []byte) uplink.Change {
+		hash := hashOf("packages", 1, body)
+		return uplink.Change{
+			Seq: seq, Type: uplink.FactPut, Host: hostID, SeenAt: 1_790_000_000_000, Kind: "packages", Instance: "f", Schema: 1, Hash: hash[:], Term: 3,
+			Version: seq, Body: body,
+		}
+	}
+	packer := &uplink.Packer{}
+	defer packer.Close()
+	short, ok := packer.ByBase(fact(3, nextBody), hashOf("packages", 1, baseBody), baseBody)
+	if !ok {
+		t.Fatal("the difference is no shorter than half of the body")
+	}
+	return []uplink.Change{fact(1, baseBody).Unnamed(), fact(2, baseBody).ByHash(), short.Unnamed()}
 }
 
 // laterSamples are records that came after the first version: the vectors of

@@ -121,12 +121,23 @@ func (e *Early) Error() string {
 	return fmt.Sprintf("the service stands at %d and did not wait for what comes before record %d", e.Position, e.First)
 }
 
+// Needed is the service's answer that it lacks bodies that the batch refers to.
+// The next batch does not refer to them.
+type Needed struct{ Bodies int }
+
+func (e *Needed) Error() string {
+	return fmt.Sprintf("the service lacks %d bodies that it had", e.Bodies)
+}
+
 // Settle takes in the service's answer to a batch. It returns nil when the
 // service has the batch, or a part of it that is news.
 func (o *Outbox) Settle(ctx context.Context, b Batch, ack uplink.Ack) error {
 	head := o.Store.Head()
 	if b.Epoch != head.Epoch || ack.Epoch == head.Epoch && ack.Position >= b.acked && ack.Position < head.Acked {
 		return nil // the answer to a later one came before
+	}
+	if len(ack.Need) > 0 {
+		return o.need(ctx, ack.Need)
 	}
 	fits, err := o.fits(ctx, head, ack)
 	switch {
@@ -154,6 +165,21 @@ func (o *Outbox) Settle(ctx context.Context, b Batch, ack uplink.Ack) error {
 		return &Early{b.First, ack.Position}
 	}
 	return fmt.Errorf("the service stays at epoch %d position %d", ack.Epoch, ack.Position)
+}
+
+func (o *Outbox) need(ctx context.Context, hashes [][]byte) error {
+	var dropped int64
+	err := o.Store.Do(ctx, func(tx *store.Tx) (err error) {
+		dropped, err = tx.DropBases(hashes)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case dropped == 0:
+		return fmt.Errorf("the service asks for %d bodies that were not left out", len(hashes))
+	}
+	return &Needed{len(hashes)}
 }
 
 // fits reports whether the service stands where this outbox can go on from.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"assimilation/discovery"
 	"assimilation/tenancy"
 	"assimilation/uplink"
 	"assimilation/wire"
@@ -53,6 +54,8 @@ type Service struct {
 	position uint64
 	chain    uplink.Chain
 	applied  []uplink.Change
+	bodies   map[uplink.BodyHash][]byte
+	received int64
 	requests map[string]int
 	err      error
 }
@@ -70,7 +73,7 @@ func New(t testing.TB) *Service {
 	}
 	s := &Service{
 		Tenant: tenancy.NewID[tenancy.TenantID](), Site: tenancy.NewID[tenancy.SiteID](), Relay: tenancy.NewID[tenancy.RelayID](),
-		SiteKey: siteKey, openKey: openKey, changed: make(chan struct{}), requests: map[string]int{},
+		SiteKey: siteKey, openKey: openKey, changed: make(chan struct{}), requests: map[string]int{}, bodies: map[uplink.BodyHash][]byte{},
 		faults: func(string) Fault { return Fault{} },
 	}
 	mux := http.NewServeMux()
@@ -125,6 +128,20 @@ func (s *Service) Forget(position uint64) {
 func (s *Service) wake() {
 	close(s.changed)
 	s.changed = make(chan struct{})
+}
+
+// ForgetBodies loses all bodies that facts had, as nobody should.
+func (s *Service) ForgetBodies() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.bodies)
+}
+
+// Received is how many bytes all envelopes with batches had.
+func (s *Service) Received() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.received
 }
 
 // Err is the first breach of the contract by the relay.
@@ -250,6 +267,9 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, purpose uplink.P
 	}
 	s.mu.Lock()
 	sign, seal := s.sign, s.seal
+	if purpose == uplink.PurposeBatch {
+		s.received += int64(len(body))
+	}
 	s.mu.Unlock()
 	header, payload, err := uplink.Open(body, purpose, s.openKey, sign)
 	if err != nil {
@@ -278,12 +298,25 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, purpose uplink.P
 
 // batch applies what comes next, and answers where it stands.
 func (s *Service) batch(_ *http.Request, h uplink.Header, payload []byte, fault Fault) ([]byte, error) {
-	entries, err := uplink.ReadBatch(h, payload)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	records, err := uplink.DecodeBatch(payload)
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	records, missing, err := uplink.Inline(records, s.bodies, func(kind string, schema uint8, body []byte) uplink.BodyHash {
+		return uplink.BodyHash(discovery.HashBody(kind, int(schema), body))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		return uplink.Ack{Epoch: s.epoch, Position: s.position, Chain: s.chain[:], Nonce: h.Nonce, Need: missing}.Encode()
+	}
+	entries, err := uplink.ReadRecords(h, records)
+	if err != nil {
+		return nil, err
+	}
 	if h.Epoch != s.epoch && h.First == 1 {
 		s.epoch, s.position, s.chain = h.Epoch, 0, uplink.ChainStart(s.Relay, h.Epoch)
 	}
@@ -301,6 +334,9 @@ func (s *Service) batch(_ *http.Request, h uplink.Header, payload []byte, fault 
 		for _, e := range entries {
 			if e.Seq > s.position {
 				s.applied = append(s.applied, e.Change)
+				if e.Change.Type == uplink.FactPut {
+					s.bodies[uplink.BodyHash(e.Change.Hash)] = e.Change.Body
+				}
 			}
 		}
 		s.position, s.chain = h.Last, uplink.Chain(h.Chain)
@@ -345,4 +381,11 @@ func (s *Service) order(r *http.Request, _ uplink.Header, payload []byte, _ Faul
 		}
 		return uplink.Orders{Revision: orders.Revision, Nonce: request.Nonce, Time: orders.Time, NotModified: true}.Encode()
 	}
+}
+
+// Position is the newest record that was applied.
+func (s *Service) Position() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.position
 }

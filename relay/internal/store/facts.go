@@ -191,7 +191,7 @@ func (tx *Tx) pruneTombstones(host tenancy.HostID) error {
 // dropFacts forgets a host's facts and problems without a record.
 func (tx *Tx) dropFacts(host tenancy.HostID) error {
 	var hashes [][]byte
-	err := tx.each("SELECT DISTINCT hash FROM facts WHERE host = ? AND hash IS NOT NULL", []any{host.UUID[:]}, func(rows *sql.Rows) error {
+	err := tx.each("SELECT hash FROM facts WHERE host = ?1 AND hash IS NOT NULL UNION SELECT hash FROM bases WHERE host = ?1", []any{host.UUID[:]}, func(rows *sql.Rows) error {
 		var hash []byte
 		err := rows.Scan(&hash)
 		hashes = append(hashes, hash)
@@ -200,7 +200,7 @@ func (tx *Tx) dropFacts(host tenancy.HostID) error {
 	if err != nil {
 		return err
 	}
-	for _, statement := range []string{"DELETE FROM facts WHERE host = ?", "DELETE FROM problems WHERE host = ?"} {
+	for _, statement := range []string{"DELETE FROM facts WHERE host = ?", "DELETE FROM problems WHERE host = ?", "DELETE FROM bases WHERE host = ?"} {
 		if err := tx.exec(statement, host.UUID[:]); err != nil {
 			return err
 		}
@@ -227,7 +227,8 @@ func (tx *Tx) keepBody(f discovery.Fact) error {
 }
 
 func (tx *Tx) releaseBody(hash []byte) error {
-	err := tx.exec("DELETE FROM bodies WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM facts WHERE hash = ?1)", hash)
+	err := tx.exec(`DELETE FROM bodies WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM facts WHERE hash = ?1)
+		AND NOT EXISTS (SELECT 1 FROM bases WHERE hash = ?1)`, hash)
 	if err != nil {
 		return fmt.Errorf("collecting a body: %w", err)
 	}

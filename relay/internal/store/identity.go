@@ -120,7 +120,7 @@ func (tx *Tx) forgetSite() error {
 		return err
 	}
 	for _, statement := range []string{"DELETE FROM outbox", "DELETE FROM tokens", "DELETE FROM hosts", "DELETE FROM retired",
-		"DELETE FROM facts", "DELETE FROM settled", "DELETE FROM bodies", "DELETE FROM problems"} {
+		"DELETE FROM facts", "DELETE FROM settled", "DELETE FROM bases", "DELETE FROM bodies", "DELETE FROM problems"} {
 		if err := tx.exec(statement); err != nil {
 			return err
 		}

@@ -37,6 +37,9 @@ const (
 // service may know better.
 func (tx *Tx) Mend(r Rift, now int64) error {
 	head := tx.head
+	if err := tx.dropBases(); err != nil {
+		return fmt.Errorf("forgetting what the service holds: %w", err)
+	}
 	gap := uplink.Gap{Cause: uplink.Restored, Epoch: r.Epoch, From: r.Position + 1}
 	detail := "this relay was restored from a copy: what it told since is not forgotten, what it had yet to tell may be lost"
 	kept := head.Acked

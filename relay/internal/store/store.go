@@ -202,8 +202,11 @@ var schema string
 //go:embed schema_2.sql
 var schema2 string
 
+//go:embed schema_3.sql
+var schema3 string
+
 // steps lead from an empty database to the present schema. Only append.
-func steps() []string { return []string{schema, schema2} }
+func steps() []string { return []string{schema, schema2, schema3} }
 
 func migrate(ctx context.Context, conn *sql.Conn) error {
 	var done int

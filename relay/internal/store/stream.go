@@ -74,7 +74,7 @@ func (tx *Tx) Append(c uplink.Change) error {
 		return fmt.Errorf("encoding a record: %w", err)
 	}
 	chain := uplink.ChainNext(tx.head.Chain, record)
-	if err := tx.exec("INSERT INTO outbox (seq, topic, chain, record) VALUES (?, ?, ?, ?)", int64(c.Seq), topicOf(c), chain[:], record); err != nil {
+	if err := tx.exec("INSERT INTO outbox (seq, topic, body, chain, record) VALUES (?, ?, ?, ?, ?)", int64(c.Seq), topicOf(c), c.Hash, chain[:], record); err != nil {
 		return fmt.Errorf("writing the outbox: %w", err)
 	}
 	tx.head.Last, tx.head.Chain, tx.moved = c.Seq, chain, true
@@ -112,6 +112,9 @@ func (tx *Tx) Acknowledge(position uint64) error {
 	var size int64
 	if _, err := tx.row("SELECT coalesce(sum(length(record)), 0) FROM outbox WHERE seq <= ?", []any{int64(position)}, &size); err != nil {
 		return err
+	}
+	if err := tx.noteBases(position); err != nil {
+		return fmt.Errorf("noting what the service holds: %w", err)
 	}
 	if err := tx.exec("DELETE FROM outbox WHERE seq <= ?", int64(position)); err != nil {
 		return fmt.Errorf("deleting acknowledged records: %w", err)

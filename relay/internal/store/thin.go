@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"assimilation/uplink"
 )
@@ -15,13 +16,14 @@ const (
 	BatchRecords = 500
 
 	minBatchBytes = 64 << 10
-	maxBatchBytes = 1 << 20
+	maxBatchBytes = 4 << 20
 )
 
 // DefaultBudget is how much the outbox holds before it is thinned.
 const DefaultBudget = 4 << 30
 
-// BatchBytes is 1 MiB, less where the outbox may hold little.
+// BatchBytes is 4 MiB, the packages of some 40 hosts: what is alike compresses
+// within a batch. It is less where the outbox may hold little.
 func (s *Store) BatchBytes() int { return int(min(max(s.budget/16, minBatchBytes), maxBatchBytes)) }
 
 // Full reports whether the outbox holds twice its budget: even the latest fact
@@ -207,6 +209,21 @@ func (tx *Tx) closeUp(first, end uint64) error {
 // thinnedTopic is that of the markers of thinning: there is one at most.
 const thinnedTopic = "gap"
 
+// factTopic begins the topics of facts.
+const factTopic = 'f'
+
+// factOf reads the topic of a fact.
+func factOf(topic []byte) (host []byte, kind, instance string, ok bool) {
+	if len(topic) < 17 || topic[0] != factTopic {
+		return nil, "", "", false
+	}
+	parts := strings.Split(string(topic[17:]), "\x00")
+	if len(parts) != 3 {
+		return nil, "", "", false
+	}
+	return topic[1:17], parts[0], parts[1], true
+}
+
 // topicOf names what a record is about, nil if it must be told whatever follows.
 // Facts: each fact. States of a host that do not introduce it. Refusals: of the
 // same about the same.
@@ -220,7 +237,7 @@ func topicOf(c uplink.Change) []byte {
 	}
 	switch {
 	case c.Type == uplink.FactPut || c.Type == uplink.FactGone:
-		about('f', c.Kind, c.Instance)
+		about(factTopic, c.Kind, c.Instance)
 	case c.Type == uplink.FactList:
 		about('l', c.Kind)
 	case c.Type == uplink.HostState && c.HostState.Name == "":

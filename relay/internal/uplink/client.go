@@ -157,9 +157,9 @@ func (s *Service) exchange(ctx context.Context, path string, h uplink.Header, pa
 	return opened, nil
 }
 
-// Send posts a batch.
-func (s *Service) Send(ctx context.Context, batch store.Records) (uplink.Ack, error) {
-	payload, err := uplink.EncodeBatch(batch.Encoded)
+// Send posts a batch of these records, in whichever form they travel.
+func (s *Service) Send(ctx context.Context, batch store.Records, records [][]byte) (uplink.Ack, error) {
+	payload, err := uplink.EncodeBatch(records)
 	if err != nil {
 		return uplink.Ack{}, err
 	}

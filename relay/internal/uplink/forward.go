@@ -69,7 +69,13 @@ func (f *forwarder) step(ctx context.Context) error {
 		err := f.halted
 		f.halted = nil
 		f.box.Rewind()
-		if early := (*outbox.Early)(nil); !errors.As(err, &early) {
+		var needed *outbox.Needed
+		var early *outbox.Early
+		switch {
+		case errors.As(err, &needed):
+			f.Log.Info("sending bodies again", "bodies", needed.Bodies)
+			return nil
+		case !errors.As(err, &early):
 			f.failed(&f.health.Batches, "forwarding records", err)
 		}
 		wait(ctx, f.pause.next(after(err)), nil)
@@ -92,7 +98,11 @@ func (f *forwarder) send(ctx context.Context) (bool, error) {
 	f.box.Sending(batch)
 	f.flying++
 	go func() {
-		ack, err := f.Service.Send(ctx, batch.Records)
+		records, err := shorten(ctx, f.Store, batch.Encoded)
+		var ack uplink.Ack
+		if err == nil {
+			ack, err = f.Service.Send(ctx, batch.Records, records)
+		}
 		f.answers <- answer{batch, ack, err}
 	}()
 	return true, nil
@@ -120,6 +130,9 @@ func (f *forwarder) land(ctx context.Context, a answer) error {
 		f.pause.reset()
 		if f.halted == nil {
 			f.width = store.Window
+		}
+		if !a.batch.Whole && head.Backlog() > 0 {
+			wait(ctx, linger, nil) // more are coming: let them gather
 		}
 	}
 	return nil

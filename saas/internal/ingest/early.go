@@ -79,10 +79,10 @@ func (e *early) channel(relay tenancy.RelayID) <-chan struct{} {
 	return e.moved[relay].c
 }
 
-// isEarly reports whether a batch is of the stream that stands at ack, but not
-// what comes next.
-func isEarly(h uplink.Header, ack uplink.Ack) bool {
-	return ack.Epoch == h.Epoch && h.First > ack.Position+1
+// isEarly reports whether a batch is of the stream that stands at a position, but
+// not what comes next.
+func isEarly(h uplink.Header, epoch, position uint64) bool {
+	return epoch == h.Epoch && h.First > position+1
 }
 
 // await holds a batch until its turn has come, and reports false if that is too
@@ -97,20 +97,16 @@ func (s *Service) await(ctx context.Context, from Source, h uplink.Header) bool 
 	look := time.NewTicker(earlyLook)
 	defer look.Stop()
 	for {
-		c := s.early.channel(from.Relay)
-		var have position
-		err := s.db.Read(ctx, from.Tenant, func(tx pgx.Tx) (err error) {
-			have, err = readPosition(ctx, tx, from, "")
-			return err
-		})
+		moved := s.early.channel(from.Relay)
+		have, err := s.position(ctx, from)
 		if err != nil {
-			return false // who applies the batch meets the same error, and tells it
+			return false // the next attempt of the relay meets the same error, and tells it
 		}
-		if !isEarly(h, uplink.Ack{Epoch: have.epoch, Position: have.position}) {
+		if !isEarly(h, have.epoch, have.position) {
 			return true
 		}
 		select {
-		case <-c:
+		case <-moved:
 		case <-look.C:
 		case <-late.C:
 			return false
@@ -118,4 +114,12 @@ func (s *Service) await(ctx context.Context, from Source, h uplink.Header) bool 
 			return false
 		}
 	}
+}
+
+func (s *Service) position(ctx context.Context, from Source) (have position, err error) {
+	err = s.db.Read(ctx, from.Tenant, func(tx pgx.Tx) (err error) {
+		have, err = readPosition(ctx, tx, from, "")
+		return err
+	})
+	return have, err
 }

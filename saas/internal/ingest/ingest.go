@@ -95,33 +95,49 @@ func (s *Service) Batch(ctx context.Context, r relaychan.Request) ([]byte, error
 
 // Apply takes in one batch and says where the stream stands then.
 func (s *Service) Apply(ctx context.Context, from Source, header uplink.Header, payload []byte) (uplink.Ack, error) {
+	ack, err := s.attempt(ctx, from, header, payload)
+	if err == nil && isEarly(header, ack.Epoch, ack.Position) && s.await(ctx, from, header) {
+		ack, err = s.attempt(ctx, from, header, payload)
+	}
+	switch refused, ok := errors.AsType[*wire.Error](err); {
+	case ok:
+		s.refused.WithLabelValues(refused.Reason.String()).Inc()
+	case err != nil:
+		err = fmt.Errorf("taking in records %d to %d of relay %s: %w", header.First, header.Last, from.Relay, err)
+	}
+	return ack, err
+}
+
+// attempt takes in a batch if its turn has come.
+func (s *Service) attempt(ctx context.Context, from Source, header uplink.Header, payload []byte) (uplink.Ack, error) {
 	began := time.Now()
-	entries, err := uplink.ReadBatch(header, payload)
+	records, missing, err := s.inline(ctx, from, payload)
 	if err != nil {
-		s.refused.WithLabelValues(wire.ReasonOf(err).String()).Inc()
 		return uplink.Ack{}, err
 	}
-	ack, err := s.apply(ctx, from, header, payload, entries)
-	if err == nil && isEarly(header, ack) && s.await(ctx, from, header) {
-		began = time.Now()
-		ack, err = s.apply(ctx, from, header, payload, entries)
+	if len(missing) > 0 {
+		return s.need(ctx, from, header, missing)
 	}
+	entries, err := uplink.ReadRecords(header, records)
+	if err != nil {
+		return uplink.Ack{}, err
+	}
+	ack, err := s.apply(ctx, from, header, records, entries)
 	if missing := (*graph.MissingEnd)(nil); errors.As(err, &missing) {
 		// Facts are the truth: a damaged graph must not stop a stream.
 		s.log.Error("graph is damaged, rebuilding it", "tenant", from.Tenant, "error", err)
 		if _, err := s.Rebuild(ctx, from.Tenant); err != nil {
 			return uplink.Ack{}, err
 		}
-		ack, err = s.apply(ctx, from, header, payload, entries)
+		ack, err = s.apply(ctx, from, header, records, entries)
 	}
-	if err != nil {
-		return uplink.Ack{}, fmt.Errorf("taking in records %d to %d of relay %s: %w", header.First, header.Last, from.Relay, err)
+	if err == nil {
+		s.seconds.Observe(time.Since(began).Seconds())
 	}
-	s.seconds.Observe(time.Since(began).Seconds())
-	return ack, nil
+	return ack, err
 }
 
-func (s *Service) apply(ctx context.Context, from Source, header uplink.Header, payload []byte, entries []uplink.Entry) (uplink.Ack, error) {
+func (s *Service) apply(ctx context.Context, from Source, header uplink.Header, records [][]byte, entries []uplink.Entry) (uplink.Ack, error) {
 	var ack uplink.Ack
 	var b *batch
 	err := s.write(ctx, from.Tenant, func(tx pgx.Tx, at time.Time) error {
@@ -129,10 +145,7 @@ func (s *Service) apply(ctx context.Context, from Source, header uplink.Header, 
 		if err != nil {
 			return err
 		}
-		place, err := have.judge(from.Relay, header, payload)
-		if err != nil {
-			return err
-		}
+		place := have.judge(from.Relay, header, records)
 		ack = place.ack(header)
 		b = &batch{Service: s, tx: tx, from: from, epoch: header.Epoch, at: at}
 		if place.newEpoch {

@@ -32,7 +32,7 @@ type place struct {
 // taken; what was taken already is skipped if it is the same by the chain; for
 // anything else the answer is the position, and the relay goes back to it, or
 // begins a new epoch when it cannot.
-func (have position) judge(relay tenancy.RelayID, h uplink.Header, payload []byte) (place, error) {
+func (have position) judge(relay tenancy.RelayID, h uplink.Header, all [][]byte) place {
 	records := int(h.Last - h.First + 1)
 	stay := func(why string, args ...any) place {
 		return place{skip: records, then: have, detail: fmt.Sprintf(why, args...)}
@@ -40,28 +40,24 @@ func (have position) judge(relay tenancy.RelayID, h uplink.Header, payload []byt
 	after := position{h.Epoch, h.Last, uplink.Chain(h.Chain)}
 	if h.Epoch != have.epoch {
 		if h.First != 1 {
-			return stay("epoch %d begins with record 1, not %d", h.Epoch, h.First), nil
+			return stay("epoch %d begins with record 1, not %d", h.Epoch, h.First)
 		}
 		if uplink.Chain(h.Prev) != uplink.ChainStart(relay, h.Epoch) {
-			return stay("the chain does not begin at the epoch's start"), nil
+			return stay("the chain does not begin at the epoch's start")
 		}
-		return place{newEpoch: true, then: after}, nil
+		return place{newEpoch: true, then: after}
 	}
 	switch {
 	case h.First > have.position+1:
-		return stay("records %d to %d are missing", have.position+1, h.First-1), nil
+		return stay("records %d to %d are missing", have.position+1, h.First-1)
 	case h.Last <= have.position:
-		return stay("taken before"), nil
+		return stay("taken before")
 	}
 	known := have.position + 1 - h.First
-	all, err := uplink.DecodeBatch(payload)
-	if err != nil {
-		return place{}, err
-	}
 	if uplink.ChainOver(uplink.Chain(h.Prev), all[:known]) != have.chain {
-		return stay("the chain differs at record %d", have.position), nil
+		return stay("the chain differs at record %d", have.position)
 	}
-	return place{skip: int(known), then: after}, nil
+	return place{skip: int(known), then: after}
 }
 
 func (p place) ack(h uplink.Header) uplink.Ack {
