@@ -141,6 +141,11 @@ func (g gallery) show(name string) {
 			g.b.t.Fatal(err)
 		}
 		g.b.do(chromedp.EmulateViewport(width, int64(height)))
+		// A map takes its new size when it hears of it.
+		g.b.eval(`(document.getElementById("map-canvas")?.cytoscape?.resize(), "")`)
+		if _, err := chromedp.Run(g.b.ctx, chromedp.Evaluate[string](`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(""))))`, chromedp.EvalAwaitPromise)); err != nil {
+			g.b.t.Fatalf("%s: %v", name, err)
+		}
 		picture, err := chromedp.Run(g.b.ctx, chromedp.CaptureScreenshot())
 		if err != nil {
 			g.b.t.Fatalf("%s: %v", name, err)
