@@ -18,7 +18,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist up down logs test test-race test-pg18 e2e screenshots fuzz bench bench-probe lint generate check-generated check-truth
+.PHONY: help build dist up down logs test test-race test-pg18 e2e screenshots fuzz bench bench-probe loadtest lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ bench: ## ingest beside plain tables and UNWIND MERGE SET, and the rest, beside 
 bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; needs root; WINDOW=2m
 	@ops/postgres/up.sh
 	@go test -run '^$$' -bench . -benchtime 1x ./e2e/benchprobe $(if $(WINDOW),-window $(WINDOW))
+
+loadtest: ## power on PROBES=2000 at once against a real relay and service: clean, a bad network, attacked, flooded
+	@ops/postgres/up.sh
+	go test -count=1 -v -timeout 60m ./e2e/load -args -probes $(or $(PROBES),2000) -forge 20000 -flood 20000 -within 10m
 
 lint: ## gofmt, go vet, staticcheck; shellcheck where it is installed
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
