@@ -97,7 +97,7 @@ type RefusalBody struct {
 
 // RelayBody is the relay's word about itself.
 type RelayBody struct {
-	Event   string `cbor:"1,keyasint"` // "started", "stopped", "gap"
+	Event   string `cbor:"1,keyasint"` // "started", "stopped", "reconnected", "gap"
 	Version string `cbor:"2,keyasint,omitempty"`
 	Detail  string `cbor:"3,keyasint,omitempty"`
 	Gap     *Gap   `cbor:"4,keyasint,omitempty"` // of the event "gap"

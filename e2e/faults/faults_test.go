@@ -5,11 +5,8 @@ package faults_test
 import (
 	"encoding/json"
 	"flag"
-	"fmt"
 	mathrand "math/rand/v2"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -77,22 +74,13 @@ func TestNothingIsLostAndNothingToldTwice(t *testing.T) {
 	stood := markers.stop()
 
 	// The world comes to rest: everything reported, nothing waiting.
-	world.Eventually(t, settle, "the outbox empty and the truth told", func() (bool, string) {
-		status, err := relayStatus(relayHTTP)
-		if err != nil {
-			return false, err.Error()
-		}
-		if status.Backlog != 0 {
-			return false, fmt.Sprintf("%d records wait", status.Backlog)
-		}
-		out, err := checkTruth(t, w, host)
-		if err != nil {
-			return false, out
-		}
-		t.Log("\n" + out)
-		return true, ""
-	})
-	examine(t, w)
+	w.AtRest(t, relayHTTP, settle, host)
+	switch h := w.Examine(t); {
+	case h.Epochs != 1:
+		t.Errorf("the stream began anew: %d epochs", h.Epochs)
+	case h.Versions < 20:
+		t.Errorf("only %d fact versions: the test shows nothing", h.Versions)
+	}
 	var told []change
 	if err := json.Unmarshal([]byte(w.Assim("changes", "--host", host, "--since", "24h", "--limit", "0", "-o", "json")), &told); err != nil {
 		t.Fatal(err)
@@ -106,14 +94,4 @@ func TestNothingIsLostAndNothingToldTwice(t *testing.T) {
 	if len(stood) == 0 {
 		t.Error("no marker stood long enough: the test shows nothing")
 	}
-}
-
-// checkTruth holds the service to the host's own tools.
-func checkTruth(t *testing.T, w *world.World, host string) (string, error) {
-	t.Helper()
-	cmd := exec.Command("go", "run", "./e2e/checktruth", "-assim", w.Bin+"/assim", "-host", host, "-patience", "1ms")
-	cmd.Dir = world.Root(t)
-	cmd.Env = append(os.Environ(), w.Config())
-	out, err := cmd.CombinedOutput()
-	return strings.TrimSpace(string(out)), err
 }

@@ -192,9 +192,8 @@ func TestAServiceWithAnOldDatabaseGetsEverythingAgain(t *testing.T) {
 	s.SaaS.Start()
 	world.Answers(t, s.URL+"/readyz")
 
-	// A quiet site has nothing to say: the relay must find out all the same.
-	late, _ := s.listen()
-	world.Eventually(t, settle, "the late listener told", func() (bool, string) { return s.told(s.host, "added", late) == 1, "" })
+	// A quiet site has nothing to say: the relay finds out all the same.
+	world.Eventually(t, settle, "what the database forgot told again", func() (bool, string) { return s.told(s.host, "added", stays) == 1, "" })
 	s.AtRest(t, s.relayHTTP, settle, s.host)
 	s.oneGap("the service was restored")
 	if h := s.Examine(t); h.Epochs != 2 {

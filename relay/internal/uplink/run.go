@@ -66,13 +66,16 @@ func (r *Runner) Health() Health {
 	return r.health
 }
 
-func (r *Runner) succeeded(e *Exchange) {
+// succeeded returns since when the exchange had failed, zero if it had not.
+func (r *Runner) succeeded(e *Exchange) (since time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e.Error != "" {
-		r.Log.Info("the service answers again", "silent_since", e.Since)
+		since = e.Since
+		r.Log.Info("the service answers again", "silent_since", since)
 	}
 	*e = Exchange{LastOK: time.Now()}
+	return since
 }
 
 // failed logs an error when it is new: a service that is away for a night makes
@@ -111,7 +114,9 @@ func (r *Runner) Listen(ctx context.Context) error {
 			r.failed(&r.health.Orders, "asking for orders", err)
 			wait(ctx, pause.next(after(err)), nil)
 		default:
-			r.succeeded(&r.health.Orders)
+			if since := r.succeeded(&r.health.Orders); !since.IsZero() {
+				r.sayBack(ctx, since)
+			}
 			pause.reset()
 			gap := pollGap
 			if orders.NotModified {
@@ -123,6 +128,22 @@ func (r *Runner) Listen(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sayBack records that the service is back, if nothing else waits: its database
+// may have been restored meanwhile, and only a record shows whether it was.
+func (r *Runner) sayBack(ctx context.Context, since time.Time) {
+	if r.Store.Head().Backlog() > 0 {
+		return
+	}
+	err := r.Store.Do(ctx, func(tx *store.Tx) error {
+		return tx.Append(uplink.Change{Type: uplink.RelayState, SeenAt: time.Now().UnixMilli(), Relay: &uplink.RelayBody{
+			Event: "reconnected", Version: r.Version, Detail: "the service did not answer since " + since.UTC().Format(time.RFC3339),
+		}})
+	})
+	if err != nil && ctx.Err() == nil {
+		r.Log.Error("recording that the service is back", "error", err)
+	}
 }
 
 func (r *Runner) apply(ctx context.Context, orders uplink.Orders) error {
