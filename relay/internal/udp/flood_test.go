@@ -45,6 +45,7 @@ func TestUnderLoadNothingIsComputedWithoutACookie(t *testing.T) {
 	if len(g.queue) != 0 || g.drops(t, "handshake without a cookie") != 1 {
 		t.Fatal("one more was let through")
 	}
+	g.giveOne(now)
 	reply := make([]byte, wire.MaxDatagram)
 	n, err := conn.Read(reply)
 	if err != nil || n >= len(first) {
@@ -58,6 +59,7 @@ func TestUnderLoadNothingIsComputedWithoutACookie(t *testing.T) {
 	if len(g.queue) != 0 {
 		t.Error("the cookie is good for another's address")
 	}
+	g.giveOne(now)
 	g.in(initiator.Packet(cookie), from, now)
 	if len(g.queue) != 1 {
 		t.Error("the cookie is not taken")
@@ -69,6 +71,13 @@ func TestUnderLoadNothingIsComputedWithoutACookie(t *testing.T) {
 		t.Error("one source may ask without limit")
 	}
 	before := g.drops(t, "handshake without a cookie")
+	for range 2 * maxStrangers { // nobody gives cookies: the queue is bounded
+		g.in(first, from, now)
+	}
+	if got := g.drops(t, "too many cookies asked for"); got != maxStrangers {
+		t.Errorf("%d who need a cookie were dropped, want %d", got, maxStrangers)
+	}
+	before += 2 * maxStrangers
 	g.in(first, from, now.Add(2*heavyFor))
 	if g.drops(t, "handshake without a cookie") != before {
 		t.Error("a cookie is asked for when the load is over")
@@ -102,6 +111,7 @@ func BenchmarkFlood(b *testing.B) {
 				n++
 				var address [4]byte
 				binary.BigEndian.PutUint32(address[:], 127<<24|n&0xffff)
+				g.giveOne(now)
 				g.in(packets[n%64], netip.AddrPortFrom(netip.AddrFrom4(address), port), now)
 				select {
 				case t := <-g.queue:

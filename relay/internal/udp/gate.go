@@ -32,7 +32,8 @@ const (
 	shakeInterval    = 5 * time.Millisecond
 	shakeBurst       = 1000
 	maxSources       = 8192
-	maxQueued        = 512 // handshakes that wait for a worker: half a second
+	maxStrangers     = 1024 // handshakes that wait for a cookie
+	maxQueued        = 512  // handshakes that wait for a worker: half a second
 )
 
 // Sessions takes in what passed the gate.
@@ -60,6 +61,9 @@ type Gate struct {
 	allAnnounce *rate.Limiter
 	shakes      *limit.Table[netip.Addr]
 	load        *load
+	baking      sync.Mutex // guards the cookies of guard
+	guard       *handshake.Guard
+	strangers   chan task     // who need a cookie
 	pace        *rate.Limiter // of the workers
 	queue       chan task
 	calls       calls
@@ -75,6 +79,8 @@ func NewGate(socket *Socket, key handshake.Keypair, s Sessions, hears Announced,
 		allAnnounce: rate.NewLimiter(announceAll, announceAll),
 		shakes:      limit.NewTable[netip.Addr](shakeInterval, shakeBurst, maxSources),
 		load:        newLoad(),
+		guard:       handshake.NewGuard(key.Public, rand.Reader),
+		strangers:   make(chan task, maxStrangers),
 		pace:        rate.NewLimiter(maxShakes, maxShakes/10),
 		queue:       make(chan task, maxQueued),
 		calls:       calls{open: map[uint32]call{}},
@@ -95,6 +101,7 @@ func (g *Gate) Run(ctx context.Context) error {
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() error { g.shake(ctx); return nil })
 	}
+	group.Go(func() error { g.giveCookies(ctx); return nil })
 	group.Go(func() error { g.socket.Join(ctx); return nil })
 	<-ctx.Done()
 	closed := g.socket.Close()
@@ -102,7 +109,6 @@ func (g *Gate) Run(ctx context.Context) error {
 }
 
 func (g *Gate) read(ctx context.Context, conn *net.UDPConn) error {
-	guard := handshake.NewGuard(g.key.Public, rand.Reader)
 	for {
 		buffer := *g.buffers.Get().(*[]byte)
 		n, from, err := conn.ReadFromUDPAddrPort(buffer)
@@ -115,14 +121,14 @@ func (g *Gate) read(ctx context.Context, conn *net.UDPConn) error {
 			continue
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		if !g.sort(guard, buffer[:n], from, time.Now()) {
+		if !g.sort(buffer[:n], from, time.Now()) {
 			g.release(buffer)
 		}
 	}
 }
 
 // sort handles one datagram, and reports whether somebody has kept it.
-func (g *Gate) sort(guard *handshake.Guard, datagram []byte, from netip.AddrPort, now time.Time) (kept bool) {
+func (g *Gate) sort(datagram []byte, from netip.AddrPort, now time.Time) (kept bool) {
 	kind, err := wire.PacketType(datagram)
 	if err != nil {
 		g.drop(wire.ReasonOf(err).String())
@@ -135,9 +141,9 @@ func (g *Gate) sort(guard *handshake.Guard, datagram []byte, from netip.AddrPort
 		}
 		return kept
 	case wire.PacketHandshake1:
-		return g.admit(guard, datagram, from, now)
+		return g.admit(datagram, from, now)
 	case wire.PacketHandshake2:
-		return g.admitAnswer(guard, datagram, from)
+		return g.admitAnswer(datagram, from)
 	case wire.PacketAnnounce:
 		g.answer(datagram, from, now)
 		return false

@@ -24,37 +24,73 @@ type task struct {
 
 // admit lets a Handshake1 through to the workers. While more come than are free,
 // only who shows a cookie gets there; the limit per source follows it, for until
-// then the source may be anybody's.
-func (g *Gate) admit(guard *handshake.Guard, datagram []byte, from netip.AddrPort, now time.Time) (kept bool) {
-	if !guard.CheckMAC1(datagram) {
+// then the source may be anybody's. Who has none gets one in another goroutine
+// and in its turn: what comes in sessions does not wait for that.
+func (g *Gate) admit(datagram []byte, from netip.AddrPort, now time.Time) (kept bool) {
+	if !g.guard.CheckMAC1(datagram) {
 		g.drop("handshake for another key")
 		return false
 	}
-	if g.load.heavy(now) {
-		if !guard.CheckMAC2(now, datagram, from) {
-			g.drop("handshake without a cookie")
-			if reply, err := guard.Reply(now, datagram, from); err == nil {
-				g.socket.Send(reply, from)
-			}
+	if !g.load.heavy(now) {
+		return g.enqueue(task{datagram: datagram, from: from})
+	}
+	if !g.cookieShown(datagram, from, now) {
+		g.drop("handshake without a cookie")
+		select {
+		case g.strangers <- task{datagram: datagram, from: from}:
+			return true
+		default:
+			g.drop("too many cookies asked for")
 			return false
 		}
-		if !g.shakes.Allow(limit.Source(from.Addr()), now) {
-			g.drop("handshakes over the rate")
-			return false
-		}
+	}
+	if !g.shakes.Allow(limit.Source(from.Addr()), now) {
+		g.drop("handshakes over the rate")
+		return false
 	}
 	return g.enqueue(task{datagram: datagram, from: from})
 }
 
+func (g *Gate) cookieShown(datagram []byte, from netip.AddrPort, now time.Time) bool {
+	if [wire.MACSize]byte(datagram[len(datagram)-wire.MACSize:]) == [wire.MACSize]byte{} {
+		return false
+	}
+	g.baking.Lock()
+	defer g.baking.Unlock()
+	return g.guard.CheckMAC2(now, datagram, from)
+}
+
+// giveCookies answers those who have none.
+func (g *Gate) giveCookies(ctx context.Context) {
+	for {
+		select {
+		case t := <-g.strangers:
+			g.giveCookie(t, time.Now())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (g *Gate) giveCookie(t task, now time.Time) {
+	g.baking.Lock()
+	reply, err := g.guard.Reply(now, t.datagram, t.from)
+	g.baking.Unlock()
+	g.release(t.datagram)
+	if err == nil { // else it is too short for a handshake
+		g.socket.Send(reply, t.from)
+	}
+}
+
 // admitAnswer lets a Handshake2 through if it names a call of ours.
-func (g *Gate) admitAnswer(guard *handshake.Guard, datagram []byte, from netip.AddrPort) (kept bool) {
+func (g *Gate) admitAnswer(datagram []byte, from netip.AddrPort) (kept bool) {
 	index, err := wire.ReceiverIndex(datagram)
 	switch {
 	case err != nil:
 		g.drop(wire.ReasonOf(err).String())
 	case !g.calls.has(index):
 		g.drop("unexpected handshake 2")
-	case !guard.CheckMAC1(datagram):
+	case !g.guard.CheckMAC1(datagram):
 		g.drop("handshake for another key")
 	default:
 		return g.enqueue(task{datagram: datagram, from: from})
