@@ -32,9 +32,8 @@ type service struct {
 }
 
 type endpoint struct {
-	node  Node
-	port  int
-	first bool // where the service's edges hang when several share it
+	node Node
+	port int
 }
 
 // picture is the sight as boxes, before it has positions.
