@@ -18,16 +18,15 @@ const inboxSize = 16_384
 
 // lane is one socket and the probes behind it, as behind a NAT.
 type lane struct {
-	conn     *net.UDPConn
-	relay    netip.AddrPort
-	random   *rand.Rand
-	out, in  faulty
-	probes   []*probe
-	byNonce  map[[8]byte]*probe
-	byIndex  map[uint32]*probe
-	timers   timers
-	inbox    chan []byte
-	overflow int // datagrams lost in our own inbox
+	conn    *net.UDPConn
+	relay   netip.AddrPort
+	random  *rand.Rand
+	out, in faulty
+	probes  []*probe
+	byNonce map[[8]byte]*probe
+	byIndex map[uint32]*probe
+	timers  timers
+	inbox   chan []byte
 }
 
 func newLane(local netip.AddrPort, relay netip.AddrPort, faults Faults, seed uint64) (*lane, error) {
