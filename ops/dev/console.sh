@@ -1,8 +1,19 @@
 #!/usr/bin/env bash
 # Builds the console's script for maps where npm is: the programs embed it. Where
 # it is not, maps are plain pictures.
+#
+#   ops/dev/console.sh [--remove]      --remove removes what it made
 set -euo pipefail
-cd "$(dirname "$0")/../../saas/internal/web/ui"
+cd "$(dirname "$0")/../.."
+npm_config_cache=$PWD/.dev/npm
+export npm_config_cache
+cd saas/internal/web/ui
+
+if [ "${1:-}" = --remove ]; then
+    rm -rf node_modules
+    find bundle -type f ! -name .gitignore -delete
+    exit 0
+fi
 
 plain() {
     echo "$1: the console's map will be a plain picture" >&2

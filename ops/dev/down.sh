@@ -14,4 +14,5 @@ fi
 rm -rf --one-file-system .dev
 for program in bin/assim-probe bin/assim-relay bin/assim-saas bin/assim; do rm -f "$program"; done
 if [ -d bin ]; then rmdir --ignore-fail-on-non-empty bin; fi
+ops/dev/console.sh --remove
 echo "stopped and removed"
