@@ -9,8 +9,8 @@ only=$1
 time=$2
 
 # fuzz PACKAGE TARGET. Left alone, the fuzzer may spend all its time on making one
-# input smaller. Now and then go test calls its own time limit a failure
-#; a real one names the input that failed.
+# input smaller. Now and then go test calls its own time limit a failure; a real
+# one names the input that failed.
 fuzz() {
     local said
     if said=$(go test -run '^$' -fuzz "^$2\$" -fuzztime "$time" -fuzzminimizetime 1s "$1" </dev/null 2>&1); then
