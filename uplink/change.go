@@ -19,6 +19,7 @@ const (
 	// FactList names all facts of one kind that a host has: any other is gone. It
 	// follows a restore, when nobody knows what was told meanwhile.
 	FactList ChangeType = 7
+	Verdict  ChangeType = 8 // what the relay concluded, or that it is over
 )
 
 // State of a host as its relay sees it.
@@ -29,6 +30,11 @@ const (
 	Up       State = "up"
 	Silent   State = "silent"    // no answer to the 30 s echo
 	ShutDown State = "shut down" // said goodbye
+	// The rest come with a verdict, and go with the host's next word.
+	Down         State = "down"
+	AgentDown    State = "agent down"   // the host lives, its probe does not
+	Unresponsive State = "unresponsive" // the probe is there and does nothing
+	Unreachable  State = "unreachable"  // behind a switch or in a zone that is down
 )
 
 // Change is one record of the stream. Fields that a type does not use are
@@ -60,6 +66,7 @@ type Change struct {
 	Token     string         `cbor:"17,keyasint,omitempty"` // TokenUse, Refusal: token id
 	Relay     *RelayBody     `cbor:"18,keyasint,omitempty"`
 	Instances []string       `cbor:"19,keyasint,omitempty"` // FactList: of Kind
+	Verdict   *VerdictBody   `cbor:"20,keyasint,omitempty"`
 }
 
 // BodyEncoding says how a body is carried.

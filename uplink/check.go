@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,6 +60,11 @@ func (c Change) Check() error {
 	case RelayState:
 		err = c.checkRelayState()
 		unused.Relay = nil
+	case Verdict:
+		if err = malformed("verdict without a body"); c.Verdict != nil {
+			err = c.Verdict.check()
+		}
+		unused.Verdict = nil
 	default:
 		return refuse(wire.Unsupported, "record type %d", c.Type)
 	}
@@ -127,12 +133,14 @@ func (c Change) checkFactList() error {
 	return c.checkFact()
 }
 
+var states = []State{Up, Silent, ShutDown, Down, AgentDown, Unresponsive, Unreachable}
+
 func (c Change) checkHostState() error {
 	s := c.HostState
 	switch {
 	case c.Host.IsZero() || s == nil:
 		return malformed("host state without host or state")
-	case s.State != Up && s.State != Silent && s.State != ShutDown:
+	case !slices.Contains(states, s.State):
 		return refuse(wire.Unsupported, "unknown host state")
 	case !shortText(s.Name, MaxName), !shortText(s.AgentVersion, MaxVersion), !shortText(s.OS, MaxWord),
 		!shortText(s.Arch, MaxWord), !shortText(s.Cause, MaxDetail):

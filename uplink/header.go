@@ -20,12 +20,14 @@ const (
 	PurposeAck           Purpose = 4
 	PurposeOrdersRequest Purpose = 5
 	PurposeOrders        Purpose = 6
+	PurposeAnswer        Purpose = 7 // of a question in the orders
+	PurposeAnswerTaken   Purpose = 8
 )
 
 // maxPayload bounds what an envelope expands to, in bytes: everything but
-// batches and orders is small.
+// batches, orders and answers to questions is small.
 func (p Purpose) maxPayload() int {
-	if p == PurposeBatch || p == PurposeOrders {
+	if p == PurposeBatch || p == PurposeOrders || p == PurposeAnswer {
 		return MaxPayload
 	}
 	return maxSmall
@@ -48,6 +50,9 @@ type Header struct {
 	Last  uint64 `cbor:"8,keyasint,omitempty"`
 	Prev  []byte `cbor:"9,keyasint,omitempty"`  // chain(First-1)
 	Chain []byte `cbor:"10,keyasint,omitempty"` // chain(Last)
+	// Origin is the relay whose stream it is, where Relay forwards it for one of
+	// its site that cannot; zero: Relay's own.
+	Origin tenancy.RelayID `cbor:"11,keyasint,omitzero"`
 }
 
 // NewHeader is the header of a request: with a fresh nonce.
@@ -71,7 +76,7 @@ func NewNonce() []byte {
 // Check reports why the header is not acceptable.
 func (h Header) Check() error {
 	switch {
-	case h.Purpose < PurposeEnrol || h.Purpose > PurposeOrders:
+	case h.Purpose < PurposeEnrol || h.Purpose > PurposeAnswerTaken:
 		return refuse(wire.Unsupported, "purpose %d", h.Purpose)
 	case h.Relay.IsZero() != (h.Purpose == PurposeEnrol || h.Purpose == PurposeEnrolAnswer):
 		return malformed("header names a relay exactly when it is enrolled")
@@ -83,7 +88,7 @@ func (h Header) Check() error {
 		return malformed("no possible time of sending")
 	}
 	if h.Purpose != PurposeBatch {
-		if h.Epoch != 0 || h.First != 0 || h.Last != 0 || h.Prev != nil || h.Chain != nil {
+		if h.Epoch != 0 || h.First != 0 || h.Last != 0 || h.Prev != nil || h.Chain != nil || !h.Origin.IsZero() {
 			return malformed("stream position in an envelope that is no batch")
 		}
 		return nil

@@ -23,6 +23,11 @@ const (
 	MaxRetired = 65536
 	MaxWait    = 60_000 // milliseconds of a long poll
 
+	MaxRelays    = 64 // of a site
+	MaxQuestions = 16
+	MaxPlaces    = 4096
+	MaxAnswer    = 24 << 20 // bytes of an answer's body
+
 	maxKind     = 32
 	maxInstance = 128
 	// maxInstances is discovery.MaxInstances, which this package may not see.

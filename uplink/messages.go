@@ -68,6 +68,8 @@ func (r OrdersRequest) Check() error {
 		return malformed("nonce is not %d bytes", NonceSize)
 	case r.Time <= 0 || r.Time > maxTime:
 		return malformed("impossible time")
+	case !shortText(r.Cluster, MaxName) || !shortText(r.Serves, MaxName):
+		return malformed("address is too long or not plain text")
 	case r.Wait < 0 || r.Wait > MaxWait:
 		return malformed("a wait of 0 to %d ms is possible", MaxWait)
 	}
@@ -100,6 +102,60 @@ func (o Orders) Check() error {
 		if err := t.check(); err != nil {
 			return err
 		}
+	}
+	return o.checkSite()
+}
+
+// checkSite checks what the orders say of the site and its relays.
+func (o Orders) checkSite() error {
+	switch {
+	case o.SiteSecret != nil && len(o.SiteSecret) != HashSize:
+		return malformed("site secret is not %d bytes", HashSize)
+	case len(o.Relays) > MaxRelays || len(o.Questions) > MaxQuestions || len(o.Policy.Places) > MaxPlaces:
+		return refuse(wire.TooLarge, "too many relays, questions or places")
+	case o.Policy.Residency != "" && o.Policy.Residency != SiteOnly && o.Policy.Residency != Replicate:
+		return refuse(wire.Unsupported, "residency %q", o.Policy.Residency)
+	case o.Policy.Beat != 0 && (o.Policy.Beat < wire.MinBeat.Milliseconds() || o.Policy.Beat > wire.MaxBeat.Milliseconds()):
+		return malformed("beat of %d ms", o.Policy.Beat)
+	}
+	for name, place := range o.Policy.Places {
+		if name == "" || !shortText(name, MaxName) || !shortText(place, MaxName) {
+			return malformed("place is too long or not plain text")
+		}
+	}
+	for _, r := range o.Relays {
+		if r.ID.IsZero() || len(r.SignKey) != ed25519.PublicKeySize || len(r.Certificate) > MaxDetail ||
+			!shortText(r.Name, MaxName) || !shortText(r.Cluster, MaxName) || !shortText(r.Serves, MaxName) {
+			return malformed("relay without id or key, or with text that is too long or not plain")
+		}
+	}
+	for _, q := range o.Questions {
+		if len(q.ID) != 16 || !validKindName(q.Kind) || q.At <= 0 || q.At > maxTime {
+			return malformed("impossible question")
+		}
+	}
+	return nil
+}
+
+func validKindName(kind string) bool { return kind != "" && validKind(kind) }
+
+// Encode is the payload of an envelope of PurposeAnswer.
+func (a Answer) Encode() ([]byte, error) { return encode(a) }
+
+// DecodeAnswer reads what Encode wrote.
+func DecodeAnswer(payload []byte) (Answer, error) { return decode[Answer](payload) }
+
+// Check reports why the answer is not acceptable. Its body is not looked into.
+func (a Answer) Check() error {
+	switch {
+	case len(a.Question) != 16:
+		return malformed("question is not 16 bytes")
+	case !shortText(a.Detail, MaxDetail):
+		return malformed("detail is too long or not plain text")
+	case len(a.Body) > MaxAnswer:
+		return refuse(wire.TooLarge, "answer of %d bytes exceeds %d", len(a.Body), MaxAnswer)
+	case a.Time <= 0 || a.Time > maxTime:
+		return malformed("impossible time")
 	}
 	return nil
 }

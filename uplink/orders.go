@@ -47,6 +47,10 @@ type OrdersRequest struct {
 	Nonce    []byte `cbor:"7,keyasint"`
 	// Wait is how long the service may hold the request, in milliseconds.
 	Wait int64 `cbor:"8,keyasint,omitempty"`
+	// Cluster is where other relays of the site reach this one, host:port;
+	// Serves is where probes do. "": not told.
+	Cluster string `cbor:"9,keyasint,omitempty"`
+	Serves  string `cbor:"10,keyasint,omitempty"`
 }
 
 // Orders is the whole of what the service wants of a relay: a snapshot, so
@@ -60,7 +64,60 @@ type Orders struct {
 	Retired     []tenancy.HostID `cbor:"6,keyasint,omitempty"` // keys of these hosts are refused
 	Revoked     bool             `cbor:"7,keyasint,omitempty"` // this relay: stop
 	Time        int64            `cbor:"8,keyasint"`
-	NotModified bool             `cbor:"9,keyasint,omitempty"` // nothing newer than the request's revision; other fields unset
+	NotModified bool             `cbor:"9,keyasint,omitempty"` // nothing newer than the request's revision; other fields unset but Questions
+
+	// SiteSecret is what the site's relays share, 32 bytes: they derive from it the
+	// opaque names of domains and the key of their cluster.
+	SiteSecret []byte       `cbor:"10,keyasint,omitempty"`
+	Policy     Policy       `cbor:"11,keyasint,omitzero"`
+	Relays     []RelayOrder `cbor:"12,keyasint,omitempty"` // of the site, this one too; not the revoked
+	// Questions that people ask now and that only the relay can answer.
+	Questions []Question `cbor:"13,keyasint,omitempty"`
+}
+
+// Residency says where the facts of class "topology" may be stored.
+type Residency string
+
+// The residencies.
+const (
+	SiteOnly  Residency = "site" // they stay in the relay; the default
+	Replicate Residency = "replicate"
+)
+
+// Policy is what the tenant wants of a site.
+type Policy struct {
+	Residency Residency `cbor:"1,keyasint,omitempty"` // "": SiteOnly
+	Beat      int64     `cbor:"2,keyasint,omitempty"` // of heartbeats, milliseconds; 0: 1000
+	// Places give hosts a place by their label "name=value" or by the switch's
+	// chassis, where neither LLDP-MED nor the probe does.
+	Places map[string]string `cbor:"3,keyasint,omitempty"`
+}
+
+// RelayOrder is one relay of the site, as the others have to know it.
+type RelayOrder struct {
+	ID          tenancy.RelayID `cbor:"1,keyasint"`
+	Name        string          `cbor:"2,keyasint"`
+	SignKey     []byte          `cbor:"3,keyasint"` // Ed25519: who a TLS connection of the cluster must prove to be
+	Certificate []byte          `cbor:"4,keyasint"` // wire.Certificate
+	Cluster     string          `cbor:"5,keyasint,omitempty"`
+	Serves      string          `cbor:"6,keyasint,omitempty"`
+}
+
+// Question is something that a person asks the site, answered once and stored
+// nowhere.
+type Question struct {
+	ID   []byte `cbor:"1,keyasint"` // 16 bytes
+	Kind string `cbor:"2,keyasint"` // "topology"
+	At   int64  `cbor:"3,keyasint"` // Unix ms; one of more than a minute ago is dead
+}
+
+// Answer answers a question.
+type Answer struct {
+	Question []byte      `cbor:"1,keyasint"`
+	Reason   wire.Reason `cbor:"2,keyasint"` // other than Accepted: there is no Body
+	Detail   string      `cbor:"3,keyasint,omitempty"`
+	Body     []byte      `cbor:"4,keyasint,omitempty"` // JSON, see Topology
+	Time     int64       `cbor:"5,keyasint"`
 }
 
 // TokenOrder is one enrolment token as the relay needs it. Tokens of other

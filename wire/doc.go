@@ -19,7 +19,7 @@
 //	4 Handshake2       receiver of a Handshake1
 //	5 CookieReply      receiver of a Handshake1, under load
 //	6 Transport        both
-//	7 Heartbeat        reserved (probe to probe)
+//	7 Heartbeat        ends of a ring's edge   the other end's own
 //
 // Announce, to a relay's address, or to the multicast groups 224.0.2.5 and
 // ff05::1984. A relay answers whatever the hint, for its certificate is how a
@@ -109,6 +109,21 @@
 //	 2  receiver index (4)
 //	 6  counter (8)
 //	14  ciphertext and tag (frames + 16)
+//
+// Heartbeat, 32 bytes, once per beat and direction of an edge. The relay gives
+// both ends the edge's id, the other's address and a key for each direction
+// (Ring), so there is no handshake, and a reflected one does not verify.
+//
+//	 0  type 7
+//	 1  version
+//	 2  edge (4)
+//	 6  counter (8)       from 1, rises with every beat of one direction
+//	14  health (1)        how many of the sender's last 16 beats were late
+//	15  flags (1)         bit 0: hears the receiver; bit 1: leaves in good order
+//	16  MAC (16)          BLAKE2s-128 keyed with the direction's key, over bytes 0 to 15
+//
+// One of an unknown edge, with a wrong MAC, or whose counter is not higher than
+// all before changes nothing but a counter.
 //
 // # Sessions
 //
@@ -229,11 +244,14 @@
 //	5 FactGone                         done: durable at the relay
 //	6 Problem                          done: durable at the relay
 //	7 Goodbye     last of a probe      done: durable at the relay
+//	8 Report      after a Ring         done: the relay has taken it in
 //
 //	relay to probe
 //	64 Enrolled
 //	65 Configure
 //	66 Need
+//	67 Ring       whenever a probe's neighbours change; done: adopted
+//	68 Redirect   to another relay of the site; done: the probe will try
 //
 // A message in the wrong direction, or before its turn, is refused as
 // Malformed or NotEnrolled by who receives it; the link does not know roles.

@@ -9,6 +9,9 @@ type Hello struct {
 	Boot         uint64            `cbor:"5,keyasint"` // random, drawn at the probe's start
 	Time         int64             `cbor:"6,keyasint"` // Unix ms
 	Labels       map[string]string `cbor:"7,keyasint,omitempty"`
+	// Listen is the TCP port at which the host's kernel answers for the probe,
+	// even while that is frozen; 0: none.
+	Listen uint16 `cbor:"8,keyasint,omitempty"`
 }
 
 func (*Hello) messageType() MessageType { return TypeHello }

@@ -20,10 +20,13 @@ const (
 	TypeFactGone MessageType = 5
 	TypeProblem  MessageType = 6
 	TypeGoodbye  MessageType = 7
+	TypeReport   MessageType = 8
 
 	TypeEnrolled  MessageType = 64
 	TypeConfigure MessageType = 65
 	TypeNeed      MessageType = 66
+	TypeRing      MessageType = 67
+	TypeRedirect  MessageType = 68
 )
 
 // newMessage returns an empty message of the type, nil where there is none.
@@ -43,12 +46,18 @@ func newMessage(t MessageType) Message {
 		return &Problem{}
 	case TypeGoodbye:
 		return &Goodbye{}
+	case TypeReport:
+		return &Report{}
 	case TypeEnrolled:
 		return &Enrolled{}
 	case TypeConfigure:
 		return &Configure{}
 	case TypeNeed:
 		return &Need{}
+	case TypeRing:
+		return &Ring{}
+	case TypeRedirect:
+		return &Redirect{}
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ const (
 	PacketHandshake2    Type = 4
 	PacketCookieReply   Type = 5
 	PacketTransport     Type = 6
-	PacketHeartbeat     Type = 7 // reserved
+	PacketHeartbeat     Type = 7
 )
 
 var packetNames = [...]string{"", "announce", "announce reply", "handshake 1", "handshake 2", "cookie reply", "transport", "heartbeat"}
@@ -30,8 +30,8 @@ func (t Type) String() string {
 }
 
 // PacketType reads the first two bytes of a datagram: the first step of
-// whoever receives one. It refuses unknown types and versions, the reserved
-// heartbeat, and what is over MaxDatagram.
+// whoever receives one. It refuses unknown types and versions, and what is over
+// MaxDatagram.
 func PacketType(b []byte) (Type, error) {
 	switch {
 	case len(b) < 2:
@@ -42,7 +42,7 @@ func PacketType(b []byte) (Type, error) {
 		return 0, refuse(Unsupported, "packet version %d", b[1])
 	}
 	t := Type(b[0])
-	if t < PacketAnnounce || t > PacketTransport {
+	if t < PacketAnnounce || t > PacketHeartbeat {
 		return 0, refuse(Unsupported, "packet type %d", b[0])
 	}
 	return t, nil

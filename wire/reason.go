@@ -29,6 +29,7 @@ const (
 	Replayed      Reason = 17
 	WrongTenant   Reason = 18
 	BadSignature  Reason = 19
+	Cloned        Reason = 20 // another probe holds the same key, and was there before
 )
 
 var reasonTexts = map[Reason]string{
@@ -37,6 +38,7 @@ var reasonTexts = map[Reason]string{
 	NotEnrolled: "not enrolled", NoAllowance: "no allowance left at this relay", Busy: "busy",
 	Unsupported: "unsupported", NotDurable: "not durable", MissingRight: "missing right", CollectFailed: "collection failed",
 	WrongKind: "wrong kind of token", Replayed: "replayed", WrongTenant: "wrong tenant", BadSignature: "bad signature",
+	Cloned: "cloned",
 }
 
 // String is the text that people see and metrics carry as label.

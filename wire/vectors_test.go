@@ -147,7 +147,7 @@ func TestAnnounceVectors(t *testing.T) {
 		{"other version", edited(good, 1, 2)},
 		{"other type", edited(good, 0, byte(wire.PacketTransport))},
 		{"unknown type", edited(good, 0, 99)},
-		{"reserved heartbeat", edited(good, 0, byte(wire.PacketHeartbeat))},
+		{"heartbeat by its type", edited(good, 0, byte(wire.PacketHeartbeat))},
 		{"type zero", edited(good, 0, 0)},
 		{"over 1200 bytes", append(bytes.Clone(good), make([]byte, 945)...)},
 	} {

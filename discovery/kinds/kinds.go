@@ -1,0 +1,35 @@
+// Package kinds lists all kinds, without their halves: for who must know what is
+// in a fact and neither makes nor projects it.
+package kinds
+
+import (
+	"assimilation/discovery"
+	"assimilation/discovery/hardware"
+	"assimilation/discovery/mounts"
+	"assimilation/discovery/neighbours"
+	"assimilation/discovery/network"
+	"assimilation/discovery/os"
+	"assimilation/discovery/packages"
+	"assimilation/discovery/seen"
+	"assimilation/discovery/sockets"
+	"assimilation/discovery/switchport"
+	"assimilation/discovery/users"
+)
+
+// All lists them.
+func All() []discovery.Kind {
+	return []discovery.Kind{
+		os.Kind, hardware.Kind, network.Kind, neighbours.Kind, sockets.Kind, mounts.Kind, users.Kind, packages.Kind,
+		switchport.Kind, seen.Kind,
+	}
+}
+
+// ByName returns the kind of that name.
+func ByName(name string) (discovery.Kind, bool) {
+	for _, k := range All() {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return discovery.Kind{}, false
+}
