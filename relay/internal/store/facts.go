@@ -265,3 +265,28 @@ func (s *Store) Facts(ctx context.Context, host tenancy.HostID) ([]Fact, error) 
 	}
 	return facts, rows.Err()
 }
+
+// EachFact calls fn for every current fact of a kind, with its body.
+func (s *Store) EachFact(ctx context.Context, kind string, fn func(f Fact, body []byte) error) error {
+	rows, err := s.readers.QueryContext(ctx, `SELECT f.host, f.instance, f.hash, f.schema, f.observed, f.changed, b.body
+		FROM facts f JOIN bodies b ON b.hash = f.hash WHERE f.kind = ? ORDER BY f.host, f.instance`, kind)
+	if err != nil {
+		return fmt.Errorf("reading facts: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		fact := Fact{Kind: kind}
+		var packed []byte
+		if err := rows.Scan(&fact.Host, &fact.Instance, &fact.Hash, &fact.Schema, &fact.Observed, &fact.Changed, &packed); err != nil {
+			return fmt.Errorf("reading facts: %w", err)
+		}
+		body, err := s.opener.DecodeAll(packed, nil)
+		if err != nil {
+			return fmt.Errorf("reading the body %s: %w", hex.EncodeToString(fact.Hash), err)
+		}
+		if err := fn(fact, body); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -174,7 +174,8 @@ func (tx *Tx) SetState(id tenancy.HostID, state uplink.State, cause string, now 
 // before the probe's.
 const maxLabels = 64
 
-func (h Host) merged() map[string]string {
+// AllLabels are the token's and the probe's.
+func (h Host) AllLabels() map[string]string {
 	labels := map[string]string{}
 	maps.Copy(labels, h.TokenLabels)
 	for _, key := range slices.Sorted(maps.Keys(h.Labels)) {
@@ -190,7 +191,7 @@ func (h Host) merged() map[string]string {
 func (tx *Tx) appendHost(h Host, at int64, enrolled bool) error {
 	body := &uplink.HostStateBody{
 		State: h.State, Name: h.Name, AgentVersion: h.AgentVersion, OS: h.OS, Arch: h.Arch, Enrolled: enrolled,
-		ProbeKey: h.ProbeKey[:], MachineID: h.MachineID, Labels: h.merged(),
+		ProbeKey: h.ProbeKey[:], MachineID: h.MachineID, Labels: h.AllLabels(),
 	}
 	change := uplink.Change{Type: uplink.HostState, Host: h.ID, SeenAt: at, Term: h.Term, HostState: body}
 	if enrolled {
