@@ -1,11 +1,11 @@
 // Package status lets a person ask the running probe how it is: whoever
-// connects to the socket in the state directory gets one JSON document. The
-// directory's mode is the access control; nothing can be changed this way.
+// connects to the socket in the state directory gets one document, in CBOR, which
+// the probe has a decoder for anyway. The directory's mode is the access control;
+// nothing can be changed this way.
 package status
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"assimilation/probe/internal/agent"
 )
@@ -76,7 +78,11 @@ func answer(ctx context.Context, c net.Conn, report func(context.Context) (Repor
 	if err := c.SetDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}
-	return json.NewEncoder(c).Encode(r)
+	mode, err := cbor.EncOptions{Time: cbor.TimeRFC3339Nano}.EncMode()
+	if err != nil {
+		return err
+	}
+	return mode.NewEncoder(c).Encode(r)
 }
 
 // Ask reads the report of the probe that runs on a state directory.
@@ -93,7 +99,7 @@ func Ask(dir string) (Report, error) {
 		return Report{}, err
 	}
 	var r Report
-	if err := json.NewDecoder(c).Decode(&r); err != nil {
+	if err := cbor.NewDecoder(c).Decode(&r); err != nil {
 		return Report{}, fmt.Errorf("reading the running probe's answer: %w", err)
 	}
 	return r, nil

@@ -12,9 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/ipv4"
-	"golang.org/x/net/ipv6"
-
 	"assimilation/wire"
 )
 
@@ -175,8 +172,7 @@ func (s *Socket) announce4(ifi *net.Interface, datagram []byte) error {
 	if s.v4 == nil {
 		return errors.New("no IPv4")
 	}
-	p := ipv4.NewPacketConn(s.v4)
-	if err := errors.Join(p.SetMulticastTTL(multicastTTL), p.SetMulticastInterface(ifi)); err != nil {
+	if err := multicast4(s.v4, ifi); err != nil {
 		return err
 	}
 	_, err := s.v4.WriteToUDPAddrPort(datagram, netip.AddrPortFrom(netip.MustParseAddr(wire.MulticastIPv4), wire.Port))
@@ -187,8 +183,7 @@ func (s *Socket) announce6(ifi *net.Interface, datagram []byte) error {
 	if s.v6 == nil {
 		return errors.New("no IPv6")
 	}
-	p := ipv6.NewPacketConn(s.v6)
-	if err := errors.Join(p.SetMulticastHopLimit(multicastTTL), p.SetMulticastInterface(ifi)); err != nil {
+	if err := multicast6(s.v6, ifi); err != nil {
 		return err
 	}
 	_, err := s.v6.WriteToUDPAddrPort(datagram, netip.AddrPortFrom(netip.MustParseAddr(wire.MulticastIPv6), wire.Port))
