@@ -26,9 +26,10 @@ GRANT SELECT (id, name, graph, seal_key, seal_key_hash, created_at) ON assim.ten
 GRANT SELECT (id, tenant, name, realm, site_key, orders_revision, created_at) ON assim.sites TO @readers@;
 
 GRANT SELECT ON assim.relays, assim.tokens, assim.token_leases, assim.token_uses, assim.hosts, assim.streams, assim.stream_epochs, assim.writers,
-    assim.fact_bodies, assim.facts, assim.fact_versions, assim.undo, assim.events, assim.findings, assim.audit, assim.labels TO @writers@, @readers@;
+    assim.fact_bodies, assim.facts, assim.fact_versions, assim.undo, assim.events, assim.findings, assim.audit, assim.labels,
+    assim.verdicts, assim.verdict_hosts TO @writers@, @readers@;
 GRANT INSERT, UPDATE, DELETE ON assim.sites, assim.relays, assim.tokens, assim.token_leases, assim.hosts, assim.streams, assim.writers,
-    assim.fact_bodies, assim.facts, assim.findings TO @writers@;
+    assim.fact_bodies, assim.facts, assim.findings, assim.verdicts, assim.verdict_hosts TO @writers@;
 -- History is written once.
 GRANT INSERT ON assim.token_uses, assim.stream_epochs, assim.fact_versions, assim.undo, assim.events, assim.audit TO @writers@;
 

@@ -70,6 +70,8 @@ var seed = []string{
 	`INSERT INTO assim.fact_versions (tenant, host, kind, instance, at, seen_at, term, version, relay, epoch, seq) VALUES (@, @, 'os', '', now(), now(), 1, 1, @, 1, 1)`,
 	`INSERT INTO assim.undo (tenant, at, step, label, key) VALUES (@, now(), 1, 'Host', 'k')`,
 	`INSERT INTO assim.events (tenant, at, seen_at, type) VALUES (@, now(), now(), 'x')`,
+	`INSERT INTO assim.verdicts (tenant, id, kind, site, count, since, at, confidence, received_at) VALUES (@, @, 'host down', @, 1, now(), now(), 50, now())`,
+	`INSERT INTO assim.verdict_hosts (tenant, verdict, host) VALUES (@, @, @)`,
 	`INSERT INTO assim.findings (tenant, host, rule, subject, detail, opened_at) VALUES (@, @, 'r', 's', 'd', now())`,
 	`INSERT INTO assim.audit (tenant, actor, action) VALUES (@, 'a', 'b')`,
 	`INSERT INTO assim.users (id, email, password_hash) VALUES (@, 'of ' || @, 'h')`,
@@ -188,6 +190,7 @@ func TestReferencesStayInTheTenant(t *testing.T) {
 	for _, sql := range []string{
 		`UPDATE assim.hosts SET site = $1`, `UPDATE assim.relays SET site = $1`, `UPDATE assim.tokens SET site = $1`,
 		`UPDATE assim.streams SET relay = $1`, `UPDATE assim.token_leases SET relay = $1`, `UPDATE assim.token_leases SET token = $1::uuid::text`,
+		`UPDATE assim.verdicts SET site = $1`, `UPDATE assim.verdict_hosts SET verdict = $1`,
 	} {
 		_, err := run.try(t.Context(), w.a, sql, w.b)
 		wantCode(t, err, "23503")
