@@ -1,0 +1,159 @@
+package netns_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"assimilation/e2e/netns"
+	"assimilation/e2e/world"
+)
+
+// words occur nowhere but in what the switches tell, so that they can be looked
+// for.
+var words = netns.Names{Switch: "swcanaryqx", Port: "ptcanaryqx", Rack: "rkcanaryqx", Room: "rmcanaryqx"}
+
+// site is a fabric with everything running in it: the service outside, the
+// relay and twelve probes within.
+type site struct {
+	*netns.Fabric
+	t      *testing.T
+	world  *world.World
+	relay  *world.Process
+	probes map[string]*world.Process // by host name
+	http   *http.Client              // within the relay's namespace
+}
+
+// verdict is one as the relay's local API has it.
+type verdict struct {
+	ID         string    `json:"id"`
+	Kind       string    `json:"kind"`
+	Hosts      []string  `json:"hosts"` // names
+	Since      time.Time `json:"since"`
+	At         time.Time `json:"at"`
+	Over       time.Time `json:"over"`
+	Ending     string    `json:"ending"`
+	Confidence int       `json:"confidence"`
+	Evidence   []struct {
+		Text string `json:"text"`
+	} `json:"evidence"`
+}
+
+func (v verdict) String() string {
+	return fmt.Sprintf("%s %s %s since %s at %s over %s %s", v.ID, v.Kind, v.Hosts, clock(v.Since), clock(v.At), clock(v.Over), v.Ending)
+}
+
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Format("15:04:05.000")
+}
+
+// newSite starts everything and waits until the rings follow the switches.
+func newSite(t *testing.T, relayEnv ...string) *site {
+	t.Helper()
+	f := netns.NewFabric(t, words)
+	w := world.New(t, world.Options{Listen: f.Service + ":8080"})
+	s := &site{Fabric: f, t: t, world: w, probes: map[string]*world.Process{}, http: netns.Client(f.RelayNetns)}
+	var address string
+	s.relay, address = w.Relay(world.Node{
+		Name: "relay", Netns: f.RelayNetns, Listen: f.RelayAddress + ":1984", HTTP: "127.0.0.1:1985", Env: relayEnv,
+	})
+	_, token := w.Token("probe")
+	for _, h := range f.Hosts() {
+		s.probes[h.Name] = w.Probe(world.Node{Name: h.Name, Netns: h.Netns, Host: h.Name, Relay: address, Token: token})
+	}
+	s.settle(2 * time.Minute)
+	return s
+}
+
+// get reads one of the relay's local pages.
+func (s *site) get(path string, into any) error {
+	answer, err := s.http.Get("http://127.0.0.1:1985" + path)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s: %s: %w", path, answer.Status, body, err)
+	}
+	return json.Unmarshal(body, into)
+}
+
+// verdicts are those that were reached since a time, oldest first.
+func (s *site) verdicts(since time.Time) []verdict {
+	s.t.Helper()
+	var all []verdict
+	if err := s.get("/verdicts", &all); err != nil {
+		s.t.Fatal(err)
+	}
+	all = slices.DeleteFunc(all, func(v verdict) bool { return v.At.Before(since) })
+	slices.SortFunc(all, func(a, b verdict) int { return a.At.Compare(b.At) })
+	return all
+}
+
+// settle waits until nothing is wrong and every switch's ring has its hosts.
+func (s *site) settle(within time.Duration) {
+	s.t.Helper()
+	world.Eventually(s.t, within, "a site at rest", func() (bool, string) {
+		return s.atRest()
+	})
+}
+
+func (s *site) atRest() (bool, string) {
+	var probes []struct{ Name, State string }
+	if err := s.get("/probes", &probes); err != nil {
+		return false, err.Error()
+	}
+	for _, p := range probes {
+		if p.State != "up" {
+			return false, p.Name + " is " + p.State
+		}
+	}
+	if len(probes) != len(s.Hosts()) {
+		return false, fmt.Sprintf("%d probes", len(probes))
+	}
+	for _, v := range s.verdicts(time.Time{}) {
+		if v.Over.IsZero() {
+			return false, "open: " + v.String()
+		}
+	}
+	return s.ringsFollow()
+}
+
+// ringsFollow says whether there is a ring of each switch, with all its hosts.
+func (s *site) ringsFollow() (bool, string) {
+	var rings []struct {
+		Level   string
+		Name    string
+		Members []string // names
+	}
+	if err := s.get("/rings", &rings); err != nil {
+		return false, err.Error()
+	}
+	have := map[string]bool{}
+	for _, r := range rings {
+		if r.Level == "switch" {
+			have[joined(r.Members)] = true
+		}
+	}
+	for _, sw := range s.Switches {
+		var names []string
+		for _, h := range sw.Hosts {
+			names = append(names, h.Name)
+		}
+		if !have[joined(names)] {
+			return false, fmt.Sprintf("no ring of %s: %v", joined(names), rings)
+		}
+	}
+	return true, ""
+}
+
+func joined(names []string) string { return strings.Join(slices.Sorted(slices.Values(names)), " ") }
