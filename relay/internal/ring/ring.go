@@ -2,14 +2,24 @@
 // goes in, the changes of neighbours come out.
 //
 //	ring of a switch (or subnet)   all its members
-//	ring of a zone                 one or two members of each switch ring of the zone
-//	ring of the site               one member of each zone, and the relay
+//	ring of a zone                 two members of each switch ring of the zone, side by side
+//	ring of the site               two members of each zone ring, side by side, and the relay
 //
-// A member of one ring has two neighbours, one that also stands in others has up
-// to four (a zone's representative in the site, which is taken among those of
-// the zone ring, leaves to its fellow what would be more). One alone is watched
-// by the relay; two have one edge, and the relay. A site of one zone, or of one
-// switch, has no ring above it: then the relay stands in the highest there is.
+//	      a3--a2====b1--b2          a1, a2 stand for switch A in the ring of zone 1,
+//	     /      A  B      \         b1, b2 for switch B. The edge a2-b1 is of the zone,
+//	    a4--a1=======b4--b3         as is b4-a1; a1-a2 is of the switch and of the zone,
+//	                                and is beaten once.
+//
+// Two that stand for a ring in the one above are neighbours in it: so the edge
+// between them serves both rings, and the upper one adds to each of them a
+// single edge. A member has two neighbours, one that stands in all three rings
+// has four. What a switch is seen by from outside are two hosts of other
+// switches, each through a host of its own; the two that stand for a zone are of
+// different switches where the zone has more than one.
+//
+// Where a ring has one group only, those who stand for the group stand in the
+// ring above: a site of one switch is that ring, with the relay beside two of its
+// members. A site of two hosts is one edge and the relay; of one, the relay.
 //
 // A join, a leave or a move changes the neighbours of a constant number of
 // members, whatever the size of the site.
@@ -28,10 +38,10 @@ type Member struct {
 	Risk string
 }
 
-// Level is which ring an edge is of.
+// Level is which ring an edge is of; the lowest, where it serves more than one.
 type Level uint8
 
-// The levels. Direct is the relay watching a member of a ring of one or two.
+// The levels. Direct is an edge of the relay's own, in the ring of the site.
 const (
 	Switch Level = iota
 	Zone
@@ -45,9 +55,21 @@ type Neighbour struct {
 	Level Level
 }
 
-// Order says that the neighbours of a member are now these, sorted by ID. One
-// that left gets none.
+// Order says that the neighbours of a member, or of the relay, are now these,
+// sorted by ID. One that left gets no order.
 type Order struct {
 	Member     ID
 	Neighbours []Neighbour
+}
+
+// MaxNeighbours is how many neighbours a member has at most.
+const MaxNeighbours = 4
+
+// Ring is one cycle: each of Members has the next as a neighbour, and the last
+// has the first. A ring of two is one edge.
+type Ring struct {
+	Level   Level
+	Name    string // the domain or the zone
+	Zone    string // of a switch's ring
+	Members []ID
 }
