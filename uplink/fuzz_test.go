@@ -81,11 +81,13 @@ func FuzzDecodeRecord(f *testing.F) {
 }
 
 func FuzzDecodeOrders(f *testing.F) {
-	payload, err := orders().Encode()
-	if err != nil {
-		f.Fatal(err)
+	for _, o := range []uplink.Orders{orders(), siteOrders()} {
+		payload, err := o.Encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(payload)
 	}
-	f.Add(payload)
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		o, err := uplink.DecodeOrders(payload)
 		if err != nil {
@@ -99,7 +101,7 @@ func FuzzDecodeOrders(f *testing.F) {
 
 // FuzzDecodeMessages covers the small messages of both directions.
 func FuzzDecodeMessages(f *testing.F) {
-	for _, encode := range []func() ([]byte, error){enrolRequest(f).Encode, enrolAnswer().Encode, ordersRequest().Encode, ack().Encode} {
+	for _, encode := range []func() ([]byte, error){enrolRequest(f).Encode, enrolAnswer().Encode, ordersRequest().Encode, ack().Encode, answer().Encode} {
 		payload, err := encode()
 		if err != nil {
 			f.Fatal(err)
@@ -112,6 +114,9 @@ func FuzzDecodeMessages(f *testing.F) {
 		}
 		if a, err := uplink.DecodeAck(payload); err == nil && a.Check() != nil {
 			t.Error("an acknowledgement came through that Check refuses")
+		}
+		if a, err := uplink.DecodeAnswer(payload); err == nil && a.Check() != nil {
+			t.Error("an answer came through that Check refuses")
 		}
 	})
 }

@@ -31,6 +31,20 @@ func TestMessagesComeBack(t *testing.T) {
 	if got, err := uplink.DecodeAck(payload); err != nil || !reflect.DeepEqual(got, wantAck) {
 		t.Errorf("ack = %+v, %v", got, err)
 	}
+	wantOrders = siteOrders()
+	if payload, err = wantOrders.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := uplink.DecodeOrders(payload); err != nil || !reflect.DeepEqual(got, wantOrders) {
+		t.Errorf("orders of a site = %+v, %v", got, err)
+	}
+	wantAnswer := answer()
+	if payload, err = wantAnswer.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := uplink.DecodeAnswer(payload); err != nil || !reflect.DeepEqual(got, wantAnswer) {
+		t.Errorf("answer = %+v, %v", got, err)
+	}
 }
 
 func TestMessagesAreChecked(t *testing.T) {

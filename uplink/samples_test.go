@@ -109,6 +109,13 @@ func laterSamples() []uplink.Change {
 			Relay: &uplink.RelayBody{Event: "gap", Detail: "restored", Gap: &uplink.Gap{
 				Cause: uplink.Restored, Epoch: 1, From: 7, To: 9, Records: 3, Since: 1_790_000_000_000, Until: 1_790_000_000_001}},
 		},
+		{Seq: 9, Type: uplink.Verdict, SeenAt: 1_790_000_000_008, Verdict: &uplink.VerdictBody{
+			ID: fill(16, 1), Kind: uplink.SwitchDown, Hosts: []tenancy.HostID{hostID}, Count: 48, Domain: fill(16, 2), Since: 1_790_000_000_000,
+			At: 1_790_000_000_004, Over: 1_790_000_000_008, Ending: "back", Cause: fill(16, 3), Confidence: 95,
+			Evidence: []uplink.Evidence{
+				{Kind: uplink.MissedBeats, At: 1_790_000_000_002, By: hostID, About: hostID, Age: 2_000},
+				{Kind: uplink.RelayDeaf, At: 1_790_000_000_003, Age: -1, Count: 4},
+			}}},
 	}
 }
 
@@ -177,6 +184,20 @@ func orders() uplink.Orders {
 			{ID: "111111111111", Hash: fill(32, 3), Revoked: true, Allowance: -1},
 		},
 	}
+}
+
+// siteOrders are orders with all that came after the first version.
+func siteOrders() uplink.Orders {
+	o := orders()
+	o.SiteSecret = fill(32, 8)
+	o.Policy = uplink.Policy{Residency: uplink.Replicate, Beat: 500, Places: map[string]string{"rack=r1": "hall 1/r1"}}
+	o.Relays = []uplink.RelayOrder{{ID: relayID, Name: "relay-1", SignKey: public, Certificate: fill(145, 4), Cluster: "10.0.0.5:1986", Serves: "10.0.0.5:1984"}}
+	o.Questions = []uplink.Question{{ID: fill(16, 9), Kind: "topology", At: sentAt.UnixMilli()}}
+	return o
+}
+
+func answer() uplink.Answer {
+	return uplink.Answer{Question: fill(16, 9), Detail: "whole", Body: []byte(`{"relay":"relay-1"}`), Time: sentAt.UnixMilli()}
 }
 
 func ack() uplink.Ack {

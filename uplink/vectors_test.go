@@ -86,6 +86,9 @@ func decodeVector(t *testing.T, v vector) error {
 	case "ack":
 		_, err := uplink.DecodeAck(v.data)
 		return err
+	case "answer":
+		_, err := uplink.DecodeAnswer(v.data)
+		return err
 	case "envelope":
 		header, payload, err := uplink.Open(v.data, uplink.PurposeBatch, openKey(t), public)
 		if err != nil {
@@ -156,7 +159,7 @@ func writeVectors(t *testing.T) {
 	chain := uplink.ChainOver(uplink.ChainStart(relayID, 1), records)
 	put(wire.Accepted, "chain", "six-records", chain[:])
 	for i, record := range encoded(t, laterSamples()) {
-		put(wire.Accepted, "record", []string{"fact-list", "gap"}[i], record)
+		put(wire.Accepted, "record", []string{"fact-list", "gap", "verdict"}[i], record)
 	}
 	for i, record := range encoded(t, travelling(t)) {
 		put(wire.Accepted, "travelling", []string{"unnamed", "by-hash", "by-base"}[i], record)
@@ -166,6 +169,7 @@ func writeVectors(t *testing.T) {
 	put(wire.Malformed, "record", "tail", append(bytes.Clone(records[1]), 0))
 	put(wire.Malformed, "record", "empty-map", []byte{0xa0})
 	put(wire.Malformed, "record", "host-of-15-bytes", bytes.Replace(records[4], append([]byte{0x50}, hostID.UUID[:]...), append([]byte{0x4f}, hostID.UUID[:15]...), 1))
+	put(wire.Unsupported, "record", "verdict-of-the-future", bytes.Replace(encoded(t, laterSamples())[2], []byte("kswitch down"), []byte("kswitch gone"), 1))
 	put(wire.Unsupported, "record", "type-of-the-future", append([]byte{0xa3, 0x01, 0x01, 0x02, 0x18, 0x63, 0x04}, 0x01))
 
 	_, payload := batch(t)
@@ -176,6 +180,9 @@ func writeVectors(t *testing.T) {
 
 	put(wire.Accepted, "orders", "three-tokens", must(orders().Encode()))
 	put(wire.Malformed, "orders", "no-nonce", []byte{0xa1, 0x08, 0x01})
+	put(wire.Accepted, "orders", "of-a-site", must(siteOrders().Encode()))
+	put(wire.Accepted, "answer", "topology", must(answer().Encode()))
+	put(wire.Malformed, "answer", "no-question", []byte{0xa1, 0x05, 0x01})
 	put(wire.Accepted, "orders-request", "wait", must(ordersRequest().Encode()))
 	put(wire.Malformed, "orders-request", "empty", []byte{0xa0})
 	put(wire.Accepted, "ack", "position-6", must(ack().Encode()))
