@@ -17,6 +17,9 @@ import (
 type Host struct {
 	ring.Member
 	Watchers []ring.ID
+	// Assumed: no switch told its name, Domain is a guess by subnet. Verdicts about
+	// that domain have a low confidence.
+	Assumed bool
 }
 
 // Event is one piece of evidence, or a change of who there is. Events about a
@@ -57,12 +60,8 @@ type (
 	Heard struct{ About ring.ID }
 	// Silent: the session of About is silent beyond its time.
 	Silent struct{ About ring.ID }
-	// Left: About said goodbye. Lasting: its host shuts down or the probe is
-	// stopped for good, as against a restart that is under way.
-	Left struct {
-		About ring.ID
-		Cause string
-	}
+	// Left: About said goodbye.
+	Left struct{ About ring.ID }
 	// Greeted: a session of About began.
 	Greeted struct{ About ring.ID }
 	// Cloned: About's key speaks from two places. Settled: from one again.
@@ -77,6 +76,8 @@ type (
 	}
 	// Carrier: a link of the relay's own, towards its hosts, went down or up.
 	Carrier struct{ Up bool }
+	// Paced: the beat is another now.
+	Paced struct{ Beat time.Duration }
 	// Tick: time has passed. It is due at Engine.Wake.
 	Tick struct{}
 )
@@ -95,6 +96,7 @@ func (Greeted) event()   {}
 func (Cloned) event()    {}
 func (Stepped) event()   {}
 func (Carrier) event()   {}
+func (Paced) event()     {}
 func (Tick) event()      {}
 
 // Outcome is how a kernel answered a connect.
