@@ -44,6 +44,7 @@ func run(ctx context.Context, hosts int, length time.Duration) error {
 		{"./saas/internal/ingest", "Apply", []string{"-hosts", fmt.Sprint(hosts)}},
 		{"./relay/internal/store", "DurableFacts", nil},
 		{"./uplink", "Envelope", nil},
+		{"./relay/internal/ring", "Ring", nil},
 		{"./wire/...", "Handshake|Respond|CheckMAC1|Seal|Open|Marshal", nil},
 		{"./discovery", "Canonical", nil},
 	} {
