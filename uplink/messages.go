@@ -117,6 +117,8 @@ func (o Orders) checkSite() error {
 		return refuse(wire.Unsupported, "residency %q", o.Policy.Residency)
 	case o.Policy.Beat != 0 && (o.Policy.Beat < wire.MinBeat.Milliseconds() || o.Policy.Beat > wire.MaxBeat.Milliseconds()):
 		return malformed("beat of %d ms", o.Policy.Beat)
+	case o.Policy.Decided < 0 || o.Policy.Decided > maxTime:
+		return malformed("impossible time of a decision")
 	}
 	for name, place := range o.Policy.Places {
 		if name == "" || !shortText(name, MaxName) || !shortText(place, MaxName) {

@@ -91,6 +91,10 @@ type Policy struct {
 	// Places give hosts a place by their label "name=value" or by the switch's
 	// chassis, where neither LLDP-MED nor the probe does.
 	Places map[string]string `cbor:"3,keyasint,omitempty"`
+	// Decided is when Residency was last decided, Unix ms; 0: never. A relay that
+	// has not acted on this decision yet tells anew what now may leave: the service
+	// forgot it, even if the relay never heard of the decision between.
+	Decided int64 `cbor:"4,keyasint,omitempty"`
 }
 
 // RelayOrder is one relay of the site, as the others have to know it.
