@@ -27,12 +27,20 @@ func (t *Table) handle(now time.Time, p *peer, r link.Received) {
 		t.refuse(p, r.ID, r.Message, reason)
 		return
 	}
+	if p.trial {
+		hello, ok := r.Message.(*wire.Hello)
+		if !ok || !t.welcome(now, p, h, hello) {
+			t.refuse(p, r.ID, r.Message, wire.Cloned)
+			t.report(p, "message refused: another probe holds this host's key", wire.Cloned, "")
+			return
+		}
+	}
 	switch {
 	case h.spent(now) > hostBurst:
 		t.refuse(p, r.ID, r.Message, wire.Busy)
 		t.report(p, "message put off: the host says too much", wire.Busy, "")
 		return
-	case t.Store.Full():
+	case t.Store.Full() && !volatile(r.Message):
 		t.refuse(p, r.ID, r.Message, wire.Busy)
 		t.report(p, "message put off: too much waits for the service", wire.Busy, "")
 		return
@@ -47,7 +55,7 @@ func (t *Table) handle(now time.Time, p *peer, r link.Received) {
 	case *wire.FactGone:
 		t.write(p, r, func(tx *store.Tx) error {
 			return tx.DropFact(h.id, m.Kind, m.Instance, m.ObservedAt, now.UnixMilli())
-		}, nil)
+		}, func() { t.observe(FactGone{h.id, m.Kind, m.Instance}) })
 	case *wire.Problem:
 		t.problem(now, p, r, h, m)
 	case *wire.Goodbye:
@@ -56,10 +64,21 @@ func (t *Table) handle(now time.Time, p *peer, r link.Received) {
 		}, func() {
 			t.Log.Info("host state", "host", h.name, "id", h.id, "state", uplink.ShutDown, "cause", m.Cause)
 			t.believe(h, uplink.ShutDown)
+			t.settleClones(h)
+			t.observe(Left{h.id, m.Cause})
 		})
+	case *wire.Report:
+		t.observe(Reported{h.id, m})
+		t.done(p, r.ID, m)
 	default:
 		t.refuse(p, r.ID, r.Message, wire.Unsupported)
 	}
+}
+
+// volatile messages are not written.
+func volatile(m wire.Message) bool {
+	_, ok := m.(*wire.Report)
+	return ok
 }
 
 // write is the way of most messages: write, then acknowledge.
@@ -149,7 +168,30 @@ func (t *Table) admit(p *peer, v enrol.Verdict) {
 	t.adopt(p, h)
 }
 
+// welcome judges whether a Hello is of the probe that is believed to hold the
+// host's key, and makes the session the host's if it is.
+func (t *Table) welcome(now time.Time, p *peer, h *host, m *wire.Hello) bool {
+	alive := h.peer != nil && h.peer != p && now.Sub(h.heard) < silentAfter
+	welcome, second := h.clones.greet(now, m.Boot, alive)
+	if second {
+		t.seeSecond(now, h)
+	}
+	if welcome && p.trial {
+		t.adopt(p, h)
+		t.hear(now, h)
+	}
+	if welcome && h.clones.came(now, p.address) {
+		t.seeSecond(now, h)
+	}
+	return welcome
+}
+
 func (t *Table) hello(now time.Time, p *peer, id uint32, h *host, m *wire.Hello) {
+	if !t.welcome(now, p, h, m) {
+		t.refuse(p, id, m, wire.Cloned)
+		return
+	}
+	h.greeted = now
 	greeting := store.Greeting{
 		Name: m.HostName, AgentVersion: m.AgentVersion, OS: m.OS, Arch: m.Arch, Labels: m.Labels, Address: p.address.String(),
 	}
@@ -170,6 +212,7 @@ func (t *Table) hello(now time.Time, p *peer, id uint32, h *host, m *wire.Hello)
 			}
 			h.term = greeted.Term
 			t.believe(h, uplink.Up)
+			t.observe(Greeted{Host: greeted, Address: p.address, Boot: m.Boot, Listen: m.Listen})
 			t.done(p, id, m)
 			t.send(p, &wire.Configure{
 				Host: h.id.UUID[:], Term: h.term, EchoInterval: echoInterval.Milliseconds(), Time: time.Now().UnixMilli(),
@@ -184,13 +227,17 @@ func (t *Table) digests(now time.Time, p *peer, id uint32, h *host, m *wire.Dige
 		listed[i] = discovery.Fact{Kind: d.Kind, Instance: d.Instance, Version: int(d.Version), Hash: discovery.Hash(d.Hash)}
 	}
 	var need []discovery.Fact
+	var gone []store.Fact
 	t.submit(func(tx *store.Tx) (err error) {
-		need, err = tx.Compare(h.id, m.Kinds, listed, now.UnixMilli())
+		need, gone, err = tx.Compare(h.id, m.Kinds, listed, now.UnixMilli())
 		return err
 	}, func(err error) {
 		if err != nil {
 			t.notDurable(p, id, m, err)
 			return
+		}
+		for _, f := range gone {
+			t.observe(FactGone{h.id, f.Kind, f.Instance})
 		}
 		t.done(p, id, m)
 		answer := &wire.Need{Facts: make([]wire.Digest, len(need))}
@@ -229,6 +276,9 @@ func (t *Table) factPut(now time.Time, p *peer, id uint32, h *host, m *wire.Fact
 			problem.Reason, problem.Detail = wire.TooLarge, "more instances than a host may have of one kind"
 			t.refuseFact(now, p, id, h, m, problem)
 		default:
+			if result == store.Stored {
+				t.observe(FactPut{h.id, fact})
+			}
 			t.done(p, id, m)
 		}
 	})
@@ -282,6 +332,12 @@ func name(m wire.Message) string {
 		return "configure"
 	case *wire.Need:
 		return "need"
+	case *wire.Report:
+		return "report"
+	case *wire.Ring:
+		return "ring"
+	case *wire.Redirect:
+		return "redirect"
 	}
 	return "other"
 }

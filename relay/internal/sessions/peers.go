@@ -48,7 +48,9 @@ func (t *Table) arrive(now time.Time, a Arrival) {
 		return
 	}
 	t.goLive(p)
-	t.hear(now, p.host)
+	if !p.trial {
+		t.hear(now, p.host)
+	}
 	p.link.Echo(now) // the first packet makes the session live at the probe too
 	t.touch(p)
 }
@@ -75,12 +77,12 @@ func (t *Table) receive(now time.Time, datagram []byte, from netip.AddrPort) {
 		return
 	}
 	if p.link.Advanced() { // an older packet may be one that somebody kept back
-		p.address = from
+		t.follow(now, p, from)
 	}
 	if !p.live {
 		t.goLive(p)
 	}
-	if p.host == nil {
+	if p.host == nil || p.trial {
 		if p.bytes += len(datagram); p.bytes > strangerBytes {
 			t.drop("stranger sends too much")
 			t.close(p)
@@ -101,6 +103,24 @@ func (t *Table) receive(now time.Time, datagram []byte, from netip.AddrPort) {
 		case link.Refused:
 			t.report(p, "the probe refused a message", e.Reason, "")
 		}
+		t.answered(now, p, event)
+	}
+}
+
+// follow believes that the session's peer is where its newest packet came from.
+func (t *Table) follow(now time.Time, p *peer, from netip.AddrPort) {
+	moved := p.address != from
+	p.address = from
+	h := p.host
+	if h == nil || p.trial || h.peer != p {
+		return
+	}
+	if moved {
+		h.address = from
+		t.observe(Moved{h.id, from})
+	}
+	if h.clones.came(now, from) {
+		t.seeSecond(now, h)
 	}
 }
 
@@ -112,7 +132,11 @@ func (t *Table) goLive(p *peer) {
 		t.strangers--
 		p.host = t.byKey[p.key]
 	}
-	if p.host != nil {
+	switch {
+	case p.host == nil:
+	case p.host.clones.barred: // its Hello shows whose session it is
+		p.trial = true
+	default:
 		t.adopt(p, p.host)
 	}
 }
@@ -122,7 +146,7 @@ func (t *Table) adopt(p *peer, h *host) {
 	if h.peer != nil && h.peer != p {
 		t.close(h.peer)
 	}
-	p.host, h.peer, h.address = h, p, p.address
+	p.host, h.peer, h.address, p.trial = h, p, p.address, false
 	p.link.Restrict(wire.Accepted)
 }
 
@@ -140,7 +164,7 @@ func (t *Table) endOf(p *peer) time.Time {
 	switch {
 	case !p.live:
 		return p.born.Add(pendingLife)
-	case p.host == nil:
+	case p.host == nil || p.trial:
 		return p.born.Add(strangerLife)
 	}
 	end := earlier(p.link.LastHeard().Add(idleLife), p.born.Add(maxAge))
@@ -161,9 +185,11 @@ func (t *Table) close(p *peer) {
 		t.strangers--
 	} else if p.host.peer == p {
 		p.host.peer = nil
+		t.observe(Ended{p.host.id})
 	}
 	t.count.Store(int64(len(t.byIndex)))
 	t.timers.set(p, time.Time{})
+	t.settle(p, ErrNoSession, func(*wait) bool { return true })
 }
 
 // runTimers does what is due.
@@ -181,6 +207,8 @@ func (t *Table) runTimers(now time.Time) {
 			}
 		case *host:
 			t.checkPresence(now, item)
+		case *wait:
+			t.settle(item.peer, ErrUnheard, func(w *wait) bool { return w == item })
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"assimilation/relay/internal/store"
+	"assimilation/tenancy"
 	"assimilation/uplink"
 )
 
@@ -16,6 +17,7 @@ func (t *Table) addHost(h store.Host, heard time.Time) *host {
 	if known.state == uplink.Up {
 		t.timers.set(known, heard.Add(silentAfter))
 	}
+	t.observe(Known{h})
 	return known
 }
 
@@ -39,14 +41,44 @@ func (t *Table) dropHost(h *host) {
 // hear notes an authentic datagram of a host.
 func (t *Table) hear(now time.Time, h *host) {
 	h.heard, h.echoed = now, 0
-	switch h.state {
-	case uplink.Silent:
+	if t.Wanted != nil && t.Wanted(h.id) {
+		t.observe(Heard{h.id})
+	}
+	switch {
+	case missing(h.state):
 		t.setState(now, h, uplink.Up, "heard again")
-	case uplink.Up:
+	case h.state == uplink.Up:
 		if h.pos == 0 {
 			t.timers.set(h, now.Add(silentAfter))
 		}
 		// A later deadline is not worth moving the heap for: checkPresence does.
+	}
+}
+
+// missing is a state that the host's next word ends.
+func missing(s uplink.State) bool { return s != uplink.Up && s != uplink.ShutDown }
+
+// Believe says that hosts are in a state since then, as the store has it by now:
+// a verdict made it so.
+func (t *Table) Believe(ids []tenancy.HostID, state uplink.State, since time.Time) {
+	t.mail.post(func() {
+		for _, id := range ids {
+			if h := t.byID[id]; h != nil {
+				t.condemn(h, state, since)
+			}
+		}
+	})
+}
+
+func (t *Table) condemn(h *host, state uplink.State, since time.Time) {
+	again := h.heard
+	if state == uplink.ShutDown { // its last packets come after its goodbye
+		again = h.greeted
+	}
+	h.state = state
+	t.timers.set(h, time.Time{})
+	if again.After(since) {
+		t.setState(time.Now(), h, uplink.Up, "heard again")
 	}
 }
 
@@ -70,6 +102,7 @@ func (t *Table) checkPresence(now time.Time, h *host) {
 	if h.peer == nil {
 		cause = "no session"
 	}
+	t.observe(Silent{h.id})
 	t.setState(now, h, uplink.Silent, cause)
 }
 

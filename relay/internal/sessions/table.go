@@ -67,6 +67,11 @@ type Config struct {
 	Dropped  *prometheus.CounterVec // datagrams, by "reason"
 	Messages *prometheus.CounterVec // by "type" and "result"
 	Random   func() float64         // jitter; nil: random
+
+	Observers []Observer
+	// Wanted says whose datagrams Heard is told of; nil: of nobody. It is called
+	// for each of them, in the owner's goroutine.
+	Wanted func(tenancy.HostID) bool
 }
 
 // Table is the sessions and the presence of hosts. New makes one, Run runs it;
@@ -119,8 +124,10 @@ type peer struct {
 	address netip.AddrPort
 	born    time.Time
 	live    bool // an authentic transport packet came
+	trial   bool // of a key that is held twice: what it says first decides
 	host    *host
 	bytes   int
+	awaited []*wait
 	closed  bool
 	dirty   bool
 	patient bool // an unknown token was given time already
@@ -130,15 +137,17 @@ type peer struct {
 
 // host is the presence of one enrolled host.
 type host struct {
-	id     tenancy.HostID
-	key    [32]byte
-	name   string
-	state  uplink.State
-	term   uint64
-	heard  time.Time
-	echoed int  // unanswered echoes since heard
-	writes bool // a change of state is on its way to disk
-	peer   *peer
+	id      tenancy.HostID
+	key     [32]byte
+	name    string
+	state   uplink.State
+	term    uint64
+	heard   time.Time
+	greeted time.Time // when its last Hello came
+	echoed  int       // unanswered echoes since heard
+	writes  bool      // a change of state is on its way to disk
+	peer    *peer
+	clones  clones
 	// address is where its last session was, of this run or the one before.
 	address netip.AddrPort
 
@@ -228,6 +237,7 @@ func (t *Table) Retire(ctx context.Context, known []tenancy.HostID) error {
 		for _, id := range known {
 			if h := t.byID[id]; h != nil {
 				t.dropHost(h)
+				t.observe(Retired{id})
 			}
 		}
 		t.retired = retired

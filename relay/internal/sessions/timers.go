@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// timer is the place of a peer or a host in the queue of deadlines.
+// timer is the place of a peer, a host or a wait in the queue of deadlines.
 type timer struct {
 	at  time.Time
 	pos int // in the heap, from 1; 0: not in it
@@ -13,10 +13,10 @@ type timer struct {
 
 func (t *timer) deadline() *timer { return t }
 
-// timed is a *peer or a *host.
+// timed is a *peer, a *host or a *wait.
 type timed interface{ deadline() *timer }
 
-// timers is a heap of deadlines, one per peer and host.
+// timers is a heap of deadlines, one per peer, host and wait.
 type timers struct{ heap []timed }
 
 func (q *timers) Len() int           { return len(q.heap) }

@@ -100,8 +100,8 @@ func (tx *Tx) DropFact(host tenancy.HostID, kind, instance string, observed, now
 
 // Compare is the relay's answer to a probe's list: need holds what the list
 // has and the relay lacks; what the relay has and the list lacks, in the kinds
-// named, is dropped.
-func (tx *Tx) Compare(host tenancy.HostID, kinds []string, listed []discovery.Fact, now int64) (need []discovery.Fact, err error) {
+// named, is dropped and returned in gone.
+func (tx *Tx) Compare(host tenancy.HostID, kinds []string, listed []discovery.Fact, now int64) (need []discovery.Fact, gone []Fact, err error) {
 	type key struct{ kind, instance string }
 	held := map[key]Fact{}
 	for _, kind := range kinds {
@@ -113,7 +113,7 @@ func (tx *Tx) Compare(host tenancy.HostID, kinds []string, listed []discovery.Fa
 				return err
 			})
 		if err != nil {
-			return nil, fmt.Errorf("reading a host's facts: %w", err)
+			return nil, nil, fmt.Errorf("reading a host's facts: %w", err)
 		}
 	}
 	confirmed, instances := map[string][]Fact{}, map[string][]string{}
@@ -127,21 +127,22 @@ func (tx *Tx) Compare(host tenancy.HostID, kinds []string, listed []discovery.Fa
 		instances[f.Kind] = append(instances[f.Kind], f.Instance)
 		delete(held, k)
 	}
-	for k := range held {
+	for k, f := range held {
+		gone = append(gone, f)
 		if err := tx.DropFact(host, k.kind, k.instance, 0, now); err != nil {
-			return nil, fmt.Errorf("dropping a fact that is gone: %w", err)
+			return nil, nil, fmt.Errorf("dropping a fact that is gone: %w", err)
 		}
 	}
 	unsettled, err := tx.unsettled(host, kinds)
 	if err != nil {
-		return nil, fmt.Errorf("looking for what is in doubt of a host: %w", err)
+		return nil, nil, fmt.Errorf("looking for what is in doubt of a host: %w", err)
 	}
 	for _, kind := range unsettled {
 		if err := tx.settle(host, kind, instances[kind], confirmed[kind], now); err != nil {
-			return nil, fmt.Errorf("telling what a host has: %w", err)
+			return nil, nil, fmt.Errorf("telling what a host has: %w", err)
 		}
 	}
-	return need, nil
+	return need, gone, nil
 }
 
 // roomFor reports whether the host may have the fact; fresh: none of its key is

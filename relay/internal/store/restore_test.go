@@ -53,7 +53,7 @@ func TestARestoredStoreTellsOnlyWhatIsConfirmed(t *testing.T) {
 			return err
 		}
 		var err error
-		need, err = tx.Compare(host, []string{"x-a"}, []discovery.Fact{same, changed, fresh}, now)
+		need, _, err = tx.Compare(host, []string{"x-a"}, []discovery.Fact{same, changed, fresh}, now)
 		return err
 	})
 	if len(need) != 2 {
@@ -69,7 +69,7 @@ func TestARestoredStoreTellsOnlyWhatIsConfirmed(t *testing.T) {
 	}
 	before := s.Head().Last
 	do(t, s, func(tx *store.Tx) (err error) {
-		_, err = tx.Compare(host, []string{"x-a"}, []discovery.Fact{same, changed, fresh}, now)
+		_, _, err = tx.Compare(host, []string{"x-a"}, []discovery.Fact{same, changed, fresh}, now)
 		return err
 	})
 	if s.Head().Last != before {

@@ -198,7 +198,7 @@ func TestCompareNamesWhatLacksAndDropsWhatWent(t *testing.T) {
 	changed, fresh := fact("x-a", "old", "2"), fact("x-a", "new", "1")
 	var need []discovery.Fact
 	do(t, s, func(tx *store.Tx) (err error) {
-		need, err = tx.Compare(host, []string{"x-a"}, []discovery.Fact{same, changed, fresh}, now)
+		need, _, err = tx.Compare(host, []string{"x-a"}, []discovery.Fact{same, changed, fresh}, now)
 		return err
 	})
 	if want := []discovery.Fact{changed, fresh}; !reflect.DeepEqual(need, want) {
