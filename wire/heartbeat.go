@@ -3,6 +3,7 @@ package wire
 import (
 	"crypto/subtle"
 	"encoding/binary"
+	"hash"
 
 	"golang.org/x/crypto/blake2s"
 )
@@ -32,13 +33,7 @@ type Heartbeat struct {
 // Append appends the heartbeat, HeartbeatSize bytes, with its MAC under the key
 // of its edge and direction.
 func (h Heartbeat) Append(dst []byte, key *[32]byte) []byte {
-	start := len(dst)
-	dst = append(dst, byte(PacketHeartbeat), Version)
-	dst = binary.BigEndian.AppendUint32(dst, h.Edge)
-	dst = binary.BigEndian.AppendUint64(dst, h.Counter)
-	dst = append(dst, h.Health, h.Flags)
-	mac := heartbeatMAC(key, dst[start:])
-	return append(dst, mac[:]...)
+	return NewHeartbeatKey(key).Append(dst, h)
 }
 
 // HeartbeatEdge reads whose heartbeat it may be. Nothing is authentic yet.
@@ -53,11 +48,41 @@ func HeartbeatEdge(b []byte) (uint32, error) {
 // BadSignature if it was made with another, which a reflected one was. Whether
 // its counter is new is for the caller to know.
 func OpenHeartbeat(b []byte, key *[32]byte) (Heartbeat, error) {
+	return NewHeartbeatKey(key).Open(b)
+}
+
+// HeartbeatKey is the key of one direction of an edge, made ready: it seals and
+// opens without allocating. It is for one goroutine.
+type HeartbeatKey struct {
+	mac hash.Hash
+	sum [MACSize]byte
+}
+
+// NewHeartbeatKey makes a key ready.
+func NewHeartbeatKey(key *[32]byte) *HeartbeatKey {
+	h, err := blake2s.New128(key[:])
+	if err != nil {
+		panic(err) // the key has 32 bytes
+	}
+	return &HeartbeatKey{mac: h}
+}
+
+// Append is Heartbeat.Append under this key.
+func (k *HeartbeatKey) Append(dst []byte, h Heartbeat) []byte {
+	start := len(dst)
+	dst = append(dst, byte(PacketHeartbeat), Version)
+	dst = binary.BigEndian.AppendUint32(dst, h.Edge)
+	dst = binary.BigEndian.AppendUint64(dst, h.Counter)
+	dst = append(dst, h.Health, h.Flags)
+	return append(dst, k.sign(dst[start:])...)
+}
+
+// Open is OpenHeartbeat under this key.
+func (k *HeartbeatKey) Open(b []byte) (Heartbeat, error) {
 	if err := packetOfSize(b, PacketHeartbeat, HeartbeatSize); err != nil {
 		return Heartbeat{}, err
 	}
-	mac := heartbeatMAC(key, b[:heartbeatSigned])
-	if subtle.ConstantTimeCompare(mac[:], b[heartbeatSigned:]) != 1 {
+	if subtle.ConstantTimeCompare(k.sign(b[:heartbeatSigned]), b[heartbeatSigned:]) != 1 {
 		return Heartbeat{}, refuse(BadSignature, "heartbeat")
 	}
 	return Heartbeat{
@@ -65,14 +90,11 @@ func OpenHeartbeat(b []byte, key *[32]byte) (Heartbeat, error) {
 	}, nil
 }
 
-func heartbeatMAC(key *[32]byte, signed []byte) (mac [MACSize]byte) {
-	h, err := blake2s.New128(key[:])
-	if err != nil {
-		panic(err) // the key has 32 bytes
-	}
-	h.Write(signed)
-	h.Sum(mac[:0])
-	return mac
+// sign returns the MAC, which is good until the next.
+func (k *HeartbeatKey) sign(signed []byte) []byte {
+	k.mac.Reset()
+	k.mac.Write(signed)
+	return k.mac.Sum(k.sum[:0])
 }
 
 // EdgeKey derives the key of one direction of an edge, from a secret that only

@@ -17,7 +17,7 @@ const (
 // Report tells how a probe's neighbours are, all of them, each time one of them
 // changes its state; and what else cannot wait for a fact.
 type Report struct {
-	Revision uint64       `cbor:"1,keyasint"` // of the newest Ring
+	Revision uint64       `cbor:"1,keyasint"` // of this session's newest Ring; 0: none came yet
 	Edges    []EdgeReport `cbor:"2,keyasint,omitempty"`
 	// Health is how many of the probe's own last 16 beats were late: its word
 	// about others counts less for it (Lifeguard, arXiv 1707.00788).

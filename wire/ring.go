@@ -18,7 +18,9 @@ const (
 )
 
 // Ring is the whole of what a relay wants of a probe's heartbeats: what it named
-// before and does not name now ends. An edge that stays keeps its counters.
+// before and does not name now ends. An edge that stays keeps its counters. Edges
+// of an earlier session, which may be another relay's, are beaten on for 10 s and
+// reported no more, so that nobody misses a probe that changes its relay.
 type Ring struct {
 	// Revision rises with every Ring of a session; an older one that comes late
 	// is acknowledged and changes nothing.
@@ -48,8 +50,8 @@ func (m *Ring) check() error {
 		return refuse(TooLarge, "%d edges, at most %d", len(m.Edges), MaxEdges)
 	}
 	for i, e := range m.Edges {
-		if n := len(e.Address); n != 0 && n != 6 && n != 18 {
-			return refuse(Malformed, "address of %d bytes", n)
+		if _, ok := ParseAddress(e.Address); !ok && len(e.Address) != 0 {
+			return refuse(Malformed, "address of %d bytes, or port 0", len(e.Address))
 		}
 		for _, other := range m.Edges[:i] {
 			if other.ID == e.ID {
@@ -91,7 +93,7 @@ func (*Redirect) messageType() MessageType { return TypeRedirect }
 
 func (m *Redirect) check() error {
 	if _, ok := ParseAddress(m.Address); !ok {
-		return refuse(Malformed, "address of %d bytes", len(m.Address))
+		return refuse(Malformed, "address of %d bytes, or port 0", len(m.Address))
 	}
 	return checkSize("certificate", m.Certificate, CertificateSize)
 }
