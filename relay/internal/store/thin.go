@@ -226,7 +226,7 @@ func factOf(topic []byte) (host []byte, kind, instance string, ok bool) {
 
 // topicOf names what a record is about, nil if it must be told whatever follows.
 // Facts: each fact. States of a host that do not introduce it. Refusals: of the
-// same about the same.
+// same about the same. Verdicts: each, of which the newest says all.
 func topicOf(c uplink.Change) []byte {
 	var topic []byte
 	about := func(letter byte, parts ...string) {
@@ -246,6 +246,8 @@ func topicOf(c uplink.Change) []byte {
 		about('h')
 	case c.Type == uplink.Refusal:
 		about('r', c.Refusal.Subject, c.Kind, c.Instance)
+	case c.Type == uplink.Verdict:
+		return append([]byte{'v'}, c.Verdict.ID...)
 	case c.Type == uplink.RelayState && c.Relay.Gap != nil && c.Relay.Gap.Cause == uplink.Thinned:
 		return []byte(thinnedTopic)
 	}

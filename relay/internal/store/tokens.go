@@ -29,8 +29,8 @@ func (tx *Tx) Token(id string) (t Token, found bool, err error) {
 	return t, true, nil
 }
 
-// ApplyOrders replaces tokens and retired hosts by the snapshot in o, renews the
-// certificate, and notes the revision. It returns the hosts retired by it.
+// ApplyOrders replaces tokens, policy and retired hosts by the snapshot in o,
+// renews the certificate, and notes the revision. It returns the hosts retired by it.
 func (tx *Tx) ApplyOrders(o uplink.Orders, now int64) ([]tenancy.HostID, error) {
 	err := tx.exec(`UPDATE relay SET orders = ?, orders_at = ?, revoked = ?, site_name = iif(?4 = '', site_name, ?4),
 		certificate = iif(length(?5) = 0, certificate, ?5)`, int64(o.Revision), now, o.Revoked, o.SiteName, append([]byte{}, o.Certificate...))
@@ -40,10 +40,26 @@ func (tx *Tx) ApplyOrders(o uplink.Orders, now int64) ([]tenancy.HostID, error) 
 	if o.Revoked {
 		return nil, nil
 	}
+	if err := tx.keepSite(o); err != nil {
+		return nil, fmt.Errorf("noting the site's policy: %w", err)
+	}
 	if err := tx.replaceTokens(o.Tokens); err != nil {
 		return nil, fmt.Errorf("replacing tokens: %w", err)
 	}
+	if err := tx.replaceRelays(o.Relays); err != nil {
+		return nil, fmt.Errorf("replacing relays: %w", err)
+	}
 	return tx.replaceRetired(o.Retired)
+}
+
+// keepSite notes what the orders say of the site. A service that gives no secret
+// takes none back.
+func (tx *Tx) keepSite(o uplink.Orders) error {
+	policy, err := json.Marshal(o.Policy)
+	if err != nil {
+		return err
+	}
+	return tx.exec("UPDATE relay SET policy = ?1, site_secret = iif(length(?2) > 0, ?2, site_secret)", string(policy), o.SiteSecret)
 }
 
 // replaceTokens keeps the counts: a token that the service no longer lists may
