@@ -19,11 +19,12 @@ import (
 type ID[K any] struct{ uuid.UUID }
 
 type (
-	tenantKind struct{}
-	siteKind   struct{}
-	relayKind  struct{}
-	hostKind   struct{}
-	userKind   struct{}
+	tenantKind  struct{}
+	siteKind    struct{}
+	relayKind   struct{}
+	hostKind    struct{}
+	userKind    struct{}
+	verdictKind struct{}
 )
 
 // The things that have an identifier.
@@ -38,6 +39,8 @@ type (
 	HostID = ID[hostKind]
 	// UserID names a person, who may belong to several tenants.
 	UserID = ID[userKind]
+	// VerdictID names what a relay, or the service, concluded.
+	VerdictID = ID[verdictKind]
 )
 
 // NewID returns a random identifier of kind K, as in NewID[tenancy.TenantID]().

@@ -35,6 +35,7 @@ type batch struct {
 	events    []event
 	findings  map[findingKey]finding
 	uses      []allowance.Use
+	verdicts  map[tenancy.VerdictID]*verdict
 
 	taken   map[uplink.ChangeType]int
 	refusal map[wire.Reason]int
@@ -78,6 +79,8 @@ func (b *batch) apply(c uplink.Change) {
 		b.tokenUse(c)
 	case uplink.RelayState:
 		b.relayState(c)
+	case uplink.Verdict:
+		b.verdict(c)
 	}
 }
 
@@ -106,6 +109,11 @@ func (b *batch) load(ctx context.Context, entries []uplink.Entry) error {
 	hosts := map[tenancy.HostID]bool{}
 	var keys []factKey
 	for _, e := range entries {
+		if e.Err == nil && e.Change.Type == uplink.Verdict {
+			for _, id := range named(*e.Change.Verdict) {
+				hosts[id] = true
+			}
+		}
 		if e.Err != nil || e.Change.Host.IsZero() {
 			continue
 		}
@@ -119,6 +127,9 @@ func (b *batch) load(ctx context.Context, entries []uplink.Entry) error {
 		}
 	}
 	if err := b.loadHosts(ctx, hosts); err != nil {
+		return err
+	}
+	if err := b.loadVerdicts(ctx, entries); err != nil {
 		return err
 	}
 	listed, err := b.keysListed(ctx, entries)
@@ -147,5 +158,5 @@ func (b *batch) count() {
 var typeNames = map[uplink.ChangeType]string{
 	uplink.FactPut: "fact put", uplink.FactGone: "fact gone", uplink.HostState: "host state",
 	uplink.Refusal: "refusal", uplink.TokenUse: "token use", uplink.RelayState: "relay state",
-	uplink.FactList: "fact list",
+	uplink.FactList: "fact list", uplink.Verdict: "verdict",
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -26,7 +27,9 @@ type event struct {
 	kind   string
 	seenAt time.Time
 	host   tenancy.HostID
-	detail map[string]any
+	// verdict that it tells of.
+	verdict tenancy.VerdictID
+	detail  map[string]any
 }
 
 type findingKey struct {
@@ -118,20 +121,41 @@ func (b *batch) relayRefusal(c uplink.Change) {
 	b.open(c.Host, rule, subject, text, seen)
 }
 
-func (b *batch) saveEvents(queue *pgx.Batch) error {
+// saveEvents comes last: from the first event on, the tenant's other tellers wait
+// for the commit, so that events are numbered in the order in which they are seen.
+func (b *batch) saveEvents(ctx context.Context) error {
+	if len(b.events) == 0 {
+		return nil
+	}
+	var kinds, details []string
+	var seen []time.Time
+	var hosts []*tenancy.HostID
+	var verdicts []*tenancy.VerdictID
 	for _, e := range b.events {
 		detail, err := json.Marshal(e.detail)
 		if err != nil {
 			return fmt.Errorf("encoding an event: %w", err)
 		}
-		var host *tenancy.HostID
-		if !e.host.IsZero() {
-			host = &e.host
-		}
-		queue.Queue(`INSERT INTO assim.events (tenant, at, seen_at, type, site, relay, host, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			b.from.Tenant, b.at, e.seenAt, e.kind, b.from.Site, b.from.Relay, host, json.RawMessage(detail))
+		kinds, seen, details = append(kinds, e.kind), append(seen, e.seenAt), append(details, string(detail))
+		hosts, verdicts = append(hosts, orNil(e.host, e.host.IsZero())), append(verdicts, orNil(e.verdict, e.verdict.IsZero()))
+	}
+	_, err := b.tx.Exec(ctx, `
+		INSERT INTO assim.events (tenant, at, site, relay, seen_at, type, host, verdict, detail)
+		SELECT $1, $2, $3, $4, k.seen_at, k.type, k.host, k.verdict, k.detail::jsonb
+		FROM unnest($5::timestamptz[], $6::text[], $7::uuid[], $8::uuid[], $9::text[]) WITH ORDINALITY AS k(seen_at, type, host, verdict, detail, n)
+		ORDER BY k.n`,
+		b.from.Tenant, b.at, b.from.Site, b.from.Relay, seen, kinds, hosts, verdicts, details)
+	if err != nil {
+		return fmt.Errorf("writing events: %w", err)
 	}
 	return nil
+}
+
+func orNil[T any](v T, none bool) *T {
+	if none {
+		return nil
+	}
+	return &v
 }
 
 func (b *batch) saveFindings(queue *pgx.Batch) {

@@ -22,9 +22,7 @@ func (b *batch) save(ctx context.Context) error {
 	b.saveHosts(queue)
 	b.saveFacts(queue)
 	b.saveVersions(queue)
-	if err := b.saveEvents(queue); err != nil {
-		return err
-	}
+	b.saveVerdicts(queue)
 	b.saveFindings(queue)
 	b.notify(queue)
 	if err := b.tx.SendBatch(ctx, queue).Close(); err != nil {
@@ -44,7 +42,7 @@ func (b *batch) save(ctx context.Context) error {
 		return fmt.Errorf("writing the graph: %w", err)
 	}
 	b.effect = effect{stats.Vertices.New + stats.Edges.New, stats.Vertices.Changed + stats.Edges.Changed, stats.Vertices.Gone + stats.Edges.Gone}
-	return nil
+	return b.saveEvents(ctx)
 }
 
 // saveBodies stores the contents that are new. History refers to them, so they
@@ -177,7 +175,7 @@ func bytesOf(h *discovery.Hash) []byte {
 
 // notify tells live pages what to read anew, when the transaction commits.
 func (b *batch) notify(queue *pgx.Batch) {
-	topics := map[string]bool{"facts": len(b.versions) > 0, "events": len(b.events) > 0 || b.opened()}
+	topics := map[string]bool{"facts": len(b.versions) > 0, "events": len(b.events) > 0 || b.opened(), "verdicts": b.concluded()}
 	for _, h := range b.hosts {
 		topics["hosts"] = topics["hosts"] || h.changed
 	}
