@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 
+	"assimilation/relay/internal/notify"
 	"assimilation/relay/internal/store"
 	"assimilation/wire"
 )
@@ -26,6 +27,8 @@ type Config struct {
 	// Outbox is how many bytes of records may wait for the service: beyond that,
 	// steps between what was and what is are left out.
 	Outbox int64
+	// Notify is how people at the site are told of verdicts.
+	Notify notify.Config
 }
 
 // minOutbox is the least that makes sense: some thousand records.

@@ -20,6 +20,7 @@ func runCommand(o *options) *cobra.Command {
 	o.listenFlag(c)
 	o.httpFlag(c)
 	o.tokenFlags(c)
+	o.notifyFlags(c)
 	outbox := strconv.FormatInt(o.config.Outbox, 10)
 	fromEnvironment(&outbox, "ASSIM_OUTBOX_BYTES")
 	c.Flags().StringVar(&outbox, "outbox-bytes", outbox, "how much may wait for the service before steps between are left out")
@@ -67,6 +68,7 @@ func enrolCommand(o *options) *cobra.Command {
 
 func (o *options) relay() (*relay.Relay, error) {
 	o.config.Token = o.token
+	o.config.Notify.Relay = o.config.Name
 	r, err := relay.New(o.config, o.log())
 	if err != nil {
 		return nil, &exit{exitUsage, err}
