@@ -154,6 +154,16 @@ func (m *Master) Derive(label string) string {
 	return base64.RawURLEncoding.EncodeToString(m.derive("derive\x00"+label, keySize))
 }
 
+// SiteSecret is what the relays of a site share, made of the site's private key,
+// so that it has no place of its own: 32 bytes.
+func SiteSecret(siteSeed []byte) []byte {
+	secret, err := hkdf.Key(sha256.New, siteSeed, nil, "assimilation site secret", keySize)
+	if err != nil {
+		panic(err) // only for sizes beyond 255 hashes
+	}
+	return secret
+}
+
 func (m *Master) derive(use string, size int) []byte {
 	key, err := hkdf.Key(sha256.New, m.root, nil, "assimilation master key\x00"+use, size)
 	if err != nil {

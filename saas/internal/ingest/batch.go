@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -96,15 +95,14 @@ func (b *batch) tokenUse(c uplink.Change) {
 func (b *batch) load(ctx context.Context, entries []uplink.Entry) error {
 	// The relay may have been revoked since its request was opened; from here on
 	// that waits for the batch.
-	var revoked bool
-	err := b.tx.QueryRow(ctx, `
-		SELECT s.realm, r.revoked_at IS NOT NULL FROM assim.relays r JOIN assim.sites s ON s.id = r.site WHERE r.id = $1 FOR SHARE OF r`, b.from.Relay).
-		Scan(&b.realm, &revoked)
-	if err != nil {
-		return fmt.Errorf("reading relay %s and its site: %w", b.from.Relay, err)
+	var err error
+	if b.realm, err = serving(ctx, b.tx, b.from.Site, b.from.Relay, "FOR SHARE OF r"); err != nil {
+		return err
 	}
-	if revoked {
-		return &wire.Error{Reason: wire.Revoked, What: "relay"}
+	if !b.from.Forwarder.IsZero() {
+		if _, err := serving(ctx, b.tx, b.from.Site, b.from.Forwarder, "FOR SHARE OF r"); err != nil {
+			return err
+		}
 	}
 	hosts := map[tenancy.HostID]bool{}
 	var keys []factKey

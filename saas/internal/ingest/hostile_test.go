@@ -197,7 +197,7 @@ func TestNoStoredFactHoldsUpTheStream(t *testing.T) {
 // beside is another relay of the same site.
 func (r *relay) beside(t testing.TB) *relay {
 	t.Helper()
-	other := &relay{f: r.f, source: Source{r.f.tenant, r.source.Site, tenancy.NewID[tenancy.RelayID]()}}
+	other := &relay{f: r.f, source: Source{Tenant: r.f.tenant, Site: r.source.Site, Relay: tenancy.NewID[tenancy.RelayID]()}}
 	r.f.exec(t, `INSERT INTO assim.relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate) VALUES ($1, $2, $3, 'r', '', '', $4, '', '')`,
 		other.source.Relay, r.f.tenant, r.source.Site, other.source.Relay.UUID[:])
 	other.restart(7)

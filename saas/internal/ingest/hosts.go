@@ -33,6 +33,7 @@ type host struct {
 	EnrolledAt   time.Time
 	ChangedAt    time.Time
 	Retired      bool
+	Term         uint64 // of its relay
 
 	realm    string // of its site
 	served   bool   // its relay is not revoked
@@ -42,14 +43,14 @@ type host struct {
 
 const selectHosts = `
 	SELECT h.id, h.site, h.relay, h.name, h.probe_key, h.state, h.state_at, h.agent_version, h.os, h.arch, h.labels, h.token,
-		h.enrolled_at, h.changed_at, h.retired_at IS NOT NULL, s.realm,
+		h.enrolled_at, h.changed_at, h.retired_at IS NOT NULL, h.term, s.realm,
 		EXISTS (SELECT FROM assim.relays r WHERE r.tenant = h.tenant AND r.id = h.relay AND r.revoked_at IS NULL)
 	FROM assim.hosts h JOIN assim.sites s ON s.tenant = h.tenant AND s.id = h.site`
 
 func scanHost(row pgx.CollectableRow) (*host, error) {
 	h := &host{}
 	err := row.Scan(&h.ID, &h.Site, &h.Relay, &h.Name, &h.ProbeKey, &h.State, &h.StateAt, &h.AgentVersion, &h.OS, &h.Arch, &h.Labels, &h.Token,
-		&h.EnrolledAt, &h.ChangedAt, &h.Retired, &h.realm, &h.served)
+		&h.EnrolledAt, &h.ChangedAt, &h.Retired, &h.Term, &h.realm, &h.served)
 	if err == nil && !h.Retired {
 		h.elements = h.project()
 	}
@@ -118,8 +119,8 @@ func (b *batch) hostState(c uplink.Change) {
 	case h != nil && h.Retired:
 		b.refuse(c, wire.Revoked, "the host is retired")
 		return
-	case h != nil && h.Relay != b.from.Relay && h.served && s.State != uplink.Up && h.State == string(uplink.Up):
-		return // it has moved to another relay, which hears it
+	case h != nil && h.late(b.from.Relay, c):
+		return
 	}
 	isNew, was := h == nil, ""
 	if isNew {
@@ -129,7 +130,7 @@ func (b *batch) hostState(c uplink.Change) {
 		was = h.State
 	}
 	h.changed = true
-	h.Relay, h.served, h.State, h.StateAt = b.from.Relay, true, string(s.State), seen
+	h.Relay, h.served, h.State, h.StateAt, h.Term = b.from.Relay, true, string(s.State), seen, max(h.Term, c.Term)
 	if s.ProbeKey != nil {
 		h.ProbeKey = s.ProbeKey
 	}
@@ -153,6 +154,18 @@ func (b *batch) hostState(c uplink.Change) {
 	}
 }
 
+// late reports whether the host has moved from the relay to another since it said
+// so: terms tell, or, of a relay that names none, that the other one hears it.
+func (h *host) late(from tenancy.RelayID, c uplink.Change) bool {
+	switch {
+	case h.Relay == from:
+		return false
+	case c.Term != 0 && h.Term != 0:
+		return c.Term < h.Term
+	}
+	return h.served && c.HostState.State != uplink.Up && h.State == string(uplink.Up)
+}
+
 func (b *batch) saveHosts(queue *pgx.Batch) {
 	for _, h := range b.hosts {
 		if !h.changed {
@@ -163,11 +176,11 @@ func (b *batch) saveHosts(queue *pgx.Batch) {
 			labels = map[string]string{}
 		}
 		queue.Queue(`
-			INSERT INTO assim.hosts (id, tenant, site, relay, name, probe_key, state, state_at, agent_version, os, arch, labels, token, enrolled_at, changed_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+			INSERT INTO assim.hosts (id, tenant, site, relay, name, probe_key, state, state_at, agent_version, os, arch, labels, token, enrolled_at, changed_at, term)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 			ON CONFLICT (tenant, id) DO UPDATE SET relay = $4, name = $5, probe_key = $6, state = $7, state_at = $8, agent_version = $9,
-				os = $10, arch = $11, labels = $12, changed_at = $15`,
+				os = $10, arch = $11, labels = $12, changed_at = $15, term = $16`,
 			h.ID, b.from.Tenant, h.Site, h.Relay, h.Name, h.ProbeKey, h.State, h.StateAt, h.AgentVersion, h.OS, h.Arch, labels, h.Token,
-			h.EnrolledAt, h.ChangedAt)
+			h.EnrolledAt, h.ChangedAt, int64(h.Term))
 	}
 }

@@ -73,11 +73,13 @@ func New(db *store.DB, log *slog.Logger, metrics prometheus.Registerer) (*Servic
 	return s, nil
 }
 
-// Source is the relay that sends.
+// Source is whose stream it is.
 type Source struct {
 	Tenant tenancy.TenantID
 	Site   tenancy.SiteID
 	Relay  tenancy.RelayID
+	// Forwarder sends it in the place of Relay; zero: Relay itself does.
+	Forwarder tenancy.RelayID
 }
 
 // Batch answers an opened envelope of PurposeBatch with an encoded uplink.Ack;
@@ -86,7 +88,14 @@ func (s *Service) Batch(ctx context.Context, r relaychan.Request) ([]byte, error
 	if r.Relay.Revoked {
 		return nil, &wire.Error{Reason: wire.Revoked, What: "relay"}
 	}
-	ack, err := s.Apply(ctx, Source{r.Relay.Tenant, r.Relay.Site, r.Relay.ID}, r.Header, r.Payload)
+	from, refusal, err := s.source(ctx, r)
+	switch {
+	case err != nil:
+		return nil, err
+	case refusal != nil:
+		return refusal.Encode()
+	}
+	ack, err := s.Apply(ctx, from, r.Header, r.Payload)
 	if err != nil {
 		return nil, err
 	}

@@ -148,7 +148,7 @@ type relay struct {
 
 func (f *fixture) relay(t testing.TB) *relay {
 	t.Helper()
-	r := &relay{f: f, source: Source{f.tenant, tenancy.NewID[tenancy.SiteID](), tenancy.NewID[tenancy.RelayID]()}}
+	r := &relay{f: f, source: Source{Tenant: f.tenant, Site: tenancy.NewID[tenancy.SiteID](), Relay: tenancy.NewID[tenancy.RelayID]()}}
 	f.exec(t, `INSERT INTO assim.sites (id, tenant, name, realm, site_key, site_private) VALUES ($1, $2, $3, $3, $4, '')`,
 		r.source.Site, f.tenant, r.source.Site.String(), r.source.Site.UUID[:])
 	f.exec(t, `INSERT INTO assim.relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate) VALUES ($1, $2, $3, 'r', '', '', $4, '', '')`,

@@ -101,6 +101,9 @@ type Relay struct {
 	openKey uplink.OpenKey
 }
 
+// SiteSecret is what the relays of the relay's site share.
+func (r Relay) SiteSecret() []byte { return keys.SiteSecret(r.siteKey.Seed()) }
+
 // Request is an envelope that was verified and opened.
 type Request struct {
 	Relay   Relay

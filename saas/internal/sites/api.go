@@ -140,7 +140,7 @@ func (s *Service) registerTokens(api huma.API) {
 			Kind         Use               `json:"kind" enum:"probe,relay"`
 			Name         string            `json:"name,omitempty" maxLength:"100"`
 			TTL          int64             `json:"ttl_seconds,omitempty" minimum:"1" maximum:"31622400" doc:"default: a day for a relay, seven for probes"`
-			MaxUses      int64             `json:"max_uses,omitempty" minimum:"1" maximum:"1000000" doc:"default: 1 for a relay, no limit for probes"`
+			MaxUses      int64             `json:"max_uses,omitempty" minimum:"1" maximum:"1000000" doc:"default: no limit"`
 			Labels       map[string]string `json:"labels,omitempty" doc:"put on the hosts that enrol with it"`
 			RelayAddress string            `json:"relay_address,omitempty" maxLength:"255" doc:"host:port of the relay, for probes that cannot hear it by multicast"`
 		}

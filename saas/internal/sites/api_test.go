@@ -41,7 +41,7 @@ func TestSitesTokensAndRoles(t *testing.T) {
 		t.Errorf("install line = %s", minted.Install)
 	}
 	relayToken, relaySecret := w.mint("berlin", `{"kind":"relay"}`)
-	if relaySecret.Address != w.url || relaySecret.Pin != w.a.seal.Hash() || *relayToken.Token.MaxUses != 1 {
+	if relaySecret.Address != w.url || relaySecret.Pin != w.a.seal.Hash() || relayToken.Token.MaxUses != nil {
 		t.Errorf("relay's token = %+v %+v", relaySecret, relayToken.Token)
 	}
 

@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"assimilation/saas/internal/allowance"
 	"assimilation/saas/internal/audit"
 	"assimilation/saas/internal/relaychan"
 	"assimilation/tenancy"
@@ -172,5 +171,5 @@ func (v verdict) enrol(ctx context.Context, tx pgx.Tx, e relaychan.Enrolment, no
 	if err := joined.put(ctx, tx, e.Tenant); err != nil {
 		return verdict{}, err
 	}
-	return v, allowance.Notify(ctx, tx, e.Tenant)
+	return v, ordersChanged(ctx, tx, e.Tenant, v.site) // the site's other relays hear of it
 }

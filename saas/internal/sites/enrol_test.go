@@ -71,7 +71,7 @@ func TestEnrolmentRefusals(t *testing.T) {
 	w := newWorld(t)
 	w.site(adminOfA, "berlin")
 	w.site(adminOfA, "hamburg")
-	_, spent := w.mint("berlin", `{"kind":"relay"}`)
+	_, spent := w.mint("berlin", `{"kind":"relay","max_uses":1}`)
 	enrolled := w.relay("first", spent).mustEnrol()
 	_, late := w.mint("berlin", `{"kind":"relay"}`)
 	w.exec(w.a.id, `UPDATE tokens SET expires_at = now() - interval '1 second' WHERE id = $1`, late.ID)

@@ -58,18 +58,21 @@ func (s *Service) Orders(ctx context.Context, r relaychan.Request) ([]byte, erro
 func (s *Service) seen(ctx context.Context, r relaychan.Request, request uplink.OrdersRequest) error {
 	return s.DB.In(ctx, r.Relay.Tenant, func(tx pgx.Tx) error {
 		now := time.Now()
-		var news bool
+		var news, moved bool
 		err := tx.QueryRow(ctx, `
-			WITH before AS (SELECT seen_at, version FROM assim.relays WHERE id = $1)
-			UPDATE assim.relays r SET seen_at = $2, sent_at = $3, version = $4, backlog = $5 FROM before
+			WITH before AS (SELECT seen_at, version, cluster, serves FROM assim.relays WHERE id = $1)
+			UPDATE assim.relays r SET seen_at = $2, sent_at = $3, version = $4, backlog = $5, cluster = $8, serves = $9 FROM before
 			WHERE id = $1 AND (r.sent_at < $3 OR r.sent_at > $6)
-			RETURNING before.seen_at IS NULL OR before.seen_at < $7 OR before.version <> $4`,
-			r.Relay.ID, now, r.Header.SentAt, request.Version, request.Backlog, now.Add(maxSkew).UnixMilli(), now.Add(-silentAfter)).Scan(&news)
+			RETURNING before.seen_at IS NULL OR before.seen_at < $7 OR before.version <> $4, before.cluster <> $8 OR before.serves <> $9`,
+			r.Relay.ID, now, r.Header.SentAt, request.Version, request.Backlog, now.Add(maxSkew).UnixMilli(), now.Add(-silentAfter),
+			request.Cluster, request.Serves).Scan(&news, &moved)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return nil
 		case err != nil:
 			return fmt.Errorf("noting the sign of life of relay %s: %w", r.Relay.ID, err)
+		case moved: // what the site's other relays know of it changed
+			return ordersChanged(ctx, tx, r.Relay.Tenant, r.Relay.Site)
 		case news: // what pages show changed
 			return allowance.Notify(ctx, tx, r.Relay.Tenant)
 		}
@@ -163,6 +166,10 @@ func (s *Service) snapshot(ctx context.Context, relay relaychan.Relay) (orders u
 		if err != nil {
 			return fmt.Errorf("reading the certificate of relay %s: %w", relay.ID, err)
 		}
+		orders.SiteSecret = relay.SiteSecret()
+		if orders.Relays, err = relayOrders(ctx, tx, relay.Site); err != nil {
+			return err
+		}
 		if orders.Retired, err = retired(ctx, tx, relay.Site); err != nil {
 			return err
 		}
@@ -195,6 +202,23 @@ func (s *Service) renew(ctx context.Context, tx pgx.Tx, relay relaychan.Relay) e
 	}
 	s.Log.Info("relay's certificate renewed", "relay", relay.ID)
 	return ordersChanged(ctx, tx, relay.Tenant, relay.Site)
+}
+
+// relayOrders lists the relays of a site that are not revoked, the oldest first.
+func relayOrders(ctx context.Context, tx pgx.Tx, site tenancy.SiteID) ([]uplink.RelayOrder, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT id, name, sign_key, certificate, cluster, serves FROM assim.relays
+		WHERE site = $1 AND revoked_at IS NULL ORDER BY created_at, id LIMIT $2`, site, uplink.MaxRelays)
+	if err != nil {
+		return nil, fmt.Errorf("listing the site's relays: %w", err)
+	}
+	relays, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r uplink.RelayOrder, err error) {
+		return r, row.Scan(&r.ID, &r.Name, &r.SignKey, &r.Certificate, &r.Cluster, &r.Serves)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing the site's relays: %w", err)
+	}
+	return relays, nil
 }
 
 func retired(ctx context.Context, tx pgx.Tx, site tenancy.SiteID) ([]tenancy.HostID, error) {

@@ -111,9 +111,6 @@ func (m *Mint) complete() error {
 			m.TTL = relayTTL
 		}
 	}
-	if m.MaxUses == 0 && m.Kind == ForRelay {
-		m.MaxUses = 1
-	}
 	switch {
 	case m.TTL < time.Second || m.TTL > maxTTL:
 		return huma.Error422UnprocessableEntity("a token lives for 1 second to 366 days")

@@ -132,7 +132,7 @@ func (s *session) tokenCreate() *cobra.Command {
 	f.StringVar(&name, "name", "", "a name to know it by")
 	f.StringVar(&address, "address", "", "probe tokens: host:port of the relay (default: found by multicast)")
 	f.DurationVar(&ttl, "ttl", 0, "how long it may be used (default: relay 24h, probe 168h)")
-	f.IntVar(&uses, "max-uses", 0, "how many it may enrol (default: relay 1, probe without limit)")
+	f.IntVar(&uses, "max-uses", 0, "how many it may enrol (default: no limit)")
 	f.StringArrayVar(&labels, "label", nil, "name=value put on every host it enrols; repeatable")
 	cmd.MarkFlagRequired("site")
 	cmd.MarkFlagRequired("kind")
