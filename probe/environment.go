@@ -121,3 +121,13 @@ func machineID(site [32]byte) []byte {
 	h.Write(id)
 	return h.Sum(nil)
 }
+
+// stopCause says why the probe is being stopped. While a host goes down, nobody may
+// log in any more (nologin(5), systemd-user-sessions(8)): the probe's unit is ordered
+// so that this is settled before the probe is stopped.
+func stopCause() string {
+	if _, err := os.Stat("/run/nologin"); err == nil {
+		return "host shutdown"
+	}
+	return "signal"
+}

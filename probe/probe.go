@@ -85,6 +85,7 @@ func prepare(config Config, enrolOnly bool) (*Probe, error) {
 		Alive:      func() { p.note(watchdog.Alive()) },
 		AliveEvery: watchdog.Interval(),
 		Quiet:      debug.FreeOSMemory,
+		Cause:      stopCause,
 		EnrolOnly:  enrolOnly,
 		Log:        config.Log,
 	})

@@ -14,6 +14,16 @@ const (
 	EdgeLeft    EdgeState = 5 // the neighbour said that it leaves
 )
 
+var edgeStateNames = [...]string{"", "new", "heard", "missed", "refused", "left"}
+
+// String is the state as people are shown it.
+func (s EdgeState) String() string {
+	if s == 0 || int(s) >= len(edgeStateNames) {
+		return "unknown"
+	}
+	return edgeStateNames[s]
+}
+
 // Report tells how a probe's neighbours are, all of them, each time one of them
 // changes its state; and what else cannot wait for a fact.
 type Report struct {

@@ -6,7 +6,8 @@
 //	  +-------------------------------------+---- pause <---------+
 //
 // A relay may begin the session itself, whatever the agent does at the time: see
-// called.go.
+// called.go. Heartbeats go out and come in all the while, with a session and without
+// one: see beats.go.
 //
 // One goroutine owns the socket, the link and all of the agent's state; others
 // reach it through channels only.
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"assimilation/probe/internal/announce"
+	"assimilation/probe/internal/beat"
 	"assimilation/probe/internal/ledger"
 	"assimilation/probe/internal/send"
 	"assimilation/probe/internal/state"
@@ -34,9 +36,13 @@ import (
 // Socket carries datagrams.
 type Socket interface {
 	Received() <-chan udp.Datagram
+	// Refused tells where nobody listened for a datagram.
+	Refused() <-chan netip.AddrPort
 	Send(to netip.AddrPort, datagram []byte) error
 	Announce(datagram []byte) error
 	Port() uint16
+	// StandIn is the TCP port at which the kernel answers for the probe; 0: none.
+	StandIn() uint16
 	Close() error
 }
 
@@ -75,7 +81,9 @@ type Config struct {
 	AliveEvery time.Duration
 	// Quiet is called when a session has told the relay everything for the
 	// first time, and what that took can be given back.
-	Quiet     func()
+	Quiet func()
+	// Cause is asked why the probe is being stopped.
+	Cause     func() string
 	EnrolOnly bool
 	Log       *slog.Logger
 }
@@ -84,6 +92,9 @@ type Config struct {
 type Agent struct {
 	Config
 	socket   Socket
+	heart    *beat.Heart
+	sendBeat beat.Send
+	timer    *time.Timer // of wait
 	ticks    <-chan time.Time
 	asks     chan chan Status
 	backoff  announce.Backoff
@@ -96,6 +107,10 @@ type Agent struct {
 	relay *relay             // found; nil: searching
 	talk  *send.Conversation // nil: no session
 	since time.Time          // of the session
+	// redirect is where the relay wants this probe to go; nil: nowhere.
+	redirect *relay
+	// forsaken: the relay is lost, so whoever is there shall be asked.
+	forsaken bool
 
 	bowl       bowl
 	ringing    *call     // answered, not yet a session
@@ -111,12 +126,15 @@ type relay struct {
 
 // New prepares an agent.
 func New(c Config) *Agent {
-	return &Agent{
+	a := &Agent{
 		Config: c,
+		heart:  beat.New(c.Random),
 		asks:   make(chan chan Status),
 		warned: map[[wire.IDSize]byte]bool{},
 		drops:  map[string]uint64{},
 	}
+	a.sendBeat = func(to netip.AddrPort, datagram []byte) { a.transmit(to, datagram) }
+	return a
 }
 
 // Refused is the error of an enrolment that the relay turned down.
@@ -133,6 +151,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { a.socket.Close() }()
+	a.timer = time.NewTimer(time.Hour)
+	defer a.timer.Stop()
+	defer func() { a.heart.Leave(time.Now(), a.sendBeat) }()
 	if a.AliveEvery > 0 {
 		ticker := time.NewTicker(a.AliveEvery)
 		defer ticker.Stop()
@@ -247,14 +268,21 @@ const (
 	wasCalled // a relay has begun a session: a.called
 )
 
-// wait returns at the first datagram that belongs to no call, at a call that has
-// become a session, at a change of the ledger (if changes is not nil), at the end
-// of ctx, or when the time has come. Questions about the status and
-// the watchdog are served meanwhile.
+// wait returns at the first datagram that belongs to no call and is no heartbeat, at
+// a call that has become a session, at a change of the ledger or when there is
+// something to report (if changes is not nil), at the end of ctx, or when the time
+// has come. Heartbeats, questions about the status and the watchdog are served
+// meanwhile.
 func (a *Agent) wait(ctx context.Context, until time.Time, changes <-chan struct{}) (udp.Datagram, happening) {
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
 	for {
+		wake := a.heart.Step(time.Now(), a.sendBeat)
+		if wake.IsZero() || until.Before(wake) {
+			wake = until
+		}
+		if changes != nil && a.talk != nil && a.heart.News() {
+			return udp.Datagram{}, changed
+		}
+		a.timer.Reset(time.Until(wake))
 		select {
 		case <-ctx.Done():
 			return udp.Datagram{}, stopped
@@ -265,10 +293,14 @@ func (a *Agent) wait(ctx context.Context, until time.Time, changes <-chan struct
 			case !taken:
 				return d, arrived
 			}
+		case from := <-a.socket.Refused():
+			a.heart.Refused(time.Now(), from)
 		case <-changes:
 			return udp.Datagram{}, changed
-		case <-timer.C:
-			return udp.Datagram{}, elapsed
+		case now := <-a.timer.C:
+			if !now.Before(until) {
+				return udp.Datagram{}, elapsed
+			}
 		case <-a.ticks:
 			a.Alive()
 		case reply := <-a.asks:

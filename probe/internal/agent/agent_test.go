@@ -89,6 +89,7 @@ func boot(t *testing.T, n *network, token *tenancy.Token, tune func(*agent.Confi
 		Key: key, Home: h.home, Credential: agent.Credential{Token: token},
 		Hello:  wire.Hello{AgentVersion: "test", HostName: "unit", OS: "linux", Arch: "amd64", Boot: 1},
 		Ledger: h.ledger, Allow: func([]string) {}, Quiet: func() {}, Random: rand.Float64,
+		Cause: func() string { return "signal" },
 		Resolve: func(_ context.Context, hostPort string) ([]netip.AddrPort, error) {
 			a, err := netip.ParseAddrPort(hostPort)
 			return []netip.AddrPort{a}, err

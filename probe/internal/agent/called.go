@@ -11,11 +11,11 @@ import (
 	"assimilation/wire/link"
 )
 
-// A relay that has lost its session, by a restart for instance, calls the
-// probes that it knows: it begins the handshake itself, with its certificate as
-// payload. The probe answers any relay that its own site has certified. Such a
-// message may be a replay, so nothing changes before a packet opens under the
-// new session.
+// A relay that has lost its session, by a restart for instance, or that takes over
+// from another of its site, calls the probes that it knows: it begins the handshake
+// itself, with its certificate as payload. The probe answers any relay that its own
+// site has certified. Such a message may be a replay, so nothing changes before a
+// packet opens under the new session; then that replaces the one there was.
 
 const (
 	callLife  = 10 * time.Second       // of a call that was answered and does not go on
@@ -26,7 +26,6 @@ const (
 var (
 	errCallForged  = errors.New("call of a relay that this probe's site has not certified")
 	errCallTooSoon = errors.New("calls come too fast")
-	errCallUseless = errors.New("call of another relay, while this one answers")
 )
 
 // call is a session that a relay has begun.
@@ -37,12 +36,17 @@ type call struct {
 	at          time.Time
 }
 
-// pickUp looks whether a datagram belongs to a call. taken: nobody else needs to
+// pickUp looks whether a datagram is a heartbeat or belongs to a call. taken: nobody else needs to
 // look at it; live: the call has become a session, for Run to take over.
 func (a *Agent) pickUp(d udp.Datagram, now time.Time) (taken, live bool) {
 	switch t, err := wire.PacketType(d.Data); {
 	case err != nil:
 		return false, false
+	case t == wire.PacketHeartbeat:
+		if err := a.heart.Receive(now, d.Data); err != nil {
+			a.drop(err)
+		}
+		return true, false
 	case t == wire.PacketHandshake1:
 		if err := a.answerCall(d, now); err != nil {
 			a.drop(err)
@@ -103,9 +107,6 @@ func (a *Agent) answerCall(d udp.Datagram, now time.Time) error {
 	}
 	if err := certificate.Verify(site[:], now); err != nil {
 		return err
-	}
-	if a.talk != nil && a.relay.certificate.Relay != certificate.Relay {
-		return errCallUseless
 	}
 	a.ringing = &call{link.New(s, now, a.Random), index, certificate, now}
 	a.transmit(d.From, reply)

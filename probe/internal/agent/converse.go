@@ -8,6 +8,7 @@ import (
 
 	"assimilation/probe/internal/send"
 	"assimilation/probe/internal/state"
+	"assimilation/probe/internal/udp"
 	"assimilation/tenancy"
 	"assimilation/wire"
 	"assimilation/wire/handshake"
@@ -84,7 +85,9 @@ func (a *Agent) shaken(ctx context.Context, r *relay, initiator *handshake.Initi
 				continue
 			}
 			if t, err := wire.PacketType(d.Data); err != nil || t != wire.PacketHandshake2 {
-				a.dropStray(d)
+				if a.deliver(d); a.talk != nil {
+					a.speak()
+				}
 				continue
 			}
 			index, err := wire.ReceiverIndex(d.Data)
@@ -112,17 +115,22 @@ func randomIndex() uint32 {
 // goodbye, so that a stop is not taken for a crash.
 func (a *Agent) converse(ctx context.Context, l *link.Link) send.End {
 	a.talk = send.New(l, a.Ledger, a.self(), a.outside(), a.Log, time.Now())
-	a.since = time.Now()
+	a.since, a.redirect = time.Now(), nil
+	a.heart.Session()
 	defer func() { a.talk = nil }()
 	var leaveBy time.Time // set once ctx has ended
 	quiet := false
 	for {
-		datagrams, wake := a.talk.Step(time.Now())
-		a.transmit(a.relay.address, datagrams...)
+		if a.heart.RelayInDoubt() {
+			a.talk.Doubt(time.Now())
+		}
+		wake := a.speak()
 		if end := a.talk.Over(); end != nil {
-			datagrams, _ = a.talk.Step(time.Now()) // the last acknowledgement
-			a.transmit(a.relay.address, datagrams...)
+			a.speak() // the last acknowledgement
 			return *end
+		}
+		if a.move(ctx); a.called != nil && leaveBy.IsZero() {
+			return send.End{Why: "another relay has this probe now"}
 		}
 		if !quiet && a.talk.Quiet() {
 			quiet = true
@@ -138,7 +146,7 @@ func (a *Agent) converse(ctx context.Context, l *link.Link) send.End {
 		d, what := a.wait(waiting, wake, a.Ledger.Changed())
 		switch what {
 		case arrived:
-			a.deliver(d.Data)
+			a.deliver(d)
 		case wasCalled:
 			if leaveBy.IsZero() {
 				return send.End{Why: "relay has begun a new session"}
@@ -146,7 +154,8 @@ func (a *Agent) converse(ctx context.Context, l *link.Link) send.End {
 			a.called = nil // too late: the probe is leaving
 		case stopped:
 			leaveBy = time.Now().Add(goodbyeWithin)
-			a.talk.Leave(time.Now())
+			a.heart.Leave(time.Now(), a.sendBeat)
+			a.talk.Leave(time.Now(), a.Cause())
 		case elapsed:
 			if !leaveBy.IsZero() && !time.Now().Before(leaveBy) {
 				return send.End{Why: "relay did not take the goodbye", Done: true}
@@ -155,22 +164,27 @@ func (a *Agent) converse(ctx context.Context, l *link.Link) send.End {
 	}
 }
 
-func (a *Agent) deliver(datagram []byte) {
-	t, err := wire.PacketType(datagram)
-	switch {
-	case err != nil:
-	case t != wire.PacketTransport:
-		err = errStray
-	default:
-		err = a.talk.Receive(time.Now(), datagram)
+// speak sends what the conversation has to say, and returns when it wants to again.
+func (a *Agent) speak() (wake time.Time) {
+	datagrams, wake := a.talk.Step(time.Now())
+	a.transmit(a.relay.address, datagrams...)
+	return wake
+}
+
+// deliver gives a datagram to the session, if there is one.
+func (a *Agent) deliver(d udp.Datagram) {
+	if t, err := wire.PacketType(d.Data); err != nil || t != wire.PacketTransport || a.talk == nil {
+		a.dropStray(d)
+		return
 	}
-	if err != nil {
+	if err := a.talk.Receive(time.Now(), d.Data); err != nil {
 		a.drop(err)
 	}
 }
 
 func (a *Agent) self() send.Self {
 	self := send.Self{Hello: a.Hello, EnrolOnly: a.EnrolOnly}
+	self.Hello.Listen = a.socket.StandIn()
 	if pin := a.Home.Pin(); pin != nil {
 		self.Host = pin.Host
 	}
@@ -189,11 +203,15 @@ func (a *Agent) outside() send.Outside {
 			return a.Home.SavePin(state.Pin{Site: *a.site(), Host: host})
 		},
 		Configured: func(kinds []string) {
-			a.said, a.stuck, a.refusals = "", wire.Accepted, 0
+			a.said, a.stuck, a.refusals, a.forsaken = "", wire.Accepted, 0, false
 			a.backoff.Reset()
 			a.Allow(kinds)
 		},
-		Random: a.Random,
+		Ring:     func(r *wire.Ring) { a.heart.Adopt(time.Now(), r, a.relay.address) },
+		Redirect: a.redirected,
+		Report:   a.heart.Report,
+		Reported: a.heart.Told,
+		Random:   a.Random,
 	}
 }
 
@@ -206,7 +224,7 @@ func (a *Agent) after(ctx context.Context, end send.End) {
 		return // with the same relay, at once
 	case end.Reason == wire.Accepted:
 		a.Log.Warn("session lost; looking for a relay", "cause", end.Why)
-		a.relay = nil
+		a.relay, a.forsaken = nil, true
 		a.pause(ctx, time.Duration(a.Random()*float64(reconnectPause)))
 		return
 	}

@@ -24,11 +24,12 @@ type socket struct {
 	net     *network
 	address netip.AddrPort
 	inbox   chan udp.Datagram
+	refused chan netip.AddrPort
 	sent    int
 }
 
 func (n *network) open(address string) *socket {
-	s := &socket{net: n, address: netip.MustParseAddrPort(address), inbox: make(chan udp.Datagram, 4096)}
+	s := &socket{net: n, address: netip.MustParseAddrPort(address), inbox: make(chan udp.Datagram, 4096), refused: make(chan netip.AddrPort, 64)}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.sockets[s.address] = s
@@ -53,8 +54,10 @@ func (n *network) sent(address string) int {
 	return n.sockets[netip.MustParseAddrPort(address)].sent
 }
 
-func (s *socket) Received() <-chan udp.Datagram { return s.inbox }
-func (s *socket) Port() uint16                  { return s.address.Port() }
+func (s *socket) Received() <-chan udp.Datagram  { return s.inbox }
+func (s *socket) Port() uint16                   { return s.address.Port() }
+func (s *socket) StandIn() uint16                { return s.address.Port() }
+func (s *socket) Refused() <-chan netip.AddrPort { return s.refused }
 
 func (s *socket) Send(to netip.AddrPort, datagram []byte) error {
 	s.net.mu.Lock()

@@ -34,11 +34,14 @@ const (
 func (a *Agent) search(ctx context.Context) *relay {
 	asker := announce.New(a.Key.Public, a.site(), rand.Reader)
 	for tries := 0; ; tries++ {
-		if tries == yieldAfter {
+		if tries == yieldAfter && a.heart.Idle() { // neighbours know the port
 			a.yieldPort()
 		}
 		if err := a.announce(ctx, asker, tries); err != nil {
 			a.complain("announcing this probe: " + err.Error())
+		}
+		if a.called != nil {
+			return nil
 		}
 		until := time.Now().Add(a.backoff.Next(a.Random()))
 		for waiting := true; waiting; {
@@ -62,19 +65,16 @@ func (a *Agent) announce(ctx context.Context, asker *announce.Announcer, tries i
 	targets := a.Relays
 	everybody := len(targets) == 0
 	if t := a.token(); everybody && t != nil && t.Address != "" {
-		targets, everybody = []string{t.Address}, tries >= multicastAfter
+		targets, everybody = []string{t.Address}, a.forsaken || tries >= multicastAfter
 	}
-	var errs []error
-	for _, target := range targets {
-		addresses, err := a.Resolve(ctx, target)
-		errs = append(errs, err)
-		for _, to := range addresses {
-			packet, err := asker.Ask(a.stuck, false)
-			if err != nil {
-				return err
-			}
-			a.transmit(to, packet)
+	addresses, err := a.resolve(ctx, targets)
+	errs := []error{err}
+	for _, to := range addresses {
+		packet, err := asker.Ask(a.stuck, false)
+		if err != nil {
+			return err
 		}
+		a.transmit(to, packet)
 	}
 	if everybody {
 		hinted := a.Home.Pin() != nil || tries%openQuestion != openQuestion-1
@@ -85,6 +85,36 @@ func (a *Agent) announce(ctx context.Context, asker *announce.Announcer, tries i
 		errs = append(errs, a.socket.Announce(packet))
 	}
 	return errors.Join(errs...)
+}
+
+// resolve looks names up beside the loop: a name server that is down with all else
+// must not keep this probe's heart from beating.
+func (a *Agent) resolve(ctx context.Context, targets []string) (found []netip.AddrPort, err error) {
+	if len(targets) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, target := range targets {
+			addresses, failed := a.Resolve(ctx, target)
+			found, err = append(found, addresses...), errors.Join(err, failed)
+		}
+	}()
+	for {
+		switch d, what := a.wait(ctx, time.Now().Add(time.Hour), done); what {
+		case arrived:
+			a.dropStray(d)
+		case stopped, wasCalled:
+			cancel()
+			<-done
+			return nil, nil
+		case changed:
+			return found, err
+		}
+	}
 }
 
 // judge looks at what came while searching.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"assimilation/probe/internal/announce"
+	"assimilation/probe/internal/beat"
 	"assimilation/probe/internal/udp"
 	"assimilation/wire"
 	"assimilation/wire/handshake"
@@ -33,6 +34,21 @@ type Status struct {
 	Problems     map[string]string `json:"problems,omitempty"` // kind or kind/instance: detail
 	Stuck        string            `json:"stuck,omitempty"`    // why there is no session
 	Dropped      map[string]uint64 `json:"dropped,omitempty"`  // datagrams by reason
+	StandIn      uint16            `json:"tcp_port,omitempty"` // where the kernel answers for the probe
+	Neighbours   []Neighbour       `json:"neighbours,omitempty"`
+	LateBeats    int               `json:"late_beats"` // of the last 16
+}
+
+// Neighbour is one that this probe exchanges heartbeats with.
+type Neighbour struct {
+	Peer    string        `json:"peer"` // id of a host, or of the relay
+	Relay   bool          `json:"relay,omitempty"`
+	Address string        `json:"address"`
+	State   string        `json:"state"`
+	Age     time.Duration `json:"last_beat_age_ns"` // new: since the edge began
+	Sent    uint64        `json:"beats_sent"`
+	Lost    uint64        `json:"beats_lost"`
+	Late    uint8         `json:"peer_late_beats"` // of its last 16, it says
 }
 
 // Status asks the loop. It fails when ctx ends first.
@@ -53,6 +69,13 @@ func (a *Agent) status() Status {
 		FactsHeld: len(view.Facts),
 		Problems:  map[string]string{},
 		Dropped:   maps.Clone(a.drops),
+	}
+	s.StandIn, s.LateBeats = a.socket.StandIn(), a.heart.Late()
+	for _, n := range a.heart.Neighbours(time.Now()) {
+		s.Neighbours = append(s.Neighbours, Neighbour{
+			Peer: uuid.UUID(n.Peer).String(), Relay: n.Relay, Address: n.Address.String(), State: n.State.String(),
+			Age: n.Age, Sent: n.Sent, Lost: n.Lost, Late: n.Health,
+		})
 	}
 	for key, p := range view.Problems {
 		name := key.Kind
@@ -103,7 +126,9 @@ var labels = []struct {
 	{errUnsendable, "not sent"},
 	{errCallForged, "forged call"},
 	{errCallTooSoon, "calls too fast"},
-	{errCallUseless, "call of another relay"},
+	{beat.ErrStray, "heartbeat of no edge"},
+	{beat.ErrForged, "forged heartbeat"},
+	{beat.ErrReplayed, "replayed heartbeat"},
 	{announce.ErrNonce, "unasked reply"},
 	{announce.ErrNoSite, "no site to check against"},
 	{handshake.ErrMalformed, "malformed"},

@@ -25,10 +25,10 @@ import (
 
 // Times of a conversation.
 const (
-	answerWithin   = time.Minute      // for Enrolled, Configure and Need of a relay that lives
-	refusedRetry   = 30 * time.Second // of what was refused for a reason that passes
-	defaultEcho    = 30 * time.Second
-	goodbyeMessage = "signal"
+	answerWithin = time.Minute      // for Enrolled, Configure and Need of a relay that lives
+	refusedRetry = 30 * time.Second // of what was refused for a reason that passes
+	defaultEcho  = 30 * time.Second
+	reportRetry  = time.Second // of a report that was refused for such a reason
 )
 
 // Self is what a probe says of itself.
@@ -46,6 +46,14 @@ type Outside struct {
 	Pin func(tenancy.HostID) error
 	// Configured is told the kinds that the relay wants; none: all.
 	Configured func(kinds []string)
+	// Ring is given the neighbours that the relay orders.
+	Ring func(*wire.Ring)
+	// Redirect is told to go to another relay; it refuses one that is none.
+	Redirect func(*wire.Redirect) wire.Reason
+	// Report returns what there is to report, or nil, and Reported is told whether
+	// the relay has taken it; if not, there is to be a new one.
+	Report   func(now time.Time) *wire.Report
+	Reported func(r *wire.Report, taken bool)
 	// Random returns numbers in [0, 1), for jitter.
 	Random func() float64
 }
@@ -87,6 +95,7 @@ type Conversation struct {
 	view     ledger.View
 	seen     bool // view was taken
 	retry    time.Time
+	report   reporting
 	blocked  bool // nothing can be sent before something is acknowledged
 	end      *End
 }
@@ -147,7 +156,7 @@ func (c *Conversation) Step(now time.Time) (datagrams [][]byte, wake time.Time) 
 	}
 	datagrams, wake = c.link.Poll(now)
 	c.life.pending(c.link.Pending() > 0, now)
-	for _, t := range []time.Time{c.deadline, c.tellAt(), c.life.next} {
+	for _, t := range [...]time.Time{c.deadline, c.tellAt(), c.report.retry, c.life.next} {
 		wake = earliest(wake, t)
 	}
 	return datagrams, wake
@@ -174,6 +183,7 @@ func (c *Conversation) advance(now time.Time) {
 	case opening:
 		c.open(now)
 	case settled:
+		c.sendReport(now)
 		c.tell(now)
 	}
 }
@@ -216,12 +226,15 @@ func (c *Conversation) ask(now time.Time, m wire.Message) {
 
 func (c *Conversation) answered() { c.asked, c.deadline = false, time.Time{} }
 
-// Leave says goodbye. The conversation is over when the relay has noted it.
-func (c *Conversation) Leave(now time.Time) {
+// Doubt asks the relay at once for a sign of life, and gives up on it sooner.
+func (c *Conversation) Doubt(now time.Time) { c.life.doubt(now) }
+
+// Leave says goodbye, and why. The conversation is over when the relay has noted it.
+func (c *Conversation) Leave(now time.Time, cause string) {
 	if c.phase != settled || c.end != nil {
 		c.finish(End{Why: "stopped", Done: true})
 		return
 	}
 	c.phase = leaving
-	c.ask(now, &wire.Goodbye{Cause: goodbyeMessage, Time: now.UnixMilli()})
+	c.ask(now, &wire.Goodbye{Cause: cause, Time: now.UnixMilli()})
 }

@@ -17,21 +17,37 @@ import (
 // received handles a message of the relay. What does not fit the moment is
 // refused: it changes nothing.
 func (c *Conversation) received(now time.Time, e link.Received) {
-	ok := false
+	reason := wire.Unsupported
 	switch m := e.Message.(type) {
 	case *wire.Enrolled:
-		ok = c.enrolled(now, m)
+		reason = inTurn(c.enrolled(now, m))
 	case *wire.Configure:
-		ok = c.configured(now, m)
+		reason = inTurn(c.configured(now, m))
 	case *wire.Need:
-		ok = c.needed(m)
+		reason = inTurn(c.needed(m))
+	case *wire.Ring:
+		// It may overtake the Configure.
+		if reason = inTurn(c.phase >= greeting); c.phase == greeting || c.phase == settled {
+			c.outside.Ring(m)
+		}
+	case *wire.Redirect:
+		if c.phase == settled {
+			reason = c.outside.Redirect(m)
+		}
 	}
-	if !ok {
-		c.link.Refuse(e.ID, wire.Unsupported)
-		c.log.Warn("relay sent a message out of turn", "message", fmt.Sprintf("%T", e.Message))
+	if reason != wire.Accepted {
+		c.link.Refuse(e.ID, reason)
+		c.log.Warn("relay sent a message that does not fit", "message", fmt.Sprintf("%T", e.Message), "reason", reason.String())
 		return
 	}
 	c.link.Done(e.ID)
+}
+
+func inTurn(ok bool) wire.Reason {
+	if ok {
+		return wire.Accepted
+	}
+	return wire.Unsupported
 }
 
 // enrolled pins the host id before the relay hears that it arrived.
@@ -104,6 +120,10 @@ func (c *Conversation) delivered(id uint32) {
 		c.finish(End{Why: "said goodbye", Done: true})
 		return
 	}
+	if c.report.land(id) {
+		c.outside.Reported(c.report.sent, true)
+		return
+	}
 	if f, ok := c.mirror.land(id); ok {
 		c.mirror.delivered(f)
 		c.seen = false
@@ -112,6 +132,10 @@ func (c *Conversation) delivered(id uint32) {
 
 // refused handles the refusal of any message of ours.
 func (c *Conversation) refused(now time.Time, e link.Refused) {
+	if c.report.land(e.ID) {
+		c.reportRefused(now, e.Reason)
+		return
+	}
 	f, ok := c.mirror.land(e.ID)
 	if !ok {
 		c.questionRefused(now, e)

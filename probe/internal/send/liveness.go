@@ -6,6 +6,10 @@ import "time"
 // the last the session is lost.
 var echoTries = [...]time.Duration{time.Second, 2 * time.Second, 4 * time.Second}
 
+// doubtTries are the same where something else speaks against the relay already:
+// its own heartbeats have stopped.
+var doubtTries = [...]time.Duration{500 * time.Millisecond, time.Second, 1500 * time.Millisecond}
+
 const (
 	echoJitter = 0.1
 	// quiet is how long a relay may be silent while something is under way
@@ -20,6 +24,7 @@ type liveness struct {
 	random       func() float64
 	next         time.Time // of the next echo, or of giving up the last try
 	tries        int       // echoes without an answer
+	doubted      bool
 	pendingSince time.Time // since when something waits for acknowledgement; zero: nothing does
 	last         time.Time // of the last authentic datagram
 	rtt          time.Duration
@@ -45,8 +50,16 @@ func (l *liveness) jittered() time.Duration {
 func (l *liveness) heard(now time.Time) {
 	l.last = now
 	if l.tries > 0 || !l.pendingSince.IsZero() {
-		l.tries = 0
+		l.tries, l.doubted = 0, false
 		l.next = now.Add(l.jittered())
+	}
+}
+
+// doubt has the peer asked at once.
+func (l *liveness) doubt(now time.Time) {
+	l.doubted = true
+	if l.tries == 0 {
+		l.next = now
 	}
 }
 
@@ -58,7 +71,9 @@ func (l *liveness) step(now time.Time) (ask, lost bool) {
 	if l.tries == len(echoTries) {
 		return false, true
 	}
-	l.next = now.Add(echoTries[l.tries])
+	if l.next = now.Add(echoTries[l.tries]); l.doubted {
+		l.next = now.Add(doubtTries[l.tries])
+	}
 	l.tries++
 	return true, false
 }

@@ -37,7 +37,7 @@ func control(c *net.UDPConn, set func(fd int) error) error {
 		return err
 	}
 	if failed != nil {
-		return fmt.Errorf("setting the interface of multicasts: %w", failed)
+		return fmt.Errorf("setting an option of the UDP port: %w", failed)
 	}
 	return nil
 }

@@ -1,5 +1,6 @@
 // Package udp is the probe's only way to the network: one port, IPv4 and IPv6,
-// and announces by multicast on every interface that can.
+// announces by multicast on every interface that can, word of hosts where nobody
+// listens, and a TCP port at which the kernel stands in for the probe.
 package udp
 
 import (
@@ -29,8 +30,10 @@ type Datagram struct {
 
 // Socket sends and receives. Send and Announce are for one goroutine.
 type Socket struct {
-	v4, v6   *net.UDPConn // either may be nil
+	v4, v6   *net.UDPConn     // either may be nil
+	standIn  *net.TCPListener // may be nil
 	received chan Datagram
+	refused  chan netip.AddrPort
 	closed   chan struct{}
 	readers  sync.WaitGroup
 }
@@ -40,7 +43,7 @@ type Socket struct {
 // nobody has it, and any other if somebody has: a relay on the same host, or
 // a second probe.
 func Open(address string) (*Socket, error) {
-	s := &Socket{received: make(chan Datagram, queue), closed: make(chan struct{})}
+	s := &Socket{received: make(chan Datagram, queue), refused: make(chan netip.AddrPort, queue), closed: make(chan struct{})}
 	var err error
 	if address != "" {
 		err = s.bindOne(address)
@@ -50,10 +53,17 @@ func Open(address string) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the probe's UDP port: %w", err)
 	}
+	var ip net.IP
 	for _, c := range []*net.UDPConn{s.v4, s.v6} {
-		if c != nil {
-			s.readers.Go(func() { s.read(c) })
+		if c == nil {
+			continue
 		}
+		_ = errorQueue(c, c == s.v6) // without it refusals go unnoticed, as on other systems
+		ip = c.LocalAddr().(*net.UDPAddr).IP
+		s.readers.Go(func() { s.read(c) })
+	}
+	if s.standIn = openStandIn(ip, s.Port()); s.standIn != nil {
+		s.readers.Go(s.turnAway)
 	}
 	return s, nil
 }
@@ -106,6 +116,9 @@ func (s *Socket) read(c *net.UDPConn) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
+		if err != nil && s.noteRefusals(c) {
+			continue
+		}
 		if err != nil {
 			select { // an interface that just vanished; not in a tight loop
 			case <-time.After(readPause):
@@ -123,8 +136,25 @@ func (s *Socket) read(c *net.UDPConn) {
 	}
 }
 
+// noteRefusals passes on who refused datagrams of ours; false: nobody said
+// anything.
+func (s *Socket) noteRefusals(c *net.UDPConn) bool {
+	from, any := refusals(c)
+	for _, f := range from {
+		select {
+		case s.refused <- f:
+		default: // the next datagram will be refused too
+		}
+	}
+	return any
+}
+
 // Received delivers datagrams until Close.
 func (s *Socket) Received() <-chan Datagram { return s.received }
+
+// Refused delivers the addresses of hosts that have answered a datagram with "port
+// unreachable", as far as the system tells. Anybody can forge such an answer.
+func (s *Socket) Refused() <-chan netip.AddrPort { return s.refused }
 
 // Send sends one datagram. Losing it is no error; having no way to send is.
 func (s *Socket) Send(to netip.AddrPort, datagram []byte) error {
@@ -136,6 +166,11 @@ func (s *Socket) Send(to netip.AddrPort, datagram []byte) error {
 		return fmt.Errorf("sending to %s: this host or --listen has no such address family", to)
 	}
 	_, err := c.WriteToUDPAddrPort(datagram, to)
+	if err != nil {
+		// Where the kernel keeps errors, this one may be about an earlier datagram,
+		// and then this one was not sent (udp(7)).
+		_, err = c.WriteToUDPAddrPort(datagram, to)
+	}
 	return err
 }
 
@@ -175,8 +210,7 @@ func (s *Socket) announce4(ifi *net.Interface, datagram []byte) error {
 	if err := multicast4(s.v4, ifi); err != nil {
 		return err
 	}
-	_, err := s.v4.WriteToUDPAddrPort(datagram, netip.AddrPortFrom(netip.MustParseAddr(wire.MulticastIPv4), wire.Port))
-	return err
+	return s.Send(netip.AddrPortFrom(netip.MustParseAddr(wire.MulticastIPv4), wire.Port), datagram)
 }
 
 func (s *Socket) announce6(ifi *net.Interface, datagram []byte) error {
@@ -186,8 +220,7 @@ func (s *Socket) announce6(ifi *net.Interface, datagram []byte) error {
 	if err := multicast6(s.v6, ifi); err != nil {
 		return err
 	}
-	_, err := s.v6.WriteToUDPAddrPort(datagram, netip.AddrPortFrom(netip.MustParseAddr(wire.MulticastIPv6), wire.Port))
-	return err
+	return s.Send(netip.AddrPortFrom(netip.MustParseAddr(wire.MulticastIPv6), wire.Port), datagram)
 }
 
 // Port is the port the probe is reachable at.
@@ -199,6 +232,14 @@ func (s *Socket) Port() uint16 {
 	return c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
 }
 
+// StandIn is the TCP port at which the kernel answers for the probe; 0: none.
+func (s *Socket) StandIn() uint16 {
+	if s.standIn == nil {
+		return 0
+	}
+	return s.standIn.Addr().(*net.TCPAddr).AddrPort().Port()
+}
+
 // Close ends reception.
 func (s *Socket) Close() error {
 	close(s.closed)
@@ -207,6 +248,9 @@ func (s *Socket) Close() error {
 		if c != nil {
 			errs = append(errs, c.Close())
 		}
+	}
+	if s.standIn != nil {
+		errs = append(errs, s.standIn.Close())
 	}
 	s.readers.Wait()
 	return errors.Join(errs...)
