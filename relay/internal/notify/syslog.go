@@ -25,8 +25,9 @@ type syslog struct {
 
 const (
 	syslogTimeout  = 5 * time.Second
-	syslogFacility = 3    // daemon
-	maxSyslog      = 2048 // bytes that every receiver should take, RFC 5424 §6.1
+	refusalWait    = 100 * time.Millisecond // for ICMP to say that nobody listens
+	syslogFacility = 3                      // daemon
+	maxSyslog      = 2048                   // bytes that every receiver should take, RFC 5424 §6.1
 )
 
 func openSyslog(config Config) (channel, error) {
@@ -77,6 +78,13 @@ func (s *syslog) tell(ctx context.Context, m *message) error {
 		line = strconv.Itoa(len(line)) + " " + line
 	}
 	if _, err := conn.Write([]byte(line)); err != nil {
+		return fmt.Errorf("writing to syslog: %w", err)
+	}
+	if s.network != "udp" {
+		return nil
+	}
+	conn.SetReadDeadline(time.Now().Add(refusalWait))
+	if _, err := conn.Read(make([]byte, 1)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("writing to syslog: %w", err)
 	}
 	return nil
