@@ -97,6 +97,16 @@ func (o *Outbox) Next(ctx context.Context) (Batch, error) {
 		}
 		head = o.Store.Head()
 	}
+	if head.Retelling && head.Backlog() < resyncBacklog {
+		err := o.Store.Do(ctx, func(tx *store.Tx) error {
+			_, err := tx.Retell(resyncHosts, time.Now().UnixMilli())
+			return err
+		})
+		if err != nil {
+			return Batch{}, fmt.Errorf("telling hosts anew: %w", err)
+		}
+		head = o.Store.Head()
+	}
 	var records store.Records
 	var err error
 	if o.read.Epoch == head.Epoch && o.read.Last > head.Acked {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,16 @@ var ErrClosed = errors.New("the store is closed")
 type write struct {
 	fn   func(*Tx) error
 	done func(error)
+	here bool // done need not wait for a second copy
+}
+
+// Copier makes second copies of what a commit has appended.
+type Copier interface {
+	// Committed is called after every commit, in order and from the writer's
+	// goroutine, with where the stream stands. It must not block, and calls done,
+	// once and from any goroutine, when what was appended up to there is on another
+	// disk too, or when nobody will wait for that.
+	Committed(head Head, done func())
 }
 
 type writer struct {
@@ -34,6 +45,8 @@ type writer struct {
 	head      Head
 	opened    Head  // as it was when the store was opened
 	thinned   int64 // bytes that the outbox held after it was last thinned
+
+	copier atomic.Pointer[Copier]
 
 	mu       sync.RWMutex // guards closed against a send on queue
 	closed   bool
@@ -54,27 +67,33 @@ func newWriter(s *Store, db *sql.DB, conn *sql.Conn, committed func(time.Duratio
 	}
 }
 
+// CopyTo makes done of Submit wait for second copies.
+func (s *Store) CopyTo(c Copier) { s.writer.copier.Store(&c) }
+
 // Submit queues fn for the next group commit, and blocks only while the queue
-// is full. done is called once, from the writer's goroutine: with nil when fn's
-// writes are durable, with the error when none of them happened. It must not
-// block. fn returns an error only if it could not write: whatever it decides
+// is full. done is called once: with nil when fn's writes are durable, here and
+// where there is a Copier also there, with the error when none of them happened.
+// It must not block. fn returns an error only if it could not write: whatever it decides
 // otherwise it reports through its own variables, and it may run twice.
-func (s *Store) Submit(fn func(*Tx) error, done func(error)) {
+func (s *Store) Submit(fn func(*Tx) error, done func(error)) { s.submit(write{fn, done, false}) }
+
+func (s *Store) submit(next write) {
 	w := s.writer
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	if w.closed {
-		done(ErrClosed)
+		next.done(ErrClosed)
 		return
 	}
-	w.queue <- write{fn, done}
+	w.queue <- next
 }
 
-// Do is Submit for those who wait. When ctx ends first, whether fn will have
-// happened is unknown.
+// Do waits until fn's writes are durable here; nobody outside may be told of
+// them as acknowledged. When ctx ends first, whether fn will have happened is
+// unknown.
 func (s *Store) Do(ctx context.Context, fn func(*Tx) error) error {
 	result := make(chan error, 1)
-	s.Submit(fn, func(err error) { result <- err })
+	s.submit(write{fn, func(err error) { result <- err }, true})
 	select {
 	case err := <-result:
 		return err
@@ -117,12 +136,30 @@ func (w *writer) commit(group []write) {
 	w.committed(time.Since(started), len(group))
 	if err != nil && len(group) > 1 {
 		for i := range group {
-			group[i].done(w.transact(group[i : i+1]))
+			w.tell(group[i:i+1], w.transact(group[i:i+1]))
 		}
 		return
 	}
+	w.tell(group, err)
+}
+
+// tell calls everybody's done: those that want a second copy when there is one.
+func (w *writer) tell(group []write, err error) {
+	var later []func(error)
+	copier := w.copier.Load()
 	for _, write := range group {
-		write.done(err)
+		if err == nil && copier != nil && !write.here {
+			later = append(later, write.done)
+		} else {
+			write.done(err)
+		}
+	}
+	if err == nil && copier != nil {
+		(*copier).Committed(w.head, func() {
+			for _, done := range later {
+				done(nil)
+			}
+		})
 	}
 }
 

@@ -30,18 +30,20 @@ type Host struct {
 	EnrolledAt   int64
 	Term         uint64
 	Version      uint64
+	ServedBy     tenancy.RelayID // another relay of the site; zero: this one
+	Domain       string          // where that relay says it stands
 
 	doubt doubt
 }
 
 const hostColumns = `id, probe_key, name, machine_id, token, token_labels, labels, state, state_at, agent_version, os, arch, address,
-	enrolled_at, term, version, doubt`
+	enrolled_at, term, version, doubt, served_by, domain`
 
 func scanHost(scan func(...any) error) (h Host, err error) {
-	var id, key []byte
+	var id, key, servedBy []byte
 	var tokenLabels, labels string
 	err = scan(&id, &key, &h.Name, &h.MachineID, &h.Token, &tokenLabels, &labels, &h.State, &h.StateAt, &h.AgentVersion, &h.OS, &h.Arch,
-		&h.Address, &h.EnrolledAt, &h.Term, &h.Version, &h.doubt)
+		&h.Address, &h.EnrolledAt, &h.Term, &h.Version, &h.doubt, &servedBy, &h.Domain)
 	if err != nil {
 		return Host{}, err
 	}
@@ -49,6 +51,9 @@ func scanHost(scan func(...any) error) (h Host, err error) {
 		return Host{}, fmt.Errorf("host %x is damaged", id)
 	}
 	h.ID.UUID, h.ProbeKey = [16]byte(id), [32]byte(key)
+	if len(servedBy) == len(h.ServedBy.UUID) {
+		h.ServedBy.UUID = [16]byte(servedBy)
+	}
 	if h.TokenLabels, err = parseLabels(tokenLabels); err != nil {
 		return Host{}, err
 	}
@@ -99,7 +104,7 @@ func (tx *Tx) AddHost(h Host) error {
 	if err != nil {
 		return err
 	}
-	err = tx.exec("INSERT INTO hosts ("+hostColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+	err = tx.exec("INSERT INTO hosts ("+hostColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, '')",
 		h.ID.UUID[:], h.ProbeKey[:], h.Name, h.MachineID, h.Token, tokenLabels, labels, string(h.State), h.StateAt, h.AgentVersion, h.OS,
 		h.Arch, h.Address, h.EnrolledAt, int64(h.Term), int64(h.Version))
 	if err != nil {
@@ -132,6 +137,12 @@ func (tx *Tx) Greet(id tenancy.HostID, g Greeting, now int64) (host Host, found 
 	news := h.State != uplink.Up || h.Name != g.Name || h.AgentVersion != g.AgentVersion || h.OS != g.OS || h.Arch != g.Arch ||
 		!maps.Equal(h.Labels, g.Labels) || h.doubt == unheard
 	term := max(h.Term, uint64(newTerm(now)))
+	if !h.ServedBy.IsZero() {
+		if err := tx.comeHere(&h, now); err != nil {
+			return Host{}, false, err
+		}
+		term, news = h.Term, true
+	}
 	if !news && h.Address == g.Address && h.Term == term {
 		return h, true, nil
 	}

@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -38,16 +40,32 @@ type Identity struct {
 	Orders    uint64 // revision last applied
 	OrdersAt  int64
 	Revoked   bool
+
+	// SiteSecret is what the site's relays share, nil before the service has given
+	// it. OwnSecret is this relay's stand-in for it.
+	SiteSecret []byte
+	OwnSecret  []byte
+	Policy     uplink.Policy
+}
+
+// DomainSecret is what the opaque names of domains are made with.
+func (id Identity) DomainSecret() []byte {
+	if id.SiteSecret != nil {
+		return id.SiteSecret
+	}
+	return id.OwnSecret
 }
 
 // Identity reads who this relay is. found is false before SaveKeys.
 func (s *Store) Identity(ctx context.Context) (id Identity, found bool, err error) {
 	var noise, sign, seal, tenantKey, tenant, site, relay []byte
 	var url, siteName sql.NullString
+	var policy string
 	e := &id.Enrolment
 	err = s.readers.QueryRowContext(ctx, `SELECT noise_key, sign_key, seal_key, url, tenant_key, tenant, site, id, site_key, site_name,
-		certificate, orders, orders_at, revoked FROM relay`).Scan(&noise, &sign, &seal, &url, &tenantKey, &tenant, &site, &relay,
-		(*[]byte)(&e.SiteKey), &siteName, &e.Certificate, &id.Orders, &id.OrdersAt, &id.Revoked)
+		certificate, orders, orders_at, revoked, own_secret, site_secret, policy FROM relay`).Scan(&noise, &sign, &seal, &url, &tenantKey, &tenant, &site, &relay,
+		(*[]byte)(&e.SiteKey), &siteName, &e.Certificate, &id.Orders, &id.OrdersAt, &id.Revoked,
+		&id.OwnSecret, &id.SiteSecret, &policy)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Identity{}, false, nil
 	}
@@ -56,6 +74,9 @@ func (s *Store) Identity(ctx context.Context) (id Identity, found bool, err erro
 	}
 	if len(noise) != 32 || len(sign) != ed25519.SeedSize {
 		return Identity{}, false, errors.New("the relay's keys are damaged")
+	}
+	if err := json.Unmarshal([]byte(policy), &id.Policy); err != nil {
+		return Identity{}, false, fmt.Errorf("reading the site's policy: %w", err)
 	}
 	id.Keys.Noise = [32]byte(noise)
 	id.Keys.Sign = ed25519.NewKeyFromSeed(sign)
@@ -84,9 +105,11 @@ func (tx *Tx) SaveKeys(k Keys) error {
 	if err != nil {
 		return err
 	}
-	return tx.exec(`INSERT INTO relay (one, noise_key, sign_key, seal_key) VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET
+	secret := make([]byte, 32)
+	rand.Read(secret) // never fails since Go 1.24
+	return tx.exec(`INSERT INTO relay (one, noise_key, sign_key, seal_key, own_secret) VALUES (1, ?, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET
 		noise_key = excluded.noise_key, sign_key = excluded.sign_key, seal_key = excluded.seal_key, id = NULL, revoked = 0`,
-		k.Noise[:], k.Sign.Seed(), seal)
+		k.Noise[:], k.Sign.Seed(), seal, secret)
 }
 
 // Enrol stores an enrolment and begins the stream. A relay that was moved to
@@ -120,12 +143,13 @@ func (tx *Tx) forgetSite() error {
 		return err
 	}
 	for _, statement := range []string{"DELETE FROM outbox", "DELETE FROM tokens", "DELETE FROM hosts", "DELETE FROM retired",
-		"DELETE FROM facts", "DELETE FROM settled", "DELETE FROM bases", "DELETE FROM bodies", "DELETE FROM problems"} {
+		"DELETE FROM facts", "DELETE FROM verdicts", "DELETE FROM settled", "DELETE FROM bases", "DELETE FROM bodies", "DELETE FROM problems",
+		"DELETE FROM relays", "DELETE FROM origins", "DELETE FROM replica"} {
 		if err := tx.exec(statement); err != nil {
 			return err
 		}
 	}
 	tx.grown -= size
 	tx.head = Head{}
-	return nil
+	return tx.exec("UPDATE relay SET site_secret = NULL, own_secret = randomblob(32), policy = '{}', residency = 'site', decision = ''")
 }

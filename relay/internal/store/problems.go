@@ -13,14 +13,15 @@ const maxProblems = 256
 
 // Who noticed a problem.
 const (
-	ByRelay = "relay" // the relay refused a fact
-	ByProbe = "probe" // the probe said that one is missing or incomplete
+	ByRelay  = "relay"  // the relay refused a fact
+	ByProbe  = "probe"  // the probe said that one is missing or incomplete
+	ByPolicy = "policy" // the relay holds a kind back because it cannot judge it
 )
 
 // Problem is a fact that is refused or incomplete.
 type Problem struct {
 	Host     tenancy.HostID
-	Source   string // ByRelay or ByProbe
+	Source   string // ByRelay, ByProbe or ByPolicy
 	Kind     string
 	Instance string
 	Reason   wire.Reason

@@ -22,7 +22,10 @@ func (tx *Tx) begin(relay tenancy.RelayID, after, told uint64, now int64, first 
 	epoch := max(newEpoch(now), after+1)
 	start := uplink.ChainStart(relay, epoch)
 	old := tx.head
-	tx.head = Head{Relay: relay, Epoch: epoch, Chain: start, AckedChain: start, Resyncing: true}
+	tx.head = Head{Relay: relay, Epoch: epoch, Chain: start, AckedChain: start, Resyncing: true, Residency: old.Residency, Retelling: old.Retelling}
+	if tx.head.Residency == "" {
+		tx.head.Residency = uplink.SiteOnly // until the first orders say otherwise
+	}
 	tx.moved = true
 	err := tx.exec(`INSERT INTO stream (one, epoch, last, chain, acked, acked_chain, resync) VALUES (1, ?1, 0, ?2, 0, ?2, x'')
 		ON CONFLICT (one) DO UPDATE SET resync = x''`, int64(epoch), start[:])
@@ -68,23 +71,28 @@ func (tx *Tx) renumber(old Head, told uint64) error {
 		if seq <= told && change.Type != uplink.TokenUse {
 			continue // a use counts once, however often it is told
 		}
-		if err := tx.Append(change); err != nil {
+		if err := tx.pass(change); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Resync appends the state and every fact of the next few hosts. more is false
-// when all were sent.
+// Resync appends the verdicts that stand, and then the state and every fact of
+// the next few hosts. more is false when all were sent.
 func (tx *Tx) Resync(hosts int, now int64) (more bool, err error) {
 	var after []byte
 	found, err := tx.row("SELECT resync FROM stream WHERE resync IS NOT NULL", nil, &after)
 	if err != nil || !found {
 		return false, err
 	}
+	if len(after) == 0 { // before the hosts, whose own states hold
+		if err := tx.tellVerdicts(now); err != nil {
+			return false, err
+		}
+	}
 	var ids [][]byte
-	err = tx.each("SELECT id FROM hosts WHERE id > coalesce(?, x'') ORDER BY id LIMIT ?", []any{after, hosts}, func(rows *sql.Rows) error {
+	err = tx.each("SELECT id FROM hosts WHERE id > coalesce(?, x'') AND served_by IS NULL ORDER BY id LIMIT ?", []any{after, hosts}, func(rows *sql.Rows) error {
 		var id []byte
 		err := rows.Scan(&id)
 		ids = append(ids, id)

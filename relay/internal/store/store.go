@@ -18,6 +18,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite" // the database driver "sqlite"
+
+	"assimilation/discovery/residency"
 )
 
 // oldestSQLite is the first release without the WAL-reset corruption.
@@ -38,6 +40,7 @@ type Store struct {
 	opener  *zstd.Decoder
 	backlog atomic.Int64 // bytes of records in the outbox
 	budget  int64        // of backlog
+	rules   *residency.Rules
 	now     func() time.Time
 }
 
@@ -49,6 +52,9 @@ type Options struct {
 	Budget int64
 	// Committed is called after every group commit, from the writer's goroutine.
 	Committed func(took time.Duration, writes int)
+	// Residency are the rules by which facts are held back while the tenant's
+	// policy is uplink.SiteOnly; nil: everything leaves.
+	Residency *residency.Rules
 }
 
 // Exists reports whether there is a store in folder dir.
@@ -67,7 +73,7 @@ func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{log: o.Log, lock: lock, now: time.Now, budget: o.Budget}
+	s := &Store{log: o.Log, lock: lock, now: time.Now, budget: o.Budget, rules: o.Residency}
 	if s.budget == 0 {
 		s.budget = DefaultBudget
 	}
@@ -118,7 +124,7 @@ func (s *Store) open(ctx context.Context, path string, o Options) error {
 	}
 	s.writer.opened = s.writer.head
 	go s.writer.run()
-	return nil
+	return s.Do(ctx, (*Tx).redecide)
 }
 
 // Close commits what was submitted and closes the files.
@@ -205,8 +211,17 @@ var schema2 string
 //go:embed schema_3.sql
 var schema3 string
 
+//go:embed schema_4.sql
+var schema4 string
+
+//go:embed schema_5.sql
+var schema5 string
+
+//go:embed schema_6.sql
+var schema6 string
+
 // steps lead from an empty database to the present schema. Only append.
-func steps() []string { return []string{schema, schema2, schema3} }
+func steps() []string { return []string{schema, schema2, schema3, schema4, schema5, schema6} }
 
 func migrate(ctx context.Context, conn *sql.Conn) error {
 	var done int

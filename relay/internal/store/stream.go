@@ -24,6 +24,8 @@ type Head struct {
 	Acked      uint64 // newest record that the service holds
 	AckedChain uplink.Chain
 	Resyncing  bool
+	Residency  uplink.Residency // what may leave the site, see Append
+	Retelling  bool             // a decision about that is still to be told of some hosts
 }
 
 // Backlog is how many records wait for the service.
@@ -42,8 +44,9 @@ func (s *Store) Appended() <-chan struct{} { return s.writer.appended }
 func (w *writer) adoptHead(ctx context.Context) error {
 	var head Head
 	var chain, acked []byte
-	err := w.conn.QueryRowContext(ctx, `SELECT r.id, s.epoch, s.last, s.chain, s.acked, s.acked_chain, s.resync IS NOT NULL
-		FROM stream s, relay r`).Scan(&head.Relay, &head.Epoch, &head.Last, &chain, &head.Acked, &acked, &head.Resyncing)
+	err := w.conn.QueryRowContext(ctx, `SELECT r.id, s.epoch, s.last, s.chain, s.acked, s.acked_chain, s.resync IS NOT NULL,
+		r.residency, s.retelling IS NOT NULL FROM stream s, relay r`).
+		Scan(&head.Relay, &head.Epoch, &head.Last, &chain, &head.Acked, &acked, &head.Resyncing, &head.Residency, &head.Retelling)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -63,11 +66,8 @@ func (w *writer) adoptHead(ctx context.Context) error {
 	return nil
 }
 
-// Append gives c its number and puts it into the outbox.
-func (tx *Tx) Append(c uplink.Change) error {
-	if tx.head.Epoch == 0 {
-		return ErrNoStream
-	}
+// append gives c its number and puts it into the outbox, see Append.
+func (tx *Tx) append(c uplink.Change) error {
 	c.Seq = tx.head.Last + 1
 	record, err := uplink.EncodeRecord(c)
 	if err != nil {
@@ -191,28 +191,36 @@ func (s *Store) read(ctx context.Context, head Head, after uint64, chain uplink.
 		return Records{}, fmt.Errorf("reading the outbox: %w", err)
 	}
 	defer rows.Close()
+	if err := batch.gather(rows, size); err != nil {
+		return Records{}, fmt.Errorf("reading the outbox: %w", err)
+	}
+	batch.Whole = batch.Whole || len(batch.Encoded) == limit
+	return batch, rows.Err()
+}
+
+// gather adds rows of (seq, chain, record), as long as size allows.
+func (r *Records) gather(rows *sql.Rows, size int) error {
 	for rows.Next() {
 		var seq uint64
 		var chain, record []byte
 		if err := rows.Scan(&seq, &chain, &record); err != nil {
-			return Records{}, fmt.Errorf("reading the outbox: %w", err)
+			return err
 		}
-		if seq != batch.Last+1 {
-			return Records{}, fmt.Errorf("record %d is missing from the outbox", batch.Last+1)
+		if seq != r.Last+1 {
+			return fmt.Errorf("record %d is missing", r.Last+1)
 		}
-		if len(batch.Encoded) > 0 && len(record) > size {
-			batch.Whole = true
-			break
+		if len(r.Encoded) > 0 && len(record) > size {
+			r.Whole = true
+			return nil
 		}
 		size -= len(record)
-		if batch.Chain, err = toChain(chain); err != nil {
-			return Records{}, err
+		after, err := toChain(chain)
+		if err != nil {
+			return err
 		}
-		batch.Last = seq
-		batch.Encoded = append(batch.Encoded, record)
+		r.Last, r.Chain, r.Encoded = seq, after, append(r.Encoded, record)
 	}
-	batch.Whole = batch.Whole || len(batch.Encoded) == limit
-	return batch, rows.Err()
+	return nil
 }
 
 // freeKept is how many unused pages (of 4 KiB) stay in the file for reuse.

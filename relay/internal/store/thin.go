@@ -199,7 +199,7 @@ func (tx *Tx) closeUp(first, end uint64) error {
 			return err
 		}
 		tx.grown -= int64(len(record))
-		if err := tx.Append(change); err != nil {
+		if err := tx.pass(change); err != nil {
 			return err
 		}
 	}
