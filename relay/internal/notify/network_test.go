@@ -51,27 +51,31 @@ func TestWebhook(t *testing.T) {
 		"sent elsewhere":   {[]int{302}, Count{Failed: 1, Lost: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answers := test.answers
-			requests := make(chan *http.Request, len(answers))
-			var bodies []string
+			type request struct {
+				*http.Request
+				body string
+			}
+			requests := make(chan request, len(test.answers))
+			answers := make(chan int, len(test.answers))
+			for _, code := range test.answers {
+				answers <- code
+			}
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
-				bodies = append(bodies, string(body))
+				requests <- request{r, string(body)}
 				w.Header().Set("Location", "http://127.0.0.1:1/")
-				w.WriteHeader(answers[0])
-				answers = answers[1:]
-				requests <- r
+				w.WriteHeader(<-answers)
 			}))
 			n := open(t, Config{Webhook: server.URL + "/hook?key=hunter2", WebhookSecret: secret})
 			run(t, n)
 			t.Cleanup(server.Close) // before the notifier ends
 			n.Tell(note())
 			m := n.message(note())
-			for i := range test.answers {
+			for range test.answers {
 				r := <-requests
 				id, stamp := r.Header.Get("webhook-id"), r.Header.Get("webhook-timestamp")
-				if id != m.key || bodies[i] != string(m.body) || r.Method != "POST" || r.Header.Get("Content-Type") != "application/json" {
-					t.Errorf("%s %q with %q", r.Method, id, bodies[i])
+				if id != m.key || r.body != string(m.body) || r.Method != "POST" || r.Header.Get("Content-Type") != "application/json" {
+					t.Errorf("%s %q with %q", r.Method, id, r.body)
 				}
 				if got := r.Header.Get("webhook-signature"); got != "v1,"+sign([]byte(secret), id, stamp, m.body) {
 					t.Errorf("signature %q", got)
