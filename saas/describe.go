@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"assimilation/saas/internal/accounts"
+	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/web"
 )
 
@@ -25,7 +26,7 @@ func Describe() ([]byte, error) {
 	hub := web.NewHub(nil, log)
 	people := accounts.New(nil, nil, log)
 	front := web.New(web.Config{Auth: people, Hub: hub, Log: log, Metrics: metrics, URL: public, Version: "1"})
-	p := parts{config: Config{Downloads: "."}, public: public, log: log, hub: hub, metrics: metrics, people: people}
+	p := parts{config: Config{Downloads: "."}, public: public, log: log, hub: hub, metrics: metrics, people: people, verdicts: &verdicts.Service{}}
 	if err := p.mount(front); err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ import (
 	"assimilation/saas/internal/relaychan"
 	"assimilation/saas/internal/search"
 	"assimilation/saas/internal/sites"
+	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/tenancy/keys"
@@ -33,14 +34,15 @@ import (
 
 // parts is what features are made of.
 type parts struct {
-	config  Config
-	public  *url.URL
-	log     *slog.Logger
-	db      *store.DB
-	master  *keys.Master
-	hub     *web.Hub
-	metrics *prometheus.Registry
-	people  *accounts.Service
+	config   Config
+	public   *url.URL
+	log      *slog.Logger
+	db       *store.DB
+	master   *keys.Master
+	hub      *web.Hub
+	metrics  *prometheus.Registry
+	people   *accounts.Service
+	verdicts *verdicts.Service
 }
 
 // mount makes every feature and adds its routes: the one list of what the
@@ -79,6 +81,7 @@ func (p parts) mount(w *web.Web) error {
 	machines.Register(w.API)
 	history.Register(w.API)
 	happened.Register(w.API)
+	p.verdicts.Register(w.API)
 	wrong.Register(w.API)
 	questions.Register(w.API)
 	who.Register(w.API)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"assimilation/saas/internal/accounts"
+	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy/keys"
 	"assimilation/tenancy/store"
@@ -37,12 +38,13 @@ const (
 
 // SaaS is a service that is ready to run. Close it when done.
 type SaaS struct {
-	config  Config
-	log     *slog.Logger
-	db      *store.DB
-	hub     *web.Hub
-	handler http.Handler
-	metrics http.Handler
+	config   Config
+	log      *slog.Logger
+	db       *store.DB
+	hub      *web.Hub
+	verdicts *verdicts.Service
+	handler  http.Handler
+	metrics  http.Handler
 }
 
 // New opens the database, which Migrate has prepared, and wires the features.
@@ -64,13 +66,13 @@ func New(ctx context.Context, config Config, log *slog.Logger) (*SaaS, error) {
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s := &SaaS{config: config, log: log, db: db, hub: web.NewHub(db, log)}
+	s := &SaaS{config: config, log: log, db: db, hub: web.NewHub(db, log), verdicts: &verdicts.Service{DB: db, Log: log}}
 	people := accounts.New(db, master, log)
 	front := web.New(web.Config{
 		Auth: people, Hub: s.hub, Log: log, Metrics: metrics, URL: public, Version: config.Version, Ready: db.Ping,
 		Proxies: config.proxies,
 	})
-	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, people: people}
+	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, people: people, verdicts: s.verdicts}
 	s.metrics = front.Metrics()
 	if err = p.mount(front); err == nil {
 		s.handler, err = front.Handler()
@@ -100,6 +102,7 @@ func (s *SaaS) Run(ctx context.Context) error {
 		}
 	}
 	group.Go(func() error { return s.hub.Run(ctx) })
+	group.Go(func() error { return s.verdicts.Watch(ctx) })
 	err := group.Wait()
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.Canceled) {
 		return nil

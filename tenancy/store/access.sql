@@ -38,6 +38,8 @@ DROP POLICY IF EXISTS everybody ON assim.tenants;
 CREATE POLICY everybody ON assim.tenants FOR SELECT TO @global@ USING (true);
 REVOKE EXECUTE ON FUNCTION assim.tenant_of_relay(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.tenant_of_relay(uuid) TO @global@;
+REVOKE EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) TO @global@;
 
 -- Functions. AGE's are for writers; readers get an allow-list without those that
 -- write (AGE 1.5 checks no table rights in SET and DELETE), reach another graph

@@ -29,8 +29,8 @@ func (db *DB) Read(ctx context.Context, tenant tenancy.TenantID, fn func(pgx.Tx)
 }
 
 // Global runs fn in a transaction that sees people, their memberships, sessions
-// and API tokens, the list of tenants, and assim.tenant_of_relay; nothing else
-// of a tenant.
+// and API tokens, the list of tenants, assim.tenant_of_relay and
+// assim.tenants_with_silent_relays; nothing else of a tenant.
 func (db *DB) Global(ctx context.Context, fn func(pgx.Tx) error) error {
 	return db.run(ctx, db.global, "BEGIN", fn)
 }

@@ -21,11 +21,12 @@ type Topic string
 // The topics. Resync says that notices may have been missed: look at
 // everything again.
 const (
-	Hosts  Topic = "hosts"
-	Facts  Topic = "facts"
-	Events Topic = "events"
-	Sites  Topic = "sites"
-	Resync Topic = "resync"
+	Hosts    Topic = "hosts"
+	Facts    Topic = "facts"
+	Events   Topic = "events"
+	Verdicts Topic = "verdicts"
+	Sites    Topic = "sites"
+	Resync   Topic = "resync"
 )
 
 // MaxSubscriptions bounds how many listeners one tenant may have at once in
@@ -95,7 +96,7 @@ func (h *Hub) dispatch(payload string) {
 		return
 	}
 	switch t := Topic(topic); t {
-	case Hosts, Facts, Events, Sites:
+	case Hosts, Facts, Events, Verdicts, Sites:
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		for s := range h.subs[tenant] {
@@ -199,7 +200,7 @@ func (s *Subscription) Next(ctx context.Context) ([]Topic, error) {
 func (s *Subscription) take() (topics []Topic, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, t := range []Topic{Resync, Sites, Hosts, Facts, Events} {
+	for _, t := range []Topic{Resync, Sites, Hosts, Facts, Verdicts, Events} {
 		if _, ok := s.pending[t]; ok {
 			topics = append(topics, t)
 		}

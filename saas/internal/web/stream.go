@@ -26,8 +26,8 @@ func (s *Web) handleStream() {
 	huma.Register(s.API, huma.Operation{
 		OperationID: "stream", Method: http.MethodGet, Path: streamPath, Metadata: Needs(tenancy.Viewer), Tags: []string{"live"},
 		Summary: "What changes, as it changes",
-		Description: "Server-sent events. The event's name is the topic that changed: hosts, facts, events, sites; " +
-			"or resync: something may have been missed, look at everything again.",
+		Description: "Server-sent events. The event's name is the topic that changed: hosts, facts, events, verdicts, sites; " +
+			"or resync: something may have been missed, look at everything again. What happened, without a gap: GET /v1/events?after=ID at each events or resync.",
 		Responses: map[string]*huma.Response{"200": {Description: "events", Content: map[string]*huma.MediaType{"text/event-stream": {}}}},
 	}, func(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
 		actor := ActorFrom(ctx)

@@ -26,6 +26,20 @@ CREATE INDEX verdicts_open ON assim.verdicts (tenant, site) WHERE over_at IS NUL
 -- However many processes of the service look, a site goes dark once.
 CREATE UNIQUE INDEX verdicts_dark ON assim.verdicts (tenant, site) WHERE relay IS NULL AND over_at IS NULL;
 
+CREATE INDEX verdicts_unexplained ON assim.verdicts (tenant, site) WHERE relay IS NULL AND ending = 'heard again';
+
+-- Which tenants have relays that went silent, or a verdict of the service's own
+-- that is not settled: the lookup that spares a transaction for each tenant.
+-- +goose StatementBegin
+CREATE FUNCTION assim.tenants_with_silent_relays(since timestamptz) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+    AS $$
+        SELECT tenant FROM assim.relays WHERE revoked_at IS NULL AND seen_at < since
+        UNION SELECT tenant FROM assim.verdicts WHERE relay IS NULL AND over_at IS NULL
+        UNION SELECT tenant FROM assim.verdicts WHERE relay IS NULL AND ending = 'heard again'
+    $$;
+-- +goose StatementEnd
+
 -- The hosts that a verdict is about.
 CREATE TABLE assim.verdict_hosts (
     tenant  uuid NOT NULL,

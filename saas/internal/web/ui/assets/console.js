@@ -79,7 +79,7 @@
       // A browser gives up after an error status; the page does not.
       if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
     };
-    for (const topic of ["hosts", "facts", "events", "sites", "resync"]) {
+    for (const topic of ["hosts", "facts", "events", "verdicts", "sites", "resync"]) {
       stream.addEventListener(topic, () => { pending.add(topic); soon(250); });
     }
   };
