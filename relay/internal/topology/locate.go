@@ -20,6 +20,9 @@ func (m *Map) locate(id tenancy.HostID, h *host) Place {
 	if found {
 		place.Domain, place.Switch = at.Value().chassis, true
 	}
+	if h.elsewhere != "" {
+		place.Domain, place.Switch = h.elsewhere, !strings.HasPrefix(h.elsewhere, subnetPrefix)
+	}
 	place.Zone = m.zone(h.labels, at, found)
 	return place
 }

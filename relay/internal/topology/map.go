@@ -46,8 +46,11 @@ type host struct {
 	ports   []port
 	links   []link
 	routes  []string // devices of the default routes, the best first
-	place   Place
-	told    bool // moved was called with place
+	// elsewhere is where another relay of the site, which serves the host, says that
+	// it stands: this one has no facts of it.
+	elsewhere string
+	place     Place
+	told      bool // moved was called with place
 }
 
 // New makes a map without hosts. moved is called when a host stands somewhere
@@ -69,7 +72,9 @@ func (m *Map) Load(ctx context.Context, s *store.Store, policy uplink.Policy) er
 	m.mu.Lock()
 	m.places = policy.Places
 	for _, h := range hosts {
-		m.hosts[h.ID] = &host{labels: h.AllLabels(), address: addressOf(h)}
+		known := &host{}
+		known.greet(h)
+		m.hosts[h.ID] = known
 	}
 	m.mu.Unlock()
 	for _, kind := range Kinds() {
@@ -109,7 +114,14 @@ func (m *Map) Host(h store.Host) {
 		m.hosts[h.ID] = &host{}
 	}
 	m.mu.Unlock()
-	m.change(h.ID, func(known *host) { known.labels, known.address = h.AllLabels(), addressOf(h) })
+	m.change(h.ID, func(known *host) { known.greet(h) })
+}
+
+func (h *host) greet(as store.Host) {
+	h.labels, h.address, h.elsewhere = as.AllLabels(), addressOf(as), ""
+	if !as.ServedBy.IsZero() {
+		h.elsewhere = as.Domain
+	}
 }
 
 // Gone forgets a host.
