@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"slices"
@@ -38,7 +39,7 @@ func facts(ctx context.Context, o *options, kinds []string) int {
 	probe.Facts(ctx, chosen, func(kind discovery.Kind, facts []discovery.Fact, err error) {
 		if err != nil {
 			fmt.Fprintf(o.Err, "assim-probe: kind %s: %v\n", kind.Name, err)
-			if len(facts) == 0 {
+			if len(facts) == 0 && !errors.Is(err, discovery.ErrNotYet) {
 				code = exitWrong
 			}
 		}

@@ -15,6 +15,10 @@ func judge(kind string, err error) (problems map[Key]Problem, usable bool) {
 	problems, usable = map[Key]Problem{}, true
 	var needs []string
 	for _, leaf := range leaves(err) {
+		if errors.Is(leaf, discovery.ErrNotYet) {
+			usable = false
+			continue
+		}
 		if degraded, ok := errors.AsType[*discovery.Degraded](leaf); ok {
 			needs = append(needs, degraded.Error())
 			continue

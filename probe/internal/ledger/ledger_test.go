@@ -49,6 +49,7 @@ func TestRecord(t *testing.T) {
 		{"failed and degraded", []discovery.Fact{one}, errors.Join(lacks, errors.New("disk on fire")), "2 facts 1 problems complete=[a]"},
 		{"degraded", []discovery.Fact{one}, lacks, "1 facts 1 problems complete=[a]"},
 		{"degraded to nothing", nil, lacks, "2 facts 1 problems complete=[a]"},
+		{"not yet", nil, discovery.ErrNotYet, "2 facts 0 problems complete=[a]"},
 		{"one too large", []discovery.Fact{one}, errors.Join(big, lacks), "1 facts 2 problems complete=[a]"},
 		{"twice the same instance", []discovery.Fact{one, one}, nil, "1 facts 1 problems complete=[a]"},
 		{"another kind's", []discovery.Fact{one, {Kind: "b"}}, nil, "1 facts 1 problems complete=[a]"},
@@ -73,6 +74,10 @@ func TestFirstCollectionThatFailsIsNotComplete(t *testing.T) {
 	l := ledger.New()
 	l.Record(kind, nil, errors.New("disk on fire"), start)
 	if got := held(l); got != "0 facts 1 problems complete=[]" {
+		t.Error(got)
+	}
+	l.Record(kind, nil, discovery.ErrNotYet, start)
+	if got := held(l); got != "0 facts 0 problems complete=[]" {
 		t.Error(got)
 	}
 }
