@@ -56,6 +56,7 @@ type host struct {
 	ledger *ledger.Ledger
 	agent  *agent.Agent
 	log    *journal
+	key    handshake.Keypair
 	stop   func() error
 }
 
@@ -84,7 +85,7 @@ func boot(t *testing.T, n *network, token *tenancy.Token, tune func(*agent.Confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &host{home: &memory{}, ledger: ledger.New(), log: &journal{}}
+	h := &host{home: &memory{}, ledger: ledger.New(), log: &journal{}, key: key}
 	c := agent.Config{
 		Key: key, Home: h.home, Credential: agent.Credential{Token: token},
 		Hello:  wire.Hello{AgentVersion: "test", HostName: "unit", OS: "linux", Arch: "amd64", Boot: 1},

@@ -48,6 +48,12 @@ func (n *network) setLoss(lose func(from, to netip.AddrPort, datagram []byte) bo
 	n.lose = lose
 }
 
+func (n *network) socketAt(address string) *socket {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.sockets[netip.MustParseAddrPort(address)]
+}
+
 func (n *network) sent(address string) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()

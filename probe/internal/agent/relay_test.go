@@ -30,10 +30,18 @@ type testSite struct {
 	refuse  func(wire.Message) wire.Reason // Accepted: take it
 	guard   *handshake.Guard               // nil: not under load
 	call    bool                           // a new relay calls the probes that it knows
+	ring    *wire.Ring                     // sent after each Configure; nil: none
+	// redirect is sent after each Configure; nil: none
+	redirect *wire.Redirect
 
 	log       []string // names of the messages taken, in order
 	announces []wire.Announce
 	goodbyes  int
+	goodbye   wire.Goodbye
+	hello     wire.Hello
+	adopted   int // rings and redirects that probes have acknowledged
+	refused   int // the same, refused
+	reports   []wire.Report
 	sessions  int
 	cookies   int // given
 	news      chan struct{}
@@ -119,6 +127,19 @@ type peer struct {
 	key     [32]byte
 	address netip.AddrPort
 	wake    time.Time
+	orders  map[uint32]bool // rings and redirects
+}
+
+// order sends a ring or a redirect.
+func (p *peer) order(m wire.Message) {
+	id, err := p.link.Send(time.Now(), m)
+	if err != nil {
+		panic(err)
+	}
+	if p.orders == nil {
+		p.orders = map[uint32]bool{}
+	}
+	p.orders[id] = true
 }
 
 // start runs a relay at an address until the returned function is called.
@@ -253,8 +274,17 @@ func (r *testRelay) receive(from netip.AddrPort, datagram []byte) {
 			r.site.sessions++
 		}
 		for _, e := range events {
-			if m, ok := e.(link.Received); ok {
+			switch m := e.(type) {
+			case link.Received:
 				r.take(p, m)
+			case link.Delivered:
+				if p.orders[m.ID] {
+					r.site.adopted++
+				}
+			case link.Refused:
+				if p.orders[m.ID] {
+					r.site.refused++
+				}
 			}
 		}
 	}
@@ -291,7 +321,14 @@ func (r *testRelay) take(p *peer, e link.Received) {
 			p.link.Refuse(e.ID, wire.NotEnrolled)
 			return
 		}
+		s.hello = *m
 		p.link.Send(now, &wire.Configure{Host: host.UUID[:], Term: 1, EchoInterval: 30_000, Time: now.UnixMilli()})
+		if s.ring != nil {
+			p.order(s.ring)
+		}
+		if s.redirect != nil {
+			p.order(s.redirect)
+		}
 	case *wire.Digests:
 		s.log = append(s.log, "digests")
 		r.digests(p, m)
@@ -308,8 +345,10 @@ func (r *testRelay) take(p *peer, e link.Received) {
 		if delete(s.problem, key); m.Detail != "" {
 			s.problem[key] = *m
 		}
+	case *wire.Report:
+		s.reports = append(s.reports, *m)
 	case *wire.Goodbye:
-		s.goodbyes++
+		s.goodbyes, s.goodbye = s.goodbyes+1, *m
 	}
 	p.link.Done(e.ID)
 }
