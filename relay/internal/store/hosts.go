@@ -197,9 +197,14 @@ func (h Host) AllLabels() map[string]string {
 	return labels
 }
 
-// appendHost records a host in full. As in Enrolled, the record of a new host
-// also carries its key and its token.
+// appendHost records a host in full.
 func (tx *Tx) appendHost(h Host, at int64, enrolled bool) error {
+	return tx.Append(h.record(at, enrolled))
+}
+
+// record tells of a host in full. As in Enrolled, that of a new host also carries
+// its key and its token.
+func (h Host) record(at int64, enrolled bool) uplink.Change {
 	body := &uplink.HostStateBody{
 		State: h.State, Name: h.Name, AgentVersion: h.AgentVersion, OS: h.OS, Arch: h.Arch, Enrolled: enrolled,
 		ProbeKey: h.ProbeKey[:], MachineID: h.MachineID, Labels: h.AllLabels(),
@@ -208,7 +213,7 @@ func (tx *Tx) appendHost(h Host, at int64, enrolled bool) error {
 	if enrolled {
 		change.Token = h.Token
 	}
-	return tx.Append(change)
+	return change
 }
 
 // IsRetired reports whether the service has retired the host.

@@ -67,7 +67,7 @@ func (g gate) put(c uplink.Change) (uplink.Change, bool, error) {
 // refusal takes from a refusal what a probe or this relay said in its own words
 // about a fact that does not leave. A missing right names the right only.
 func (g gate) refusal(c uplink.Change) uplink.Change {
-	if c.Kind == "" {
+	if c.Refusal.Subject != "fact" {
 		return c
 	}
 	extent := g.rules.Extent(c.Kind, 0)

@@ -298,3 +298,51 @@ func TestAProblemOfAHeldKindTellsNoWords(t *testing.T) {
 		t.Error("the right that is missing is not named")
 	}
 }
+
+func TestAPreviewIsWhatLeaves(t *testing.T) {
+	s := guarded(t, t.TempDir(), rulesWith(t, mixed))
+	defer s.Close()
+	enrol(t, s)
+	since(t, s)
+	host := placed(t, s)
+	for _, f := range []discovery.Fact{fact("switchport", "", wired), fact("mixed", "", partial), fact("of-tomorrow", "1", `{}`), fact("os", "", `{"name":"debian"}`)} {
+		put(t, s, host, f)
+	}
+	told, _ := since(t, s)
+	bodies := map[string]string{}
+	for _, c := range told {
+		if c.Type == uplink.FactPut {
+			bodies[c.Kind] = string(c.Body)
+		}
+	}
+	p, err := s.Preview(context.Background(), store.Choice{Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Records) != 3 || p.Records[0].Type != uplink.HostState || p.More {
+		t.Fatalf("%+v", p)
+	}
+	for _, c := range p.Records[1:] {
+		if bodies[c.Kind] != string(c.Body) {
+			t.Errorf("%s leaves as %s, the preview shows %s", c.Kind, bodies[c.Kind], c.Body)
+		}
+	}
+	want := []store.Held{
+		{Kind: "mixed", Schema: 1, Extent: residency.Part, Facts: 1, Hosts: 1},
+		{Kind: "of-tomorrow", Schema: 1, Extent: residency.Unknown, Facts: 1, Hosts: 1},
+		{Kind: "switchport", Schema: 1, Extent: residency.Nothing, Facts: 1, Hosts: 1},
+	}
+	if !slices.Equal(p.Held, want) || len(p.Labels) != 1 || p.Labels["rack"] != 1 {
+		t.Errorf("held: %+v, labels %v", p.Held, p.Labels)
+	}
+	if p, err = s.Preview(context.Background(), store.Choice{Limit: 1}); err != nil || len(p.Records) != 1 || !p.More {
+		t.Errorf("a preview of one record has %d, more: %v, %v", len(p.Records), p.More, err)
+	}
+	p, err = s.Preview(context.Background(), store.Choice{Limit: 10, Host: host, Kind: "switchport"})
+	if err != nil || len(p.Records) != 0 || len(p.Held) != 1 {
+		t.Errorf("of switch ports: %+v, %v", p, err)
+	}
+	if p, err = s.Preview(context.Background(), store.Choice{Limit: 10, Host: tenancy.NewID[tenancy.HostID]()}); err != nil || len(p.Records)+len(p.Held) != 0 {
+		t.Errorf("of a host that is not there: %+v, %v", p, err)
+	}
+}
