@@ -16,12 +16,13 @@ const (
 	ByRelay  = "relay"  // the relay refused a fact
 	ByProbe  = "probe"  // the probe said that one is missing or incomplete
 	ByPolicy = "policy" // the relay holds a kind back because it cannot judge it
+	ByWatch  = "watch"  // a host's heartbeats, or its word about neighbours, are not to be trusted; Kind says which
 )
 
-// Problem is a fact that is refused or incomplete.
+// Problem is a fact that is refused or incomplete; of ByWatch, it is no fact.
 type Problem struct {
 	Host     tenancy.HostID
-	Source   string // ByRelay, ByProbe or ByPolicy
+	Source   string // who noticed
 	Kind     string
 	Instance string
 	Reason   wire.Reason
@@ -71,8 +72,12 @@ func (tx *Tx) Clear(p Problem, from string, now int64) error {
 }
 
 func (tx *Tx) appendProblem(p Problem, from string, cleared bool, now int64) error {
+	subject := "fact"
+	if p.Source == ByWatch {
+		subject = p.Kind
+	}
 	return tx.Append(uplink.Change{
 		Type: uplink.Refusal, Host: p.Host, SeenAt: now, Kind: p.Kind, Instance: p.Instance,
-		Refusal: &uplink.RefusalBody{Subject: "fact", Reason: p.Reason, Detail: p.Detail, From: from, Cleared: cleared},
+		Refusal: &uplink.RefusalBody{Subject: subject, Reason: p.Reason, Detail: p.Detail, From: from, Cleared: cleared},
 	})
 }

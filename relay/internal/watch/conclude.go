@@ -1,0 +1,182 @@
+package watch
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"assimilation/relay/internal/ring"
+	"assimilation/relay/internal/store"
+	"assimilation/relay/internal/topology"
+	"assimilation/relay/internal/verdict"
+	"assimilation/uplink"
+)
+
+// maxNamed is how many hosts of a verdict a log line or a notice names.
+const maxNamed = 256
+
+// effect does what a step of the engine leads to.
+func (w *Watch) effect(now time.Time, e verdict.Effects) {
+	for _, id := range e.Gone {
+		if h := w.hosts[id]; h != nil {
+			h.gone = true
+			w.leave(now, h)
+		}
+	}
+	for _, id := range e.Back {
+		if h := w.hosts[id]; h != nil {
+			h.gone = false
+			w.join(now, h)
+			w.enqueue(id)
+		}
+	}
+	for _, id := range e.Ask {
+		w.ask(id)
+		w.listen(id)
+	}
+	for i := range e.Verdicts {
+		w.conclude(now, e.Verdicts[i])
+	}
+	for _, id := range e.FalseAccusations {
+		w.refuted(now, id)
+	}
+}
+
+// Conclusion is a verdict as people of the site may know it.
+type Conclusion struct {
+	Verdict uplink.VerdictBody
+	Opened  bool     // this is the first word about it
+	Hosts   []string // names of those that it is about, the first of them
+	Place   string   // the domain or zone; "": none
+}
+
+// conclude makes a verdict durable, and then known.
+func (w *Watch) conclude(now time.Time, v uplink.VerdictBody) {
+	id := verdictID(v.ID)
+	c := Conclusion{Verdict: v, Opened: !w.open[id], Hosts: make([]string, 0, min(len(v.Hosts), maxNamed))}
+	for _, id := range v.Hosts {
+		w.listen(ring.ID(id.UUID))
+		if h := w.hosts[ring.ID(id.UUID)]; h != nil && len(c.Hosts) < maxNamed {
+			c.Hosts = append(c.Hosts, h.name)
+		}
+	}
+	if v.Domain != nil {
+		c.Place = w.names[[16]byte(v.Domain)]
+	}
+	if v.Over == 0 {
+		w.open[id] = true
+	} else {
+		delete(w.open, id)
+	}
+	w.Metrics.concluded(c)
+	w.record(c)
+	w.saving.save(&v, now, func() {
+		if state, ok := v.Kind.HostState(); ok && v.Over == 0 {
+			w.table.Believe(v.Hosts, state, now)
+		}
+		if w.Notify != nil {
+			w.Notify(c)
+		}
+	})
+}
+
+// record logs a conclusion.
+func (w *Watch) record(c Conclusion) {
+	v := c.Verdict
+	fields := []any{"kind", v.Kind, "hosts", c.Hosts, "count", max(int(v.Count), len(v.Hosts)), "confidence", v.Confidence}
+	if c.Place != "" {
+		fields = append(fields, "place", c.Place)
+	}
+	if v.Since > 0 {
+		fields = append(fields, "last_sign", time.UnixMilli(v.Since).UTC(), "after", time.Duration(v.At-v.Since)*time.Millisecond)
+	}
+	switch {
+	case v.Over != 0 && !c.Opened:
+		w.Log.Info("verdict is over", append(fields, "ending", v.Ending)...)
+	case c.Opened:
+		w.Log.Warn("verdict", fields...)
+	default:
+		w.Log.Info("verdict has grown", fields...)
+	}
+}
+
+// opaque is the engine's name of a domain.
+func (w *Watch) opaque(domain string) []byte {
+	name := topology.Opaque(w.Secret, domain)
+	w.names[name] = domain
+	return name[:]
+}
+
+// saveAgain is how long a verdict waits that could not be written.
+const saveAgain = 5 * time.Second
+
+type verdictID [16]byte
+
+// saving hands writes to the store, in order; the watch's owner never waits for
+// it.
+type saving struct {
+	store  *store.Store
+	log    *slog.Logger
+	mail   mailbox
+	mu     sync.Mutex
+	newest map[verdictID]*uplink.VerdictBody // of each that is not durable yet
+}
+
+// run ends with ctx, after what was concluded until then is handed on.
+func (s *saving) run(ctx context.Context) {
+	for {
+		select {
+		case <-s.mail.woken:
+		case <-ctx.Done():
+		}
+		for _, do := range s.mail.open() {
+			do(time.Now())
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (s *saving) submit(fn func(*store.Tx) error, done func(error)) {
+	s.mail.post(func(time.Time) { s.store.Submit(fn, done) })
+}
+
+// save writes a verdict, until it is durable or there is a newer word about it,
+// and then calls saved.
+func (s *saving) save(v *uplink.VerdictBody, at time.Time, saved func()) {
+	s.mu.Lock()
+	s.newest[verdictID(v.ID)] = v
+	s.mu.Unlock()
+	s.write(v, at, saved)
+}
+
+func (s *saving) write(v *uplink.VerdictBody, at time.Time, saved func()) {
+	s.submit(func(tx *store.Tx) error { return tx.SaveVerdict(*v, at.UnixMilli()) }, func(err error) {
+		if err != nil {
+			s.log.Error("writing a verdict", "kind", v.Kind, "error", err)
+			time.AfterFunc(saveAgain, func() {
+				if s.stands(v, false) {
+					s.write(v, at, saved)
+				}
+			})
+			return
+		}
+		s.stands(v, true)
+		saved()
+	})
+}
+
+// stands reports whether v is the newest word about its verdict that is not
+// durable; then it forgets that, if it is now.
+func (s *saving) stands(v *uplink.VerdictBody, durable bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := verdictID(v.ID)
+	newest := s.newest[id] == v
+	if newest && durable {
+		delete(s.newest, id)
+	}
+	return newest
+}

@@ -1,0 +1,261 @@
+package watch
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"assimilation/relay/internal/ring"
+	"assimilation/relay/internal/sessions"
+	"assimilation/relay/internal/topology"
+	"assimilation/relay/internal/verdict"
+	"assimilation/tenancy"
+	"assimilation/wire"
+)
+
+// host is one that the relay knows.
+type host struct {
+	id      ring.ID
+	name    string
+	known   bool // enrolled here; before that only what is told ahead is kept
+	place   topology.Place
+	address netip.AddrPort // of its session, or of the last one
+	listen  uint16         // TCP port of its probe; 0: none
+	boot    uint64         // of its probe
+	session bool
+	deaf    bool // its probe knows no rings
+	gone    bool // the engine has closed its place
+	member  bool // of the rings
+
+	neighbours []ring.Neighbour
+	queued     bool // for an order
+	telling    bool // an order is on its way
+	told       uint64
+	retry      time.Duration
+	reported   reported
+}
+
+func hostID(id ring.ID) tenancy.HostID { return tenancy.HostID{UUID: [16]byte(id)} }
+
+func (w *Watch) host(id ring.ID) *host {
+	h := w.hosts[id]
+	if h == nil {
+		h = &host{id: id, place: topology.Place{Member: ring.Member{ID: id}}}
+		w.hosts[id] = h
+	}
+	return h
+}
+
+// Observe is for the sessions' table.
+func (w *Watch) Observe(e sessions.Event) {
+	switch e := e.(type) {
+	case sessions.Known:
+		w.post(func(now time.Time) { w.know(now, ring.ID(e.Host.ID.UUID), e.Host.Name) })
+	case sessions.Greeted:
+		w.post(func(now time.Time) { w.greeted(now, e) })
+	case sessions.Moved:
+		w.about(e.Host, func(now time.Time, h *host) { w.moved(now, h, e.Address) })
+	case sessions.Ended:
+		w.about(e.Host, func(_ time.Time, h *host) { h.session = false })
+	case sessions.Left:
+		w.about(e.Host, func(now time.Time, h *host) { w.step(now, verdict.Left{About: h.id}) })
+	case sessions.Silent:
+		w.about(e.Host, func(now time.Time, h *host) { w.step(now, verdict.Silent{About: h.id}) })
+	case sessions.Heard:
+		w.about(e.Host, func(now time.Time, h *host) { w.step(now, verdict.Heard{About: h.id}) })
+	case sessions.Reported:
+		w.about(e.Host, func(now time.Time, h *host) { w.report(now, h, e.Report) })
+	case sessions.Cloned:
+		w.about(e.Host, func(now time.Time, h *host) { w.step(now, verdict.Cloned{About: h.id, Settled: e.Settled}) })
+	case sessions.Retired:
+		w.Remove(e.Host)
+	}
+}
+
+func (w *Watch) about(id tenancy.HostID, do func(time.Time, *host)) {
+	w.post(func(now time.Time) {
+		if h := w.hosts[ring.ID(id.UUID)]; h != nil && h.known {
+			do(now, h)
+		}
+	})
+}
+
+func (w *Watch) know(now time.Time, id ring.ID, name string) {
+	h := w.host(id)
+	h.name = name
+	if !h.known {
+		h.known = true
+		w.place(now, h)
+	}
+}
+
+// Place says where a host stands, from now on.
+func (w *Watch) Place(p topology.Place) {
+	w.post(func(now time.Time) {
+		h := w.host(p.ID)
+		if h.place == p {
+			return
+		}
+		h.place = p
+		if h.member {
+			w.rearrange(now, w.rings.Move(p.Member))
+		}
+		if h.known {
+			w.place(now, h)
+		}
+	})
+}
+
+// place tells the engine where the host stands, and who watches it.
+func (w *Watch) place(now time.Time, h *host) {
+	watchers := make([]ring.ID, len(h.neighbours))
+	for i, n := range h.neighbours {
+		watchers[i] = n.ID
+	}
+	w.step(now, verdict.Placed{Host: verdict.Host{Member: h.place.Member, Watchers: watchers, Assumed: !h.place.Switch}})
+}
+
+func (w *Watch) greeted(now time.Time, e sessions.Greeted) {
+	id := ring.ID(e.Host.ID.UUID)
+	w.know(now, id, e.Host.Name)
+	h := w.host(id)
+	restarted := h.boot != e.Boot
+	h.boot, h.listen, h.session, h.retry = e.Boot, e.Listen, true, 0
+	w.moved(now, h, e.Address)
+	if restarted {
+		h.deaf, h.reported = false, reported{}
+		for _, n := range h.neighbours {
+			w.edges.renew(h.id, n.ID)
+			w.enqueue(n.ID)
+		}
+		w.pulseAgain(now)
+	}
+	w.step(now, verdict.Greeted{About: id})
+	w.join(now, h)
+	w.enqueue(id)
+}
+
+// moved notes where a host is, and lets its neighbours know.
+func (w *Watch) moved(now time.Time, h *host, address netip.AddrPort) {
+	if h.address == address {
+		return
+	}
+	h.address = address
+	for _, n := range h.neighbours {
+		e := w.edges.need(h.id, n.ID)
+		if n.ID == w.self {
+			w.pulse.move(h.id, address)
+			w.adopted(now, e, n.ID)
+			continue
+		}
+		e.end(n.ID).adopted = time.Time{}
+		w.enqueue(n.ID)
+	}
+}
+
+// join takes a host into the rings, if it can be there.
+func (w *Watch) join(now time.Time, h *host) {
+	if h.member || h.gone || h.deaf || !h.known || !h.address.IsValid() {
+		return
+	}
+	h.member = true
+	w.rearrange(now, w.rings.Join(h.place.Member))
+}
+
+func (w *Watch) leave(now time.Time, h *host) {
+	if h.member {
+		h.member = false
+		w.rearrange(now, w.rings.Leave(h.id))
+	}
+}
+
+// Remove forgets a host: it is retired, or another relay's now.
+func (w *Watch) Remove(id tenancy.HostID) {
+	w.about(id, func(now time.Time, h *host) {
+		w.leave(now, h)
+		w.step(now, verdict.Removed{ID: h.id})
+		w.wanted.clear(h.id)
+		delete(w.hosts, h.id)
+	})
+}
+
+// step has the engine take an event in, and does what it leads to.
+func (w *Watch) step(now time.Time, e verdict.Event) {
+	w.effect(now, w.engine.Step(now, e))
+	if about, ok := subject(e); ok {
+		w.listen(about)
+	}
+}
+
+// listen asks to be told of the next sign of life of a host, if the engine wants
+// to know.
+func (w *Watch) listen(id ring.ID) {
+	if w.engine.Interesting(id) {
+		w.wanted.set(id)
+	} else {
+		w.wanted.clear(id)
+	}
+}
+
+func subject(e verdict.Event) (about ring.ID, ok bool) {
+	switch e := e.(type) {
+	case verdict.Missed:
+		return e.About, true
+	case verdict.Hears:
+		return e.About, true
+	case verdict.Echoed:
+		return e.About, true
+	case verdict.Connected:
+		return e.About, true
+	case verdict.Unheard:
+		return e.About, true
+	case verdict.Heard:
+		return e.About, true
+	case verdict.Silent:
+		return e.About, true
+	case verdict.Left:
+		return e.About, true
+	case verdict.Greeted:
+		return e.About, true
+	case verdict.Placed:
+		return e.Host.ID, true
+	}
+	return about, false
+}
+
+// wanted are the hosts of which a sign of life is worth telling. Each is told
+// once: then the owner has to want it again, so that a host that says much costs
+// little.
+type wanted struct {
+	any   atomic.Int64
+	mu    sync.Mutex
+	hosts map[ring.ID]struct{}
+}
+
+// Wanted is for the sessions' table, which asks it for every datagram.
+func (w *Watch) Wanted(id tenancy.HostID) bool {
+	return w.wanted.any.Load() > 0 && w.wanted.clear(ring.ID(id.UUID))
+}
+
+func (s *wanted) set(id ring.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hosts == nil {
+		s.hosts = map[ring.ID]struct{}{}
+	}
+	s.hosts[id] = struct{}{}
+	s.any.Store(int64(len(s.hosts)))
+}
+
+func (s *wanted) clear(id ring.ID) (was bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, was = s.hosts[id]
+	delete(s.hosts, id)
+	s.any.Store(int64(len(s.hosts)))
+	return was
+}
+
+// addressOf is how a message carries where a neighbour is.
+func addressOf(a netip.AddrPort) []byte { return wire.AppendAddress(nil, a) }
