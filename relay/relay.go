@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"assimilation/discovery/kinds"
+	"assimilation/discovery/residency"
 	"assimilation/relay/internal/enrol"
 	"assimilation/relay/internal/sessions"
 	"assimilation/relay/internal/status"
@@ -38,6 +40,7 @@ type Relay struct {
 	table   *sessions.Table
 	desk    *enrol.Desk
 	address string
+	view    view
 }
 
 // New checks the config.
@@ -52,7 +55,13 @@ func New(c Config, log *slog.Logger) (*Relay, error) {
 // ends. A relay that is revoked stops serving, but goes on saying so. ready, if
 // not nil, is called when probes are served.
 func (r *Relay) Run(ctx context.Context, ready func()) (err error) {
-	r.store, err = store.Open(ctx, r.config.State, store.Options{Log: r.log, Budget: r.config.Outbox, Committed: r.metrics.Committed})
+	rules, err := residency.New(kinds.All())
+	if err != nil {
+		return err
+	}
+	r.store, err = store.Open(ctx, r.config.State, store.Options{
+		Log: r.log, Budget: r.config.Outbox, Committed: r.metrics.Committed, Residency: rules,
+	})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"assimilation/uplink"
 )
 
 // Source is the relay.
@@ -20,6 +22,8 @@ type Source interface {
 	Report() (Report, error)
 	Probes() ([]Probe, error)
 	Pending() ([]Pending, error)
+	Topology() (uplink.Topology, error)
+	Preview(Choice) (Preview, error)
 }
 
 // Handler answers for source.
@@ -46,6 +50,14 @@ func Handler(source Source, m *Metrics, log *slog.Logger) http.Handler {
 			pending = []Pending{}
 		}
 		answer(w, pending, err, log)
+	})
+	mux.HandleFunc("GET /topology", func(w http.ResponseWriter, _ *http.Request) {
+		topology, err := source.Topology()
+		answer(w, topology, err, log)
+	})
+	mux.HandleFunc("GET /preview", func(w http.ResponseWriter, r *http.Request) {
+		shown, err := preview(source, r)
+		answer(w, shown, err, log)
 	})
 	return localOnly(mux)
 }

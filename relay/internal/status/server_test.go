@@ -18,6 +18,12 @@ type source struct {
 
 func (s *source) Report() (Report, error)  { return s.report, s.err }
 func (s *source) Probes() ([]Probe, error) { return nil, s.err }
+func (s *source) Topology() (uplink.Topology, error) {
+	return uplink.Topology{Relay: "relay-1"}, s.err
+}
+func (s *source) Preview(c Choice) (Preview, error) {
+	return Preview{Records: []Leaving{{Kind: c.Kind, Body: `{"a":"<&>"}`}}, Held: []Held{{Hosts: c.Limit}}}, s.err
+}
 func (s *source) Pending() ([]Pending, error) {
 	return []Pending{{Fingerprint: "abc", Reason: "expired"}}, s.err
 }
@@ -47,6 +53,10 @@ func TestAnswers(t *testing.T) {
 	check("/status", local, 200, `"backlog": 7`)
 	check("/probes", local, 200, "[]")
 	check("/pending", local, 200, `"reason": "expired"`)
+	check("/topology", local, 200, `"relay": "relay-1"`)
+	check(Choice{Kind: "os", Limit: 7}.Path(), local, 200, `"hosts": 7`)
+	check("/preview?kind=os&limit=999999999", local, 200, `"hosts": 100000`)
+	check("/preview?limit=-1", local, 200, `"hosts": 1000`)
 	check("/metrics", local, 200, `assim_relay_datagrams_dropped_total{reason="replayed"} 1`)
 	check("/metrics", local, 200, `assim_relay_hosts{state="up"} 3`)
 	check("/metrics", local, 200, `assim_relay_outbox_records 7`)

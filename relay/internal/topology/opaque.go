@@ -5,11 +5,12 @@ import (
 	"crypto/sha256"
 )
 
-// Opaque is the name of a domain or a zone outside of its site: who has not the
-// site's secret learns from it only which verdicts are about the same.
-func Opaque(secret []byte, domain string) [16]byte {
+// Opaque is the name of a domain outside the site: it tells one from another,
+// and what it is only to who holds the site's secret. It is the start of
+// HMAC-SHA256 over "domain", a zero byte and the domain.
+func Opaque(secret []byte, domain string) (name [16]byte) {
 	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte("domain\x00"))
-	mac.Write([]byte(domain))
-	return [16]byte(mac.Sum(nil)[:16])
+	mac.Write([]byte("domain\x00" + domain))
+	copy(name[:], mac.Sum(nil))
+	return name
 }
