@@ -1,12 +1,12 @@
 // Package events lists what happened that is not a fact: hosts enrolled, went
-// silent, came back; enrolments and facts were refused; relays started.
+// silent, came back; verdicts opened and ended; enrolments and facts were
+// refused; relays started.
 package events
 
 import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -24,24 +24,38 @@ type Service struct {
 
 // Event is one thing that happened.
 type Event struct {
-	ID      int64           `json:"id"`
-	SeenAt  time.Time       `json:"seen_at" doc:"by the relay's clock"`
-	At      time.Time       `json:"at" doc:"when it was written here"`
-	Type    string          `json:"type"`
-	Host    string          `json:"host" doc:"name, or empty"`
-	HostID  *tenancy.HostID `json:"host_id,omitempty" format:"uuid"`
-	Relay   string          `json:"relay" doc:"name, or empty"`
-	Site    string          `json:"site" doc:"name, or empty"`
-	Detail  json.RawMessage `json:"detail"`
-	Summary string          `json:"summary"`
+	ID        int64              `json:"id" doc:"rises in the order in which events were written here"`
+	SeenAt    time.Time          `json:"seen_at" doc:"by the relay's clock"`
+	At        time.Time          `json:"at" doc:"when it was written here"`
+	Type      string             `json:"type"`
+	Host      string             `json:"host" doc:"name, or empty"`
+	HostID    *tenancy.HostID    `json:"host_id,omitempty" format:"uuid"`
+	Relay     string             `json:"relay" doc:"name, or empty"`
+	Site      string             `json:"site" doc:"name, or empty"`
+	VerdictID *tenancy.VerdictID `json:"verdict_id,omitempty" format:"uuid" doc:"the verdict that it tells of"`
+	Detail    json.RawMessage    `json:"detail"`
+	Summary   string             `json:"summary"`
 }
 
-// Filter chooses events.
+// Filter chooses events. Empty fields choose all.
 type Filter struct {
-	Host   string // id or name; "" all
-	Type   string // of this type, or beginning with "type."
-	Cursor string
+	Host   string    // id or name: its own, and those of verdicts about it
+	Site   string    // id or name
+	Type   string    // of this type, or beginning with "type."
+	Since  time.Time // by the relay's clock
+	After  int64     // follow: what was written after this id, in that order; -1: newest first
+	Cursor string    // of the newest first
 	Limit  int
+}
+
+// newestFirst is the value of Filter.After for who looks back.
+const newestFirst = -1
+
+// Page is a part of the list.
+type Page struct {
+	Items      []Event `json:"items" nullable:"false"`
+	NextCursor string  `json:"next_cursor,omitempty" doc:"cursor of the next page; absent on the last"`
+	LastID     int64   `json:"last_id" doc:"of the event written last, whether shown or not: follow with after"`
 }
 
 // Register adds the REST operation.
@@ -49,70 +63,30 @@ func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "list-events", Method: http.MethodGet, Path: "/v1/events", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"events"},
 		Summary: "What happened to hosts, relays and enrolments, newest first",
+		Description: "Sorted by the relays' clocks, newest first: what a site tells late stands where it belongs. With after, in the order of writing, oldest first: " +
+			"ask again after the last id at each notice of the live stream, and nothing is missed.",
 	}, func(ctx context.Context, in *struct {
-		Host   string `query:"host" maxLength:"255" doc:"id or name"`
-		Type   string `query:"type" maxLength:"64" doc:"a type, or the part before its first dot: host, relay, refusal"`
-		Cursor string `query:"cursor" maxLength:"32"`
-		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
-	}) (*web.Answer[web.List[Event]], error) {
-		return web.Listed(s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Host), web.Text(in.Type), in.Cursor, in.Limit}))
+		Host   string    `query:"host" maxLength:"255" doc:"id or name; of a verdict's event, any of its hosts"`
+		Site   string    `query:"site" maxLength:"100" doc:"id or name"`
+		Type   string    `query:"type" maxLength:"64" doc:"a type, or the part before its first dot: host, verdict, relay, refusal"`
+		Since  time.Time `query:"since" doc:"only what happened since, by the relay's clock"`
+		After  int64     `query:"after" minimum:"-1" default:"-1" example:"4711" doc:"only what was written after the event of this id, oldest first; -1: newest first"`
+		Cursor string    `query:"cursor" maxLength:"48"`
+		Limit  int       `query:"limit" minimum:"1" maximum:"1000" default:"200"`
+	}) (*web.Answer[Page], error) {
+		if in.After != newestFirst && in.Cursor != "" {
+			return nil, huma.Error422UnprocessableEntity("after and cursor exclude each other")
+		}
+		page, err := s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Host), web.Text(in.Site), web.Text(in.Type), in.Since, in.After, in.Cursor, in.Limit})
+		return &web.Answer[Page]{Body: page}, err
 	})
 }
 
-// List returns a page of events, newest first.
-func (s *Service) List(ctx context.Context, a web.Actor, f Filter) (items []Event, next string, err error) {
-	var before int64
-	if f.Cursor != "" {
-		if before, err = strconv.ParseInt(f.Cursor, 10, 64); err != nil || before <= 0 {
-			return nil, "", web.BadCursor()
-		}
-	}
+// List returns a page of events.
+func (s *Service) List(ctx context.Context, a web.Actor, f Filter) (page Page, err error) {
 	err = s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) error {
-		// The planner sees the ids, or no condition at all: for either it has an index.
-		var hosts []string
-		byHost := `$1::uuid[] IS NULL`
-		if f.Host != "" {
-			if hosts, err = hostsNamed(ctx, tx, f.Host); err != nil || len(hosts) == 0 {
-				return err
-			}
-			byHost = `e.host = ANY ($1::uuid[])`
-		}
-		rows, err := tx.Query(ctx, `
-			SELECT e.id, e.seen_at, e.at, e.type, coalesce(h.name, ''), e.host, coalesce(r.name, ''), coalesce(s.name, ''), e.detail
-			FROM assim.events e
-			LEFT JOIN assim.hosts h ON h.tenant = e.tenant AND h.id = e.host
-			LEFT JOIN assim.relays r ON r.tenant = e.tenant AND r.id = e.relay
-			LEFT JOIN assim.sites s ON s.tenant = e.tenant AND s.id = e.site
-			WHERE `+byHost+`
-			  AND ($2 = '' OR e.type = $2 OR starts_with(e.type, $2 || '.'))
-			  AND ($3::bigint = 0 OR e.id < $3::bigint)
-			ORDER BY e.id DESC LIMIT $4`, hosts, f.Type, before, f.Limit+1)
-		if err != nil {
-			return err
-		}
-		items, err = pgx.CollectRows(rows, scan)
+		page, err = list(ctx, tx, f)
 		return err
 	})
-	if len(items) > f.Limit {
-		items = items[:f.Limit]
-		next = strconv.FormatInt(items[f.Limit-1].ID, 10)
-	}
-	return items, next, err
-}
-
-// hostsNamed returns the ids of the hosts that have the id or the name.
-func hostsNamed(ctx context.Context, tx pgx.Tx, ref string) ([]string, error) {
-	rows, err := tx.Query(ctx, `SELECT id::text FROM assim.hosts WHERE id::text = $1 OR lower(name) = lower($1)`, ref)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
-func scan(row pgx.CollectableRow) (Event, error) {
-	var e Event
-	err := row.Scan(&e.ID, &e.SeenAt, &e.At, &e.Type, &e.Host, &e.HostID, &e.Relay, &e.Site, &e.Detail)
-	e.SeenAt, e.At = e.SeenAt.UTC(), e.At.UTC()
-	e.Summary = summary(e.Type, e.Detail)
-	return e, err
+	return page, err
 }

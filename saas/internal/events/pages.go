@@ -1,8 +1,12 @@
 package events
 
 import (
+	"context"
 	"net/http"
 	"net/url"
+
+	"github.com/a-h/templ"
+	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
@@ -14,15 +18,40 @@ const perPage = 200
 func (s *Service) Pages(w *web.Web) {
 	w.Page("GET /events", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		q := r.URL.Query()
-		f := Filter{web.Text(q.Get("host")), web.Text(q.Get("type")), q.Get("cursor"), perPage}
-		items, cursor, err := s.List(r.Context(), a, f)
+		f := Filter{Host: web.Text(q.Get("host")), Site: web.Text(q.Get("site")), Type: web.Text(q.Get("type")), After: newestFirst,
+			Cursor: q.Get("cursor"), Limit: perPage}
+		page, err := s.List(r.Context(), a, f)
 		if err != nil {
 			return err
 		}
 		next := ""
-		if cursor != "" {
-			next = "/events?" + url.Values{"host": {f.Host}, "type": {f.Type}, "cursor": {cursor}}.Encode()
+		if page.NextCursor != "" {
+			next = "/events?" + url.Values{"host": {f.Host}, "site": {f.Site}, "type": {f.Type}, "cursor": {page.NextCursor}}.Encode()
 		}
-		return web.Render(w, r, 0, "Events", "/events", eventsPage(items, f, next))
+		return web.Render(w, r, 0, "Events", "/events", eventsPage(page.Items, f, next))
 	})
+}
+
+// How many events a host's and a site's page show, and the overview.
+const (
+	ofOne  = 40
+	recent = 8
+)
+
+// OfHost shows what happened to a host, verdicts about it among it, newest first.
+func (s *Service) OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (templ.Component, error) {
+	page, err := list(ctx, tx, Filter{Host: host.String(), After: newestFirst, Limit: ofOne})
+	return timeline(page.Items, "/events?host="+host.String()), err
+}
+
+// OfSite shows what happened at a site.
+func (s *Service) OfSite(ctx context.Context, tx pgx.Tx, site tenancy.SiteID) (templ.Component, error) {
+	page, err := list(ctx, tx, Filter{Site: site.String(), After: newestFirst, Limit: ofOne})
+	return timeline(page.Items, "/events?site="+site.String()), err
+}
+
+// Recent shows the newest of all.
+func (s *Service) Recent(ctx context.Context, tx pgx.Tx) (templ.Component, error) {
+	page, err := list(ctx, tx, Filter{After: newestFirst, Limit: recent})
+	return timeline(page.Items, "/events"), err
 }

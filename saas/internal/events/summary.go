@@ -2,7 +2,9 @@ package events
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
+	"time"
 )
 
 // detail is what events of all types say, as the storage core and the sites
@@ -22,6 +24,12 @@ type detail struct {
 	Instance string `json:"instance"`
 	Cleared  bool   `json:"cleared"`
 	Detail   string `json:"detail"`
+
+	// Verdicts; Kind is the verdict's.
+	Hosts      int64     `json:"hosts"`
+	Confidence int       `json:"confidence"`
+	Since      time.Time `json:"since"`
+	Ending     string    `json:"ending"`
 }
 
 // summary says an event in a line; "" when its type says all.
@@ -32,6 +40,9 @@ func summary(kind string, raw json.RawMessage) string {
 	}
 	if strings.HasPrefix(kind, "refusal") {
 		return d.refusal()
+	}
+	if strings.HasPrefix(kind, "verdict.") {
+		return d.verdict(kind)
 	}
 	var parts []string
 	for _, p := range []struct{ before, text string }{
@@ -64,6 +75,43 @@ func (d detail) refusal() string {
 	text += ": " + d.Reason
 	if d.Detail != "" && d.Detail != d.Reason {
 		text += " (" + d.Detail + ")"
+	}
+	return text
+}
+
+// verdict is "host down: web1, last sign of life 12:00:03 UTC, confidence 95 %", or
+// "switch down is over: back, 48 hosts".
+func (d detail) verdict(kind string) string {
+	text := d.Kind
+	switch kind {
+	case "verdict.over":
+		text += " is over: " + d.Ending
+	case "verdict.explained":
+		return text + " explained: " + d.Ending
+	}
+	var parts []string
+	switch {
+	case d.Name != "":
+		parts = append(parts, d.Name)
+	case d.Hosts == 1:
+		parts = append(parts, "1 host")
+	case d.Hosts > 1:
+		parts = append(parts, fmt.Sprintf("%d hosts", d.Hosts))
+	}
+	if kind != "verdict.over" {
+		if !d.Since.IsZero() {
+			parts = append(parts, "last sign of life "+d.Since.UTC().Format("15:04:05 UTC"))
+		}
+		if d.Confidence > 0 {
+			parts = append(parts, fmt.Sprintf("confidence %d %%", d.Confidence))
+		}
+	}
+	for i, p := range parts {
+		if i == 0 && kind != "verdict.over" {
+			text += ": " + p
+		} else {
+			text += ", " + p
+		}
 	}
 	return text
 }
