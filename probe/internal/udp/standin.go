@@ -33,8 +33,7 @@ func (s *Socket) turnAway() {
 			return
 		}
 		if err == nil {
-			_ = c.SetLinger(0) // a reset, so that nothing lingers
-			_ = c.Close()
+			_ = c.Close() // in good order: a reset could reach the caller before its connect returns
 		}
 		select {
 		case <-time.After(standInPause):

@@ -19,6 +19,7 @@ import (
 const (
 	multicastTTL = 8 // crosses a site's routers, not the world
 	queue        = 64
+	sendTries    = 4
 	readPause    = 100 * time.Millisecond
 )
 
@@ -165,11 +166,14 @@ func (s *Socket) Send(to netip.AddrPort, datagram []byte) error {
 	if c == nil {
 		return fmt.Errorf("sending to %s: this host or --listen has no such address family", to)
 	}
-	_, err := c.WriteToUDPAddrPort(datagram, to)
-	if err != nil {
-		// Where the kernel keeps errors, this one may be about an earlier datagram,
-		// and then this one was not sent (udp(7)).
-		_, err = c.WriteToUDPAddrPort(datagram, to)
+	var err error
+	for range sendTries {
+		if _, err = c.WriteToUDPAddrPort(datagram, to); err == nil {
+			return nil
+		}
+		// It may be about an earlier datagram, to somebody else, and then this one
+		// was not sent (udp(7)).
+		s.noteRefusals(c)
 	}
 	return err
 }
