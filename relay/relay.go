@@ -117,7 +117,7 @@ func (r *Relay) serve(ctx context.Context, id store.Identity, ready func()) erro
 	if err != nil {
 		return errors.Join(err, socket.Close())
 	}
-	gate := udp.NewGate(socket, handshake.KeypairFrom(id.Keys.Noise), table, desk, r.log, r.metrics.Dropped)
+	gate := udp.NewGate(socket, handshake.KeypairFrom(id.Keys.Noise), table, desk, nil, r.log, r.metrics.Dropped)
 	gate.SetCertificate(certificate)
 	channel, err := service.NewService(id)
 	if err != nil {

@@ -47,12 +47,19 @@ type Announced interface {
 	Announced(announce wire.Announce, from netip.AddrPort, now time.Time)
 }
 
+// Beats takes in heartbeats, and reports whether there was room. It keeps nothing
+// of the packet.
+type Beats interface {
+	Beat(packet []byte, from netip.AddrPort) bool
+}
+
 // Gate sorts what the socket receives.
 type Gate struct {
 	socket   *Socket
 	key      handshake.Keypair
 	sessions Sessions
 	hears    Announced
+	beats    Beats
 	log      *slog.Logger
 	dropped  *prometheus.CounterVec
 
@@ -72,9 +79,9 @@ type Gate struct {
 
 // NewGate makes the gate of a relay with that key. dropped has the label
 // "reason".
-func NewGate(socket *Socket, key handshake.Keypair, s Sessions, hears Announced, log *slog.Logger, dropped *prometheus.CounterVec) *Gate {
+func NewGate(socket *Socket, key handshake.Keypair, s Sessions, hears Announced, beats Beats, log *slog.Logger, dropped *prometheus.CounterVec) *Gate {
 	return &Gate{
-		socket: socket, key: key, sessions: s, hears: hears, log: log, dropped: dropped,
+		socket: socket, key: key, sessions: s, hears: hears, beats: beats, log: log, dropped: dropped,
 		announces:   limit.NewTable[netip.Addr](announceInterval, announceBurst, maxSources),
 		allAnnounce: rate.NewLimiter(announceAll, announceAll),
 		shakes:      limit.NewTable[netip.Addr](shakeInterval, shakeBurst, maxSources),
@@ -146,6 +153,16 @@ func (g *Gate) sort(datagram []byte, from netip.AddrPort, now time.Time) (kept b
 		return g.admitAnswer(datagram, from)
 	case wire.PacketAnnounce:
 		g.answer(datagram, from, now)
+		return false
+	case wire.PacketHeartbeat:
+		if g.beats == nil {
+			break
+		}
+		if _, err := wire.HeartbeatEdge(datagram); err != nil {
+			g.drop(wire.ReasonOf(err).String())
+		} else if !g.beats.Beat(datagram, from) {
+			g.drop("too many heartbeats")
+		}
 		return false
 	}
 	g.drop("unexpected " + kind.String())

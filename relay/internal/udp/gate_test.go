@@ -25,6 +25,7 @@ type behind struct {
 	arrivals  chan sessions.Arrival
 	delivered atomic.Int64
 	announced atomic.Int64
+	beats     atomic.Int64
 	full      atomic.Bool
 }
 
@@ -44,6 +45,14 @@ func (b *behind) Arrive(a sessions.Arrival) bool {
 	default:
 		return false
 	}
+}
+
+func (b *behind) Beat([]byte, netip.AddrPort) bool {
+	if b.full.Load() {
+		return false
+	}
+	b.beats.Add(1)
+	return true
 }
 
 func (b *behind) Announced(wire.Announce, netip.AddrPort, time.Time) { b.announced.Add(1) }
@@ -67,7 +76,7 @@ func newTested(t testing.TB) *tested {
 	t.Cleanup(func() { socket.Close() })
 	b := &behind{arrivals: make(chan sessions.Arrival, 16)}
 	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "dropped"}, []string{"reason"})
-	return &tested{NewGate(socket, key, b, b, slog.New(slog.DiscardHandler), dropped), b, key}
+	return &tested{NewGate(socket, key, b, b, b, slog.New(slog.DiscardHandler), dropped), b, key}
 }
 
 func (g *tested) drops(t testing.TB, reason string) int {
@@ -129,6 +138,7 @@ func TestSorting(t *testing.T) {
 		"handshake 2":               {packet(wire.PacketHandshake2, 100), "unexpected handshake 2"},
 		"cookie":                    {packet(wire.PacketCookieReply, 62), "unexpected cookie reply"},
 		"handshake for another key": {others, "handshake for another key"},
+		"short heartbeat":           {packet(wire.PacketHeartbeat, wire.HeartbeatSize-1), "malformed"},
 		"handshake cut":             {ours[:40], "handshake for another key"},
 	} {
 		before := g.drops(t, c.reason)
@@ -145,10 +155,18 @@ func TestSorting(t *testing.T) {
 	if g.behind.delivered.Load() != 1 {
 		t.Error("a transport packet was not delivered")
 	}
+	g.in(packet(wire.PacketHeartbeat, wire.HeartbeatSize), from, time.Now())
+	if g.behind.beats.Load() != 1 {
+		t.Error("a heartbeat was not handed on")
+	}
 	g.behind.full.Store(true)
 	g.in(packet(wire.PacketTransport, 40), from, time.Now())
 	if g.drops(t, "queue full") != 1 {
 		t.Error("a full queue was not counted")
+	}
+	g.in(packet(wire.PacketHeartbeat, wire.HeartbeatSize), from, time.Now())
+	if g.drops(t, "too many heartbeats") != 1 {
+		t.Error("a heartbeat too many was not counted")
 	}
 }
 
