@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"reflect"
@@ -20,7 +21,11 @@ var (
 	bytesOf   = func(n int) *rapid.Generator[[]byte] { return rapid.SliceOfN(rapid.Byte(), n, n) }
 	kind      = rapid.StringMatching(`[a-z][a-z0-9-]{0,31}`)
 	unixMilli = rapid.Int64Range(0, wire.MaxTime)
-	digest    = rapid.Custom(func(t *rapid.T) wire.Digest {
+	address   = rapid.Custom(func(t *rapid.T) []byte {
+		ip := bytesOf(rapid.SampledFrom([]int{4, 16}).Draw(t, "size")).Draw(t, "ip")
+		return binary.BigEndian.AppendUint16(ip, rapid.Uint16Min(1).Draw(t, "port"))
+	})
+	digest = rapid.Custom(func(t *rapid.T) wire.Digest {
 		return wire.Digest{
 			Kind:     kind.Draw(t, "kind"),
 			Instance: text(wire.MaxInstance).Draw(t, "instance"),
@@ -58,6 +63,7 @@ var message = rapid.OneOf(
 			Boot:         rapid.Uint64().Draw(t, "boot"),
 			Time:         unixMilli.Draw(t, "time"),
 			Labels:       labels,
+			Listen:       rapid.Uint16().Draw(t, "listen"),
 		}
 	}),
 	rapid.Custom(func(t *rapid.T) wire.Message {
@@ -102,6 +108,43 @@ var message = rapid.OneOf(
 			Kinds:        kinds,
 			Time:         unixMilli.Draw(t, "time"),
 		}
+	}),
+	rapid.Custom(func(t *rapid.T) wire.Message {
+		r := &wire.Report{
+			Revision: rapid.Uint64().Draw(t, "revision"),
+			Health:   rapid.Uint8().Draw(t, "health"),
+			Stepped:  rapid.Int64Range(-wire.MaxTime, wire.MaxTime).Draw(t, "stepped"),
+			Forged:   rapid.Uint64().Draw(t, "forged"),
+			Replayed: rapid.Uint64().Draw(t, "replayed"),
+			Stray:    rapid.Uint64().Draw(t, "stray"),
+			Time:     unixMilli.Draw(t, "time"),
+		}
+		for range rapid.IntRange(0, wire.MaxEdges).Draw(t, "edges") {
+			r.Edges = append(r.Edges, wire.EdgeReport{
+				ID:    rapid.Uint32().Draw(t, "id"),
+				State: wire.EdgeState(rapid.IntRange(int(wire.EdgeNew), int(wire.EdgeLeft)).Draw(t, "state")),
+				Age:   unixMilli.Draw(t, "age"),
+				Lost:  rapid.Uint64().Draw(t, "lost"),
+			})
+		}
+		return r
+	}),
+	rapid.Custom(func(t *rapid.T) wire.Message {
+		r := &wire.Ring{
+			Revision: rapid.Uint64().Draw(t, "revision"),
+			Beat:     rapid.Int64Range(wire.MinBeat.Milliseconds(), wire.MaxBeat.Milliseconds()).Draw(t, "beat"),
+		}
+		for i := range rapid.IntRange(0, wire.MaxEdges).Draw(t, "edges") {
+			e := wire.Edge{ID: uint32(i), Peer: bytesOf(wire.IDSize).Draw(t, "peer"), Send: bytesOf(32).Draw(t, "send"), Receive: bytesOf(32).Draw(t, "receive")}
+			if rapid.Bool().Draw(t, "elsewhere") {
+				e.Address = address.Draw(t, "address")
+			}
+			r.Edges = append(r.Edges, e)
+		}
+		return r
+	}),
+	rapid.Custom(func(t *rapid.T) wire.Message {
+		return &wire.Redirect{Address: address.Draw(t, "address"), Certificate: bytesOf(wire.CertificateSize).Draw(t, "certificate")}
 	}),
 	rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Need{Facts: rapid.SliceOfN(digest, 0, 100).Draw(t, "facts")}

@@ -58,8 +58,10 @@
 // Handshake1. The Noise message is message 1 of
 // Noise_IK_25519_ChaChaPoly_BLAKE2s with the prologue "assimilation/1"; its
 // payload is empty from a probe, a relay's certificate from a relay that has
-// lost its session with a probe that it knows; the probe answers if its own site
-// has signed the certificate for the key that the handshake proves. sender index is chosen by the sender and unique among its sessions.
+// lost its session with a probe that it knows, or that takes the probe over from
+// another relay; the probe answers if its own site has signed the certificate for
+// the key that the handshake proves. sender index is chosen by the sender and
+// unique among its sessions.
 //
 //	 0  type 3
 //	 1  version
@@ -244,7 +246,8 @@
 //	5 FactGone                         done: durable at the relay
 //	6 Problem                          done: durable at the relay
 //	7 Goodbye     last of a probe      done: durable at the relay
-//	8 Report      after a Ring         done: the relay has taken it in
+//	8 Report      when a neighbour     done: the relay has taken it in
+//	              changes its state
 //
 //	relay to probe
 //	64 Enrolled
@@ -254,7 +257,10 @@
 //	68 Redirect   to another relay of the site; done: the probe will try
 //
 // A message in the wrong direction, or before its turn, is refused as
-// Malformed or NotEnrolled by who receives it; the link does not know roles.
+// Malformed or NotEnrolled by who receives it; the link does not know roles. A Ring
+// may overtake its session's Configure. A probe that beats since an earlier session
+// begins the next with a Report, before any Ring; only one Report is under way at a
+// time, so that the last is the newest.
 //
 // # Versions
 //

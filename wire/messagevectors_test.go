@@ -132,6 +132,7 @@ func messages() []named {
 		{"enrol without a machine id", &wire.Enrol{TokenID: "abcdefghijkl", Secret: sequence(1, 20)}},
 		{"hello", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "amd64", Boot: 1<<64 - 1, Time: 1_770_000_000_000,
 			Labels: map[string]string{"rack": "r 7", "env": "prod", "größe": "ü"}}},
+		{"hello with a TCP port", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "amd64", Boot: 1, Time: 1, Listen: 1984}},
 		{"hello without labels", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "arm64", Boot: 1, Time: 0}},
 		{"digests", &wire.Digests{Kinds: []string{"os", "packages"}, Facts: []wire.Digest{digest, set}}},
 		{"fact put", &wire.FactPut{Digest: digest, Body: []byte(`{"id":"debian","version":"13"}`), ObservedAt: 1_770_000_000_000}},
@@ -143,6 +144,16 @@ func messages() []named {
 		{"configure", &wire.Configure{Host: sequence(0x30, 16), Term: 3, EchoInterval: 30_000, Kinds: []string{"os", "x-backup"}, Time: 1_770_000_000_000}},
 		{"configure with all kinds", &wire.Configure{Host: sequence(0x30, 16), EchoInterval: 100, Time: 1}},
 		{"need", &wire.Need{Facts: []wire.Digest{set}}},
+		{"report", &wire.Report{Revision: 3, Edges: []wire.EdgeReport{
+			{ID: 7, State: wire.EdgeMissed, Age: 2_600, Lost: 4}, {ID: 1<<32 - 1, State: wire.EdgeHeard, Age: 312},
+		}, Health: 16, Stepped: -3_600_000, Forged: 1, Replayed: 2, Stray: 3, Time: 1_770_000_000_000}},
+		{"report before a ring", &wire.Report{Edges: []wire.EdgeReport{{ID: 7, State: wire.EdgeLeft}}}},
+		{"report of no edges", &wire.Report{Revision: 1, Time: 1}},
+		{"ring", &wire.Ring{Revision: 1, Beat: 1_000, Edges: []wire.Edge{
+			{ID: 7, Peer: sequence(0x10, 16), Address: []byte{192, 0, 2, 1, 0x07, 0xc0}, Send: sequence(0x40, 32), Receive: sequence(0x60, 32)},
+		}}},
+		{"ring of nobody", &wire.Ring{Revision: 1<<64 - 1, Beat: 10_000}},
+		{"redirect", &wire.Redirect{Address: []byte{192, 0, 2, 2, 0x07, 0xc0}, Certificate: certificate().Append(nil)}},
 	}
 }
 
@@ -270,5 +281,45 @@ func refusedMessages(t *testing.T) []refusedMessage {
 	of("configure: echo too often", wire.TypeConfigure, with(configure, 3, 99))
 	of("configure: echo too seldom", wire.TypeConfigure, with(configure, 3, 3_600_001))
 	of("configure: bad kind", wire.TypeConfigure, with(configure, 4, []string{""}))
+
+	of("hello: TCP port over 16 bits", wire.TypeHello, with(hello, 8, 65536))
+	edge := map[int]any{1: 7, 2: sequence(0, 16), 3: []byte{192, 0, 2, 1, 7, 0xc0}, 4: sequence(0, 32), 5: sequence(0, 32)}
+	ring := map[int]any{1: 1, 2: 1000, 3: []any{edge}}
+	of("ring: beat too often", wire.TypeRing, with(ring, 2, 499))
+	of("ring: beat too seldom", wire.TypeRing, with(ring, 2, 10_001))
+	of("ring: no beat", wire.TypeRing, map[int]any{1: 1})
+	of("ring: an edge twice", wire.TypeRing, with(ring, 3, []any{edge, edge}))
+	many := []any{}
+	for i := range 9 {
+		many = append(many, with(edge, 1, i))
+	}
+	of("ring: 9 edges", wire.TypeRing, with(ring, 3, many))
+	bad := func(name string, key int, value any) {
+		of("ring: "+name, wire.TypeRing, with(ring, 3, []any{with(edge, key, value)}))
+	}
+	bad("edge over 32 bits", 1, 1<<32)
+	bad("peer short", 2, sequence(0, 15))
+	bad("address without a port", 3, []byte{192, 0, 2, 1})
+	bad("address with port 0", 3, []byte{192, 0, 2, 1, 0, 0})
+	bad("address of 7 bytes", 3, sequence(1, 7))
+	bad("send key short", 4, sequence(0, 31))
+	bad("receive key long", 5, sequence(0, 33))
+
+	state := map[int]any{1: 7, 2: 2, 3: 100}
+	report := map[int]any{1: 1, 2: []any{state}, 8: 1}
+	of("report: 9 edges", wire.TypeReport, with(report, 2, slices.Repeat([]any{state}, 9)))
+	of("report: state 0", wire.TypeReport, with(report, 2, []any{with(state, 2, 0)}))
+	of("report: state 6", wire.TypeReport, with(report, 2, []any{with(state, 2, 6)}))
+	of("report: age negative", wire.TypeReport, with(report, 2, []any{with(state, 3, -1)}))
+	of("report: age of 8000 years", wire.TypeReport, with(report, 2, []any{with(state, 3, int64(wire.MaxTime)+1)}))
+	of("report: lost negative", wire.TypeReport, with(report, 2, []any{with(state, 4, -1)}))
+	of("report: health over 8 bits", wire.TypeReport, with(report, 3, 256))
+	of("report: clock step of 8000 years", wire.TypeReport, with(report, 4, -int64(wire.MaxTime)-1))
+	of("report: time negative", wire.TypeReport, with(report, 8, -1))
+
+	redirect := map[int]any{1: []byte{192, 0, 2, 1, 7, 0xc0}, 2: certificate().Append(nil)}
+	of("redirect: no address", wire.TypeRedirect, map[int]any{2: certificate().Append(nil)})
+	of("redirect: port 0", wire.TypeRedirect, with(redirect, 1, []byte{192, 0, 2, 1, 0, 0}))
+	of("redirect: certificate short", wire.TypeRedirect, with(redirect, 2, certificate().Append(nil)[:144]))
 	return all
 }
