@@ -20,7 +20,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist up down logs test test-race test-pg18 e2e screenshots fuzz bench bench-probe loadtest lint generate check-generated check-truth
+.PHONY: help build dist up down logs test test-race test-pg18 e2e screenshots fuzz bench bench-probe bench-swim loadtest lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,10 @@ bench: ## ingest beside plain tables and UNWIND MERGE SET, and the rest, beside 
 bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; needs root; WINDOW=2m
 	@ops/postgres/up.sh
 	@go test -run '^$$' -bench . -benchtime 1x ./e2e/benchprobe $(if $(WINDOW),-window $(WINDOW))
+
+bench-swim: ## time to detection and bytes per host beside memberlist's LAN defaults, N=16, 64, 256; needs root; KILLS=6
+	@ops/postgres/up.sh
+	@go test -run '^$$' -bench . -benchtime 1x ./e2e/benchswim $(if $(KILLS),-kills $(KILLS))
 
 loadtest: ## power on PROBES=2000 at once against a real relay and service: clean, a bad network, attacked, flooded
 	@ops/postgres/up.sh
