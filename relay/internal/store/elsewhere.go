@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"crypto/ed25519"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"assimilation/tenancy"
@@ -109,4 +111,20 @@ func (tx *Tx) comeHere(h *Host, now int64) error {
 		return fmt.Errorf("taking a host over: %w", err)
 	}
 	return tx.exec("DELETE FROM settled WHERE host = ?", h.ID.UUID[:])
+}
+
+// HostsOf reads the hosts of these ids that are known.
+func (s *Store) HostsOf(ctx context.Context, ids []tenancy.HostID) ([]Host, error) {
+	hosts := make([]Host, 0, len(ids))
+	for _, id := range ids {
+		h, err := scanHost(s.readers.QueryRowContext(ctx, "SELECT "+hostColumns+" FROM hosts WHERE id = ?", id.UUID[:]).Scan)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading a host: %w", err)
+		}
+		hosts = append(hosts, h)
+	}
+	return hosts, nil
 }

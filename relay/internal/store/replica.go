@@ -203,3 +203,23 @@ func (s *Store) Kept(ctx context.Context, o Origin, limit, size int) (Records, e
 	r.Whole = r.Whole || len(r.Encoded) == limit
 	return r, rows.Err()
 }
+
+// Forwarded notes that the service holds a stream up to a position, of the epoch
+// that is copied.
+func (tx *Tx) Forwarded(relay tenancy.RelayID, epoch, position uint64) error {
+	o, found, err := tx.Origin(relay)
+	if err != nil || !found || o.Epoch != epoch || position <= o.Acked || position > o.Last {
+		return err
+	}
+	chain := o.Chain
+	if position < o.Last {
+		var b []byte
+		if found, err = tx.row("SELECT chain FROM replica WHERE origin = ? AND seq = ?", []any{relay.UUID[:], int64(position)}, &b); err != nil || !found {
+			return err
+		}
+		if chain, err = toChain(b); err != nil {
+			return err
+		}
+	}
+	return tx.Told(relay, epoch, position, chain)
+}

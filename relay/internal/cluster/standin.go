@@ -1,0 +1,178 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"assimilation/relay/internal/store"
+	"assimilation/tenancy"
+	"assimilation/wire"
+)
+
+const (
+	takeAtOnce    = 200 // hosts in one transaction
+	lookAgain     = 2 * time.Second
+	forwardPause  = time.Second
+	longestPause  = time.Minute
+	forwardAtOnce = 500
+)
+
+// standIn does a dead relay's work until it is back.
+func (c *Cluster) standIn(ctx context.Context, dead tenancy.RelayID) {
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	parts.Go(func() { c.forward(ctx, dead) })
+	var before []tenancy.RelayID
+	for ctx.Err() == nil {
+		if now := c.survivors(); !sameRelays(now, before) {
+			if err := c.takeHosts(ctx, &parts, dead, now); err != nil && ctx.Err() == nil {
+				c.Log.Error("taking over the hosts of a dead relay", "id", dead, "error", err)
+			} else {
+				before = now
+			}
+		}
+		select {
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func sameRelays(a, b []tenancy.RelayID) bool {
+	order := func(a, b tenancy.RelayID) int { return bytes.Compare(a.UUID[:], b.UUID[:]) }
+	slices.SortFunc(a, order)
+	slices.SortFunc(b, order)
+	return slices.Equal(a, b)
+}
+
+// takeHosts takes this relay's part of a dead one's hosts, and calls their probes.
+func (c *Cluster) takeHosts(ctx context.Context, parts *sync.WaitGroup, dead tenancy.RelayID, survivors []tenancy.RelayID) error {
+	hosts, err := c.Store.Hosts(ctx)
+	if err != nil {
+		return err
+	}
+	hosts = slices.DeleteFunc(hosts, func(h store.Host) bool {
+		return h.ServedBy != dead || owner(c.key(h), survivors) != c.Self
+	})
+	for chunk := range slices.Chunk(hosts, takeAtOnce) {
+		var taken []store.Host
+		err := c.Store.Do(ctx, func(tx *store.Tx) error {
+			taken = nil
+			for _, h := range chunk {
+				h, found, err := tx.TakeHost(h.ID, dead, time.Now().UnixMilli())
+				if err != nil {
+					return err
+				}
+				if found {
+					taken = append(taken, h)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		c.spread(taken)
+		parts.Go(func() { c.Table.TakeOver(ctx, taken) })
+	}
+	if len(hosts) > 0 {
+		c.Log.Info("took over the hosts of a dead relay", "id", dead, "hosts", len(hosts))
+	}
+	return nil
+}
+
+// key is by what a host belongs to a relay: its domain, so that the hosts of a
+// switch are together; its own id where nobody knows that.
+func (c *Cluster) key(h store.Host) []byte {
+	domain := c.Domain(h.ID)
+	if domain == "" {
+		domain = h.Domain
+	}
+	if domain == "" {
+		return h.ID.UUID[:]
+	}
+	return []byte(domain)
+}
+
+// spread tells all peers of hosts that are this relay's.
+func (c *Cluster) spread(hosts []store.Host) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.peers {
+		for _, h := range hosts {
+			p.news[h.ID] = struct{}{}
+		}
+		p.nudge()
+	}
+}
+
+// forward sends what is held of a dead relay's stream to the service, until all
+// of it is there or the relay is back.
+func (c *Cluster) forward(ctx context.Context, dead tenancy.RelayID) {
+	pause, said := forwardPause, ""
+	sent := 0
+	for ctx.Err() == nil {
+		n, err := c.forwardSome(ctx, dead)
+		sent += n
+		if err == nil {
+			if n == 0 {
+				if sent > 0 {
+					c.Log.Info("a dead relay's records are at the service", "id", dead, "records", sent)
+				}
+				return
+			}
+			pause, said = forwardPause, ""
+			continue
+		}
+		if ctx.Err() == nil && said != err.Error() {
+			said = err.Error()
+			c.Log.Warn("forwarding a dead relay's records", "id", dead, "error", err)
+		}
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, longestPause)
+		case <-ctx.Done():
+		}
+	}
+}
+
+// forwardSome sends one batch, and returns how many records the service has
+// taken; 0 without an error: nothing is left.
+func (c *Cluster) forwardSome(ctx context.Context, dead tenancy.RelayID) (int, error) {
+	var origin store.Origin
+	var found bool
+	err := c.Store.Do(ctx, func(tx *store.Tx) (err error) {
+		origin, found, err = tx.Origin(dead)
+		return err
+	})
+	if err != nil || !found {
+		return 0, err
+	}
+	batch, err := c.Store.Kept(ctx, origin, forwardAtOnce, c.Store.BatchBytes())
+	if err != nil || len(batch.Encoded) == 0 {
+		return 0, err
+	}
+	ack, err := c.Service.Forward(ctx, dead, batch)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case ack.Reason == wire.Revoked || ack.Reason == wire.NotEnrolled || ack.Reason == wire.WrongSite:
+		c.Log.Warn("the service wants no more of a relay", "id", dead, "reason", ack.Reason)
+		return 0, c.Store.Do(ctx, func(tx *store.Tx) error { return tx.ForgetOrigin(dead) })
+	case ack.Reason != wire.Accepted && ack.Reason != wire.Replayed:
+		return 0, fmt.Errorf("the service refused the records: %s: %s", ack.Reason, ack.Detail)
+	case ack.Epoch > batch.Epoch || ack.Reason == wire.Replayed:
+		// The relay has begun anew since, with all that it had not delivered.
+		return 0, c.Store.Do(ctx, func(tx *store.Tx) error { return tx.ForgetOrigin(dead) })
+	case ack.Epoch != batch.Epoch || ack.Position < batch.First:
+		return 0, fmt.Errorf("the service stands at epoch %d position %d, the copy begins at epoch %d record %d", ack.Epoch, ack.Position, batch.Epoch, batch.First)
+	}
+	position := min(ack.Position, origin.Last)
+	err = c.Store.Do(ctx, func(tx *store.Tx) error { return tx.Forwarded(dead, batch.Epoch, position) })
+	return int(position - batch.First + 1), err
+}
