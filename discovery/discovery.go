@@ -9,6 +9,7 @@ package discovery
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"assimilation/cmdb"
@@ -70,6 +71,11 @@ type Collector interface {
 	// right returns what it can and a *Degraded error beside it.
 	Collect(ctx context.Context) ([]Fact, error)
 }
+
+// ErrNotYet is what a collector that only listens returns, without facts, as long
+// as it did not listen for long enough to say what there is. It is no problem,
+// and what is known from before stays known.
+var ErrNotYet = errors.New("listening has only begun")
 
 // Watcher is a Collector to which the kernel tells changes: Watch calls
 // changed (which never blocks) after each event, until ctx ends. It returns

@@ -47,21 +47,23 @@ type Port struct {
 	SourceMAC       string   `json:"source_mac" class:"topology"`
 
 	// IEEE 802.1 and CDP.
-	VLAN       int64    `json:"vlan,omitempty" class:"topology"` // port VLAN id, native VLAN
-	VLANs      []VLAN   `json:"vlans,omitempty" key:"id"`
-	VTPDomain  string   `json:"vtp_domain,omitempty" class:"topology"`
-	Protocols  []string `json:"protocols,omitempty" class:"topology"`   // protocol identities, hex
-	LinkGroup  int64    `json:"link_group,omitempty" class:"topology"`  // aggregated port id
-	Aggregated bool     `json:"aggregated,omitempty" class:"topology"`  //
-	VoiceVLAN  int64    `json:"voice_vlan,omitempty" class:"topology"`  // CDP
-	Duplex     string   `json:"duplex,omitempty" class:"topology"`      // half, full
-	MTU        int64    `json:"mtu,omitempty" class:"topology"`         // 802.3 maximum frame size; CDP MTU
-	MAU        string   `json:"mau,omitempty" class:"topology"`         // operational MAU type: "1000BASE-T full duplex", or its number
-	SpeedMbps  int64    `json:"speed_mbps,omitempty" class:"topology"`  // of the MAU type
-	AutoNeg    string   `json:"autoneg,omitempty" class:"topology"`     // unsupported, disabled, enabled
-	PowerClass string   `json:"power_class,omitempty" class:"topology"` // PoE: "class 4"
-	PowerType  string   `json:"power_type,omitempty" class:"topology"`  // pse, pd
-	PowerMW    int64    `json:"power_mw,omitempty" class:"topology"`    // allocated or available, milliwatts
+	VLAN  int64  `json:"vlan,omitempty" class:"topology"` // port VLAN id, native VLAN
+	VLANs []VLAN `json:"vlans,omitempty" key:"id"`
+	// ProtocolVLANs are those that the port is in by the frames' protocol.
+	ProtocolVLANs []int64  `json:"protocol_vlans,omitempty" class:"topology"`
+	VTPDomain     string   `json:"vtp_domain,omitempty" class:"topology"`
+	Protocols     []string `json:"protocols,omitempty" class:"topology"`   // protocol identities, hex
+	LinkGroup     int64    `json:"link_group,omitempty" class:"topology"`  // aggregated port id
+	Aggregated    bool     `json:"aggregated,omitempty" class:"topology"`  //
+	VoiceVLAN     int64    `json:"voice_vlan,omitempty" class:"topology"`  // CDP
+	Duplex        string   `json:"duplex,omitempty" class:"topology"`      // half, full
+	MTU           int64    `json:"mtu,omitempty" class:"topology"`         // 802.3 maximum frame size; CDP MTU
+	MAU           string   `json:"mau,omitempty" class:"topology"`         // operational MAU type: "1000BASE-T full duplex", or its number
+	SpeedMbps     int64    `json:"speed_mbps,omitempty" class:"topology"`  // of the MAU type
+	AutoNeg       string   `json:"autoneg,omitempty" class:"topology"`     // unsupported, disabled, enabled
+	PowerClass    string   `json:"power_class,omitempty" class:"topology"` // PoE: "class 4"
+	PowerType     string   `json:"power_type,omitempty" class:"topology"`  // pse, pd
+	PowerMW       int64    `json:"power_mw,omitempty" class:"topology"`    // allocated or available, milliwatts
 
 	// LLDP-MED (ANSI/TIA-1057).
 	MEDClass     string   `json:"med_class,omitempty" class:"topology"`
