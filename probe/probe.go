@@ -45,6 +45,7 @@ type Config struct {
 	Relays     []string // host:port each; empty: by token, then multicast
 	Listen     string   // UDP address; empty: port 1984 or any
 	Version    string   // of the program
+	Labels     map[string]string
 	Collectors []discovery.Collector
 	Log        *slog.Logger
 }
@@ -59,10 +60,18 @@ type Probe struct {
 	started time.Time
 }
 
+// ErrLabels says that labels are more than the protocol carries.
+var ErrLabels = errors.New("labels cannot be sent")
+
 // New takes the state directory and prepares the probe.
 func New(config Config) (*Probe, error) { return prepare(config, false) }
 
 func prepare(config Config, enrolOnly bool) (*Probe, error) {
+	self := hello(config.Version)
+	self.Labels = config.Labels
+	if _, err := wire.Marshal(&self); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLabels, err)
+	}
 	dir, err := state.Open(config.State)
 	if err != nil {
 		return nil, err
@@ -75,7 +84,7 @@ func prepare(config Config, enrolOnly bool) (*Probe, error) {
 		Home:       dir,
 		Credential: credential(config.Token),
 		Relays:     config.Relays,
-		Hello:      hello(config.Version),
+		Hello:      self,
 		MachineID:  machineID,
 		Ledger:     p.ledger,
 		Allow:      p.plan.Allow,

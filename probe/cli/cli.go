@@ -52,6 +52,7 @@ type options struct {
 	state, relay, listen, tokenFile, output string
 	debug                                   bool
 	wait                                    int // seconds
+	labels                                  labels
 }
 
 func commands() []command {
@@ -60,6 +61,7 @@ func commands() []command {
 			"assim-probe run --token-file /etc/assim/probe.token",
 			"ASSIM_RELAY=10.0.0.5:1984 assim-probe run",
 			"assim-probe run --state /tmp/second --listen :0",
+			"assim-probe run --label zone=hall-2 --label rack=r17",
 		}, runFlags, run},
 		{"facts", "[KIND...]", "print what would be sent, without a relay", []string{
 			"assim-probe facts",
@@ -153,6 +155,7 @@ Environment (flags win):
   ASSIM_STATE       state directory, default `+defaultState+`
   ASSIM_RELAY       host:port of relays, by comma; default: by token, then multicast
   ASSIM_LISTEN      UDP address; default: port 1984 if free, else any
+  ASSIM_LABELS      labels of this host, by comma: zone=hall-2,rack=r17
   ASSIM_TOKEN_FILE  file with the enrolment token
   ASSIM_TOKEN       the enrolment token itself
 

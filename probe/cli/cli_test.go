@@ -3,20 +3,24 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"assimilation/discovery"
+	"assimilation/probe/internal/agent"
+	"assimilation/probe/internal/status"
 	"assimilation/tenancy"
 )
 
 // try runs one command line with an empty state directory.
 func try(t *testing.T, stdin string, args ...string) (code int, out, errs string) {
 	t.Helper()
-	for _, name := range []string{"ASSIM_TOKEN", "ASSIM_TOKEN_FILE", "ASSIM_RELAY", "ASSIM_LISTEN"} {
+	for _, name := range []string{"ASSIM_TOKEN", "ASSIM_TOKEN_FILE", "ASSIM_RELAY", "ASSIM_LISTEN", "ASSIM_LABELS"} {
 		t.Setenv(name, "")
 	}
 	t.Setenv("ASSIM_STATE", filepath.Join(t.TempDir(), "s"))
@@ -35,6 +39,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"help"}, exitOK, "ASSIM_TOKEN_FILE"},
 		{[]string{"fly"}, exitUsage, `no command "fly"`},
 		{[]string{"run", "--wings"}, exitUsage, "see assim-probe run --help"},
+		{[]string{"run", "--label", "rack"}, exitUsage, `label "rack" is not name=value`},
+		{[]string{"run", "--label", "rack=" + strings.Repeat("r", 257)}, exitUsage, "labels cannot be sent: encode message 2: label value of 257 bytes"},
 		{[]string{"status", "now"}, exitUsage, "takes no arguments"},
 		{[]string{"facts", "-o", "xml"}, exitUsage, "readable or json"},
 		{[]string{"facts", "nonsense"}, exitUsage, `no kind "nonsense"`},
@@ -104,6 +110,60 @@ func TestDoctorSaysWhatToDo(t *testing.T) {
 	for _, want := range []string{"WRONG  token", "assim token create", "WRONG  probe", "systemctl start assim-probe"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
+func TestLabels(t *testing.T) {
+	for _, c := range []struct {
+		name, environment string
+		flags             []string
+		want              map[string]string
+		wrong             string
+	}{
+		{"none", "", nil, map[string]string{}, ""},
+		{"environment", "zone=hall 2, rack=r17,", nil, map[string]string{"zone": "hall 2", "rack": "r17"}, ""},
+		{"flags win", "zone=a,rack=r1", []string{"zone=b", "owner="}, map[string]string{"zone": "b", "rack": "r1", "owner": ""}, ""},
+		{"value with a sign", "a=b=c", nil, map[string]string{"a": "b=c"}, ""},
+		{"no name", "=x", nil, nil, `ASSIM_LABELS: label "=x" is not name=value`},
+		{"no sign", "zone", nil, nil, `ASSIM_LABELS: label "zone" is not name=value`},
+	} {
+		t.Setenv("ASSIM_LABELS", c.environment)
+		o := &options{labels: labels{}}
+		for _, f := range c.flags {
+			if err := o.labels.add(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := o.allLabels()
+		if c.wrong != "" {
+			if err == nil || err.Error() != c.wrong {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			continue
+		}
+		if err != nil || !maps.Equal(got, c.want) {
+			t.Errorf("%s: %v, %v", c.name, got, err)
+		}
+	}
+}
+
+func TestStatusShowsNeighbours(t *testing.T) {
+	var out bytes.Buffer
+	o := &options{Streams: Streams{Out: &out}}
+	r := status.Report{Status: agent.Status{StandIn: 1984, LateBeats: 3, Neighbours: []agent.Neighbour{
+		{Peer: "5f0c", Address: "10.0.0.7:1984", State: "heard", Age: 310 * time.Millisecond, Sent: 90, Lost: 2},
+		{Peer: "77aa", Relay: true, Address: "10.0.0.1:1984", State: "new", Age: 2 * time.Second},
+	}}}
+	o.printStatus(r, time.Now())
+	for _, want := range []string{
+		"heard: host 5f0c at 10.0.0.7:1984, last beat 310ms ago; 90 sent, 2 lost",
+		"new: the relay at 10.0.0.1:1984, no beat for 2s; 0 sent, 0 lost",
+		"1984, where the kernel answers",
+		"3 of the last 16 were late",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 func runFlags(set *flag.FlagSet, o *options) {
 	networkFlags(set, o)
 	listenFlag(set, o)
+	labelFlag(set, o)
 }
 
 func run(ctx context.Context, o *options, _ []string) int {
@@ -21,7 +22,16 @@ func run(ctx context.Context, o *options, _ []string) int {
 		// A probe that is enrolled needs no token; one that is not says so.
 		o.log().Warn("going on without a token", "error", err)
 	}
-	p, err := probe.New(o.config(token))
+	config := o.config(token)
+	if config.Labels, err = o.allLabels(); err != nil {
+		fmt.Fprintln(o.Err, "assim-probe:", err)
+		return exitUsage
+	}
+	p, err := probe.New(config)
+	if errors.Is(err, probe.ErrLabels) {
+		fmt.Fprintln(o.Err, "assim-probe:", err)
+		return exitUsage
+	}
 	if err != nil {
 		return o.fail(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"assimilation/probe/internal/status"
+	"assimilation/wire"
 )
 
 func statusFlags(set *flag.FlagSet, o *options) {
@@ -45,6 +46,9 @@ func (o *options) printStatus(r status.Report, now time.Time) {
 	row("site", "%s", orDefault(r.Site, "unknown until a relay answers"))
 	row("relay", "%s", orDefault(r.Relay, "looking for one"))
 	row("own port", "%d", r.Port)
+	if r.StandIn != 0 {
+		row("tcp port", "%d, where the kernel answers for the probe", r.StandIn)
+	}
 	switch {
 	case r.Settled:
 		row("session", "for %s, relay heard %s ago", age(r.SessionSince, now), age(r.LastHeard, now))
@@ -58,6 +62,20 @@ func (o *options) printStatus(r status.Report, now time.Time) {
 		row("session", "none")
 	}
 	row("facts", "%d held, %d at the relay as they are now, %d messages under way", r.FactsHeld, r.FactsSent, r.Pending)
+	for _, n := range r.Neighbours {
+		who := "host " + n.Peer
+		if n.Relay {
+			who = "the relay"
+		}
+		since := "last beat %s ago"
+		if n.State == wire.EdgeNew.String() {
+			since = "no beat for %s"
+		}
+		row("neighbour", "%s: %s at %s, "+since+"; %d sent, %d lost", n.State, who, n.Address, n.Age.Round(10*time.Millisecond), n.Sent, n.Lost)
+	}
+	if r.LateBeats > 0 {
+		row("beats", "%d of the last 16 were late: this host is too busy", r.LateBeats)
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Problems)) {
 		row("problem", "%s: %s", name, r.Problems[name])
 	}
