@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 func killPID(t *testing.T, text string) {
@@ -95,6 +97,25 @@ func wait(t *testing.T, n *Notifier, want Count) {
 	for deadline := time.Now().Add(time.Minute); n.Counts()[0] != want; <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("counted %+v, want %+v", n.Counts()[0], want)
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	n := open(t, Config{Exec: "/bin/true", Syslog: "local"})
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(n)
+	run(t, n)
+	n.Tell(note())
+	wait(t, n, Count{Channel: "exec", Told: 1})
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprint(families)
+	for _, want := range []string{"assim_relay_notifications_total", "assim_relay_notifications_waiting", `value:"exec"`, `value:"syslog"`, `value:"lost"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is not in %s", want, text)
 		}
 	}
 }
