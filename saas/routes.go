@@ -63,8 +63,8 @@ func (p parts) mount(w *web.Web) error {
 	}
 	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public}
 	history := &changes.Service{DB: p.db, Kinds: kinds()}
-	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history}
 	happened := &events.Service{DB: p.db}
+	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history, Happened: happened.OfHost}
 	wrong := &findings.Service{DB: p.db}
 	who := &depmap.Service{DB: p.db}
 	finder := &search.Service{DB: p.db}

@@ -15,26 +15,29 @@ import (
 )
 
 type hostView struct {
-	ID           tenancy.HostID    `json:"id" format:"uuid"`
-	Name         string            `json:"name"`
-	State        string            `json:"state" enum:"up,silent,shut down,retired"`
-	StateAt      time.Time         `json:"state_at" doc:"since when, by the relay's clock"`
-	Site         string            `json:"site" doc:"name"`
-	SiteID       tenancy.SiteID    `json:"site_id" format:"uuid"`
-	RelayID      tenancy.RelayID   `json:"relay_id" format:"uuid"`
-	OS           string            `json:"os"`
-	Arch         string            `json:"arch"`
-	AgentVersion string            `json:"agent_version"`
-	Labels       map[string]string `json:"labels"`
-	EnrolledAt   time.Time         `json:"enrolled_at"`
-	ChangedAt    time.Time         `json:"changed_at" doc:"when its newest fact came"`
-	RetiredAt    *time.Time        `json:"retired_at,omitempty"`
-	OpenFindings int               `json:"open_findings"`
+	ID           tenancy.HostID     `json:"id" format:"uuid"`
+	Name         string             `json:"name"`
+	State        string             `json:"state" enum:"up,silent,shut down,down,agent down,unresponsive,unreachable,unknown,retired" doc:"unknown: nothing is heard of its site"`
+	StateAt      time.Time          `json:"state_at" doc:"since when, by the relay's clock"`
+	LastState    string             `json:"last_state" doc:"what its relay said last"`
+	Verdict      string             `json:"verdict,omitempty" doc:"kind of the open verdict that says why"`
+	VerdictID    *tenancy.VerdictID `json:"verdict_id,omitempty" format:"uuid"`
+	Site         string             `json:"site" doc:"name"`
+	SiteID       tenancy.SiteID     `json:"site_id" format:"uuid"`
+	RelayID      tenancy.RelayID    `json:"relay_id" format:"uuid"`
+	OS           string             `json:"os"`
+	Arch         string             `json:"arch"`
+	AgentVersion string             `json:"agent_version"`
+	Labels       map[string]string  `json:"labels"`
+	EnrolledAt   time.Time          `json:"enrolled_at"`
+	ChangedAt    time.Time          `json:"changed_at" doc:"when its newest fact came"`
+	RetiredAt    *time.Time         `json:"retired_at,omitempty"`
+	OpenFindings int                `json:"open_findings"`
 }
 
 func viewOf(h Host) hostView {
 	v := hostView{
-		ID: h.ID, Name: h.Name, State: h.State, StateAt: h.StateAt.UTC(), Site: h.SiteName, SiteID: h.Site, RelayID: h.Relay,
+		ID: h.ID, Name: h.Name, State: h.State, StateAt: h.StateAt.UTC(), LastState: h.LastState, Verdict: h.VerdictKind, VerdictID: h.Verdict, Site: h.SiteName, SiteID: h.Site, RelayID: h.Relay,
 		OS: h.OS, Arch: h.Arch, AgentVersion: h.AgentVersion, Labels: h.Labels,
 		EnrolledAt: h.EnrolledAt.UTC(), ChangedAt: h.ChangedAt.UTC(), OpenFindings: h.Findings,
 	}
@@ -88,7 +91,7 @@ func (s *Service) Register(api huma.API) {
 		Summary: "The enrolled hosts, by name",
 	}, func(ctx context.Context, in *struct {
 		Site   string `query:"site" maxLength:"100" doc:"id or name of a site"`
-		State  string `query:"state" enum:"up,silent,shut down,retired" doc:"default all but retired"`
+		State  string `query:"state" enum:"up,silent,shut down,down,agent down,unresponsive,unreachable,unknown,retired" doc:"default all but retired"`
 		Name   string `query:"name" maxLength:"255" doc:"part of the name"`
 		Cursor string `query:"cursor" maxLength:"512"`
 		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`

@@ -34,6 +34,7 @@ func (s *Service) Pages(w *web.Web) {
 	w.Page("GET /hosts/{host}/network", tenancy.Viewer, s.view("network", s.network))
 	w.Page("GET /hosts/{host}/dependencies", tenancy.Viewer, s.view("dependencies", s.dependencies))
 	w.Page("GET /hosts/{host}/changes", tenancy.Viewer, s.view("changes", s.changes))
+	w.Page("GET /hosts/{host}/timeline", tenancy.Viewer, s.view("timeline", s.timeline))
 	w.Page("GET /hosts/{host}/facts/{kind}", tenancy.Viewer, s.view("facts", s.factsOf))
 	w.Page("POST /hosts/{host}/retire", tenancy.Operator, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		h, err := s.Retire(r.Context(), a, r.PathValue("host"))
@@ -160,6 +161,11 @@ func (s *Service) dependencies(r *http.Request, tx pgx.Tx, h Host) (templ.Compon
 
 func (s *Service) changes(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
 	return s.Changes.OfHost(r.Context(), tx, h.ID, r.URL.Query())
+}
+
+func (s *Service) timeline(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
+	events, err := s.Happened(r.Context(), tx, h.ID)
+	return timelineBody(events), err
 }
 
 func (s *Service) factsOf(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {

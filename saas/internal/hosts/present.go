@@ -23,12 +23,23 @@ func since(h Host) time.Time {
 	return h.StateAt
 }
 
+// reason says why the host is in its state, after the word for it.
+func reason(h Host) string {
+	if h.State == "unknown" {
+		return "nothing is heard of its site; last known: " + h.LastState
+	}
+	if h.Verdict != nil && h.VerdictKind != h.State {
+		return h.VerdictKind
+	}
+	return "why"
+}
+
 func tabs(h Host, current string) []ui.Tab {
 	path := string(pathOf(h))
 	var all []ui.Tab
 	for _, t := range []struct{ view, text string }{
 		{"", "Summary"}, {"services", "Services"}, {"packages", "Packages"}, {"network", "Network"},
-		{"dependencies", "Dependencies"}, {"changes", "Changes"},
+		{"dependencies", "Dependencies"}, {"changes", "Changes"}, {"timeline", "Timeline"},
 	} {
 		href := path
 		if t.view != "" {

@@ -16,8 +16,9 @@ import (
 type Host struct {
 	ID           tenancy.HostID
 	Name         string
-	State        string // up, silent, shut down, retired
+	State        string // as shown, see shownState
 	StateAt      time.Time
+	LastState    string // what its relay said last
 	Site         tenancy.SiteID
 	SiteName     string
 	Relay        tenancy.RelayID
@@ -29,7 +30,14 @@ type Host struct {
 	ChangedAt    time.Time
 	RetiredAt    *time.Time
 	Findings     int // open
+	// Why it is in this state, where a verdict says so.
+	Verdict     *tenancy.VerdictID
+	VerdictKind string
 }
+
+// shownState is what people see of a host h whose site's open problem is d: while
+// nothing is heard of the site, nobody knows how its hosts are.
+const shownState = `CASE WHEN h.retired_at IS NOT NULL THEN 'retired' WHEN d.id IS NOT NULL THEN 'unknown' ELSE h.state END`
 
 // Filter chooses hosts. Empty fields choose all; retired hosts are shown only
 // when their state is asked for.
@@ -42,10 +50,15 @@ type Filter struct {
 }
 
 const selectHost = `
-	SELECT h.id, h.name, CASE WHEN h.retired_at IS NULL THEN h.state ELSE 'retired' END, h.state_at, h.site, s.name, h.relay,
+	SELECT h.id, h.name, ` + shownState + `, coalesce(d.since, h.state_at), h.state, h.site, s.name, h.relay,
 		h.os, h.arch, h.agent_version, h.labels, h.enrolled_at, h.changed_at, h.retired_at,
-		(SELECT count(*)::int FROM assim.findings f WHERE f.tenant = h.tenant AND f.host = h.id AND f.closed_at IS NULL)
-	FROM assim.hosts h JOIN assim.sites s ON s.tenant = h.tenant AND s.id = h.site `
+		(SELECT count(*)::int FROM assim.findings f WHERE f.tenant = h.tenant AND f.host = h.id AND f.closed_at IS NULL),
+		coalesce(d.id, why.id), coalesce(d.kind, why.kind, '')
+	FROM assim.hosts h JOIN assim.sites s ON s.tenant = h.tenant AND s.id = h.site
+	LEFT JOIN assim.verdicts d ON d.tenant = h.tenant AND d.site = h.site AND d.relay IS NULL AND d.over_at IS NULL AND h.retired_at IS NULL
+	LEFT JOIN LATERAL (
+		SELECT v.id, v.kind FROM assim.verdict_hosts vh JOIN assim.verdicts v ON v.tenant = vh.tenant AND v.id = vh.verdict
+		WHERE vh.tenant = h.tenant AND vh.host = h.id AND v.over_at IS NULL ORDER BY v.at DESC, v.id LIMIT 1) why ON h.retired_at IS NULL `
 
 func listHosts(ctx context.Context, tx pgx.Tx, f Filter) ([]Host, string, error) {
 	afterName, afterID, err := parseCursor(f.Cursor)
@@ -54,7 +67,7 @@ func listHosts(ctx context.Context, tx pgx.Tx, f Filter) ([]Host, string, error)
 	}
 	rows, err := tx.Query(ctx, selectHost+`
 		WHERE ($1 = '' OR s.id::text = $1 OR s.name = $1)
-		  AND CASE WHEN $2 = 'retired' THEN h.retired_at IS NOT NULL ELSE h.retired_at IS NULL AND ($2 = '' OR h.state = $2) END
+		  AND CASE WHEN $2 = '' THEN h.retired_at IS NULL ELSE `+shownState+` = $2 END
 		  AND ($3 = '' OR strpos(lower(h.name), lower($3)) > 0)
 		  AND ($4 = '' OR (lower(h.name), h.id) > ($4, $5::uuid))
 		ORDER BY lower(h.name), h.id LIMIT $6`,

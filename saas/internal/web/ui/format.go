@@ -34,9 +34,9 @@ func ToneOf(state string) Tone {
 	switch state {
 	case "up", "valid", "connected":
 		return Good
-	case "silent", "expired", "used up":
+	case "silent", "expired", "used up", "agent down", "unresponsive", "unknown":
 		return Warn
-	case "revoked":
+	case "revoked", "down", "unreachable":
 		return Bad
 	}
 	return Idle
