@@ -14,11 +14,14 @@ import (
 	"assimilation/discovery/kinds"
 	"assimilation/discovery/residency"
 	"assimilation/relay/internal/enrol"
+	"assimilation/relay/internal/notify"
 	"assimilation/relay/internal/sessions"
 	"assimilation/relay/internal/status"
 	"assimilation/relay/internal/store"
+	"assimilation/relay/internal/topology"
 	"assimilation/relay/internal/udp"
 	service "assimilation/relay/internal/uplink"
+	"assimilation/relay/internal/watch"
 	"assimilation/tenancy"
 	"assimilation/uplink"
 	"assimilation/wire"
@@ -30,15 +33,14 @@ type Relay struct {
 	config  Config
 	log     *slog.Logger
 	metrics *status.Metrics
+	watched *watch.Metrics
 	started time.Time
 	store   *store.Store
 
 	mu      sync.Mutex // guards what the status reads while Run goes on
 	phase   status.Phase
 	problem string
-	runner  *service.Runner
-	table   *sessions.Table
-	desk    *enrol.Desk
+	parts
 	address string
 	view    view
 }
@@ -48,7 +50,10 @@ func New(c Config, log *slog.Logger) (*Relay, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	return &Relay{config: c, log: log, metrics: status.NewMetrics(c.Version), started: time.Now(), phase: status.Starting}, nil
+	metrics := status.NewMetrics(c.Version)
+	return &Relay{
+		config: c, log: log, metrics: metrics, watched: watch.NewMetrics(metrics.Registry), started: time.Now(), phase: status.Starting,
+	}, nil
 }
 
 // Run opens the store, enrols the relay if it is not, and serves until ctx
@@ -111,13 +116,30 @@ func (r *Relay) serve(ctx context.Context, id store.Identity, ready func()) erro
 		return err
 	}
 	desk := enrol.NewDesk(id.Enrolment.Site, r.store, r.log, r.metrics.Refused)
-	table, err := sessions.New(ctx, sessions.Config{
-		Store: r.store, Desk: desk, Send: socket, Log: r.log, Dropped: r.metrics.Dropped, Messages: r.metrics.Messages,
+	notices, err := notify.New(r.notices(), r.log)
+	if err != nil {
+		return errors.Join(err, socket.Close())
+	}
+	watching, err := watch.New(ctx, watch.Config{
+		Self: id.Enrolment.Relay, Store: r.store, Send: socket, Dial: &net.Dialer{}, Links: watch.KernelLinks{}, Log: r.log,
+		Metrics: r.watched, Beat: time.Duration(id.Policy.Beat) * time.Millisecond, Secret: id.DomainSecret(),
+		Notify: func(c watch.Conclusion) { notices.Tell(notification(c)) },
 	})
 	if err != nil {
 		return errors.Join(err, socket.Close())
 	}
-	gate := udp.NewGate(socket, handshake.KeypairFrom(id.Keys.Noise), table, desk, nil, r.log, r.metrics.Dropped)
+	places := topology.New(watching.Place)
+	if err := places.Load(ctx, r.store, id.Policy); err != nil {
+		return errors.Join(err, socket.Close())
+	}
+	table, err := sessions.New(ctx, sessions.Config{
+		Store: r.store, Desk: desk, Send: socket, Log: r.log, Dropped: r.metrics.Dropped, Messages: r.metrics.Messages,
+		Observers: []sessions.Observer{surveyor{places}, watching}, Wanted: watching.Wanted,
+	})
+	if err != nil {
+		return errors.Join(err, socket.Close())
+	}
+	gate := udp.NewGate(socket, handshake.KeypairFrom(id.Keys.Noise), table, desk, watching, r.log, r.metrics.Dropped)
 	gate.SetCertificate(certificate)
 	channel, err := service.NewService(id)
 	if err != nil {
@@ -127,6 +149,9 @@ func (r *Relay) serve(ctx context.Context, id store.Identity, ready func()) erro
 	runner := &service.Runner{
 		Service: channel, Store: r.store, Log: r.log, Version: r.config.Version, Hosts: table.Hosts,
 		Ordered: func(ctx context.Context, orders uplink.Orders, retired []tenancy.HostID) error {
+			if err := r.govern(ctx, places, watching, orders); err != nil {
+				return err
+			}
 			return ordered(ctx, gate, table, orders, retired)
 		},
 		Doubted: table.Reset,
@@ -134,17 +159,19 @@ func (r *Relay) serve(ctx context.Context, id store.Identity, ready func()) erro
 	if err := r.say(ctx, "started"); err != nil {
 		return errors.Join(err, socket.Close())
 	}
-	r.serving(runner, table, desk, socket.Address().String())
+	r.serving(parts{runner, table, desk, watching, places}, socket.Address().String())
 	r.log.Info("relay serves", "version", r.config.Version, "relay", id.Enrolment.Relay, "site", id.Enrolment.SiteName,
 		"address", socket.Address(), "service", id.Enrolment.URL, "hosts", table.Hosts())
 	ready()
 
-	group, parts := errgroup.WithContext(ctx)
-	group.Go(func() error { return gate.Run(parts) })
-	group.Go(func() error { return table.Run(parts) })
-	group.Go(func() error { return table.Recall(parts, gate) })
-	group.Go(func() error { return runner.Forward(parts) })
-	group.Go(func() error { return runner.Listen(parts) })
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return gate.Run(running) })
+	group.Go(func() error { return table.Run(running) })
+	group.Go(func() error { return table.Recall(running, gate) })
+	group.Go(func() error { return watching.Run(running, table) })
+	group.Go(func() error { notices.Run(running); return nil })
+	group.Go(func() error { return runner.Forward(running) })
+	group.Go(func() error { return runner.Listen(running) })
 	err = group.Wait()
 	if ctx.Err() != nil {
 		r.enter(status.Stopping, "")
@@ -163,6 +190,24 @@ func ordered(ctx context.Context, gate *udp.Gate, table *sessions.Table, orders 
 		gate.SetCertificate(certificate)
 	}
 	return table.Retire(ctx, retired)
+}
+
+// govern lets the map of places and the watch know the policy of the site.
+func (r *Relay) govern(ctx context.Context, places *topology.Map, watching *watch.Watch, orders uplink.Orders) error {
+	id, _, err := r.store.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	places.SetPolicy(orders.Policy)
+	watching.SetPolicy(orders.Policy, id.DomainSecret())
+	return nil
+}
+
+// notices is how people at the site are told.
+func (r *Relay) notices() notify.Config {
+	c := r.config.Notify
+	c.Relay = r.config.Name
+	return c
 }
 
 // say records an event of the relay itself.
@@ -185,8 +230,18 @@ func (r *Relay) enter(phase status.Phase, problem string) {
 	r.phase, r.problem = phase, problem
 }
 
-func (r *Relay) serving(runner *service.Runner, table *sessions.Table, desk *enrol.Desk, address string) {
+// parts are those of a relay that serves which the status asks.
+type parts struct {
+	runner *service.Runner
+	table  *sessions.Table
+	desk   *enrol.Desk
+	watch  *watch.Watch
+	places *topology.Map
+}
+
+func (r *Relay) serving(p parts, address string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.phase, r.problem, r.runner, r.table, r.desk, r.address = status.Serving, "", runner, table, desk, address
+	r.phase, r.problem, r.parts, r.address = status.Serving, "", p, address
+	r.view = view{p.places, p.watch.Rings}
 }

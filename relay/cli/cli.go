@@ -76,7 +76,7 @@ Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 refused by the service or for wan
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exit{exitUsage, err} })
-	root.AddCommand(runCommand(o), enrolCommand(o), statusCommand(o), probesCommand(o), topologyCommand(o), previewCommand(o), doctorCommand(o), notifyTestCommand(o), versionCommand(o))
+	root.AddCommand(runCommand(o), enrolCommand(o), statusCommand(o), probesCommand(o), verdictsCommand(o), ringCommand(o), topologyCommand(o), previewCommand(o), doctorCommand(o), notifyTestCommand(o), versionCommand(o))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK

@@ -1,6 +1,6 @@
 // Package status is what the relay says of itself to people and to monitoring,
 // read-only, on loopback: /livez, /readyz, /metrics, /status, /probes, /pending,
-// /topology and /preview.
+// /topology, /preview, /verdicts and /rings.
 package status
 
 import (

@@ -24,6 +24,8 @@ type Source interface {
 	Pending() ([]Pending, error)
 	Topology() (uplink.Topology, error)
 	Preview(Choice) (Preview, error)
+	Verdicts() ([]Verdict, error)
+	Rings() (Rings, error)
 }
 
 // Handler answers for source.
@@ -58,6 +60,14 @@ func Handler(source Source, m *Metrics, log *slog.Logger) http.Handler {
 	mux.HandleFunc("GET /preview", func(w http.ResponseWriter, r *http.Request) {
 		shown, err := preview(source, r)
 		answer(w, shown, err, log)
+	})
+	mux.HandleFunc("GET /verdicts", func(w http.ResponseWriter, _ *http.Request) {
+		verdicts, err := source.Verdicts()
+		answer(w, verdicts, err, log)
+	})
+	mux.HandleFunc("GET /rings", func(w http.ResponseWriter, _ *http.Request) {
+		rings, err := source.Rings()
+		answer(w, rings, err, log)
 	})
 	return localOnly(mux)
 }

@@ -28,6 +28,14 @@ func (s *source) Pending() ([]Pending, error) {
 	return []Pending{{Fingerprint: "abc", Reason: "expired"}}, s.err
 }
 
+func (s *source) Verdicts() ([]Verdict, error) {
+	return []Verdict{{Kind: uplink.HostDown, Confidence: 90}}, s.err
+}
+
+func (s *source) Rings() (Rings, error) {
+	return Rings{Beat: 1000, Edges: []Edge{{Level: "switch"}}}, s.err
+}
+
 func TestAnswers(t *testing.T) {
 	s := &source{report: Report{Phase: Serving, Hosts: map[uplink.State]int{uplink.Up: 3}, Outbox: Outbox{Backlog: 7}}}
 	m := NewMetrics("1.2.3")
@@ -57,6 +65,8 @@ func TestAnswers(t *testing.T) {
 	check(Choice{Kind: "os", Limit: 7}.Path(), local, 200, `"hosts": 7`)
 	check("/preview?kind=os&limit=999999999", local, 200, `"hosts": 100000`)
 	check("/preview?limit=-1", local, 200, `"hosts": 1000`)
+	check("/verdicts", local, 200, `"kind": "host down"`)
+	check("/rings", local, 200, `"level": "switch"`)
 	check("/metrics", local, 200, `assim_relay_datagrams_dropped_total{reason="replayed"} 1`)
 	check("/metrics", local, 200, `assim_relay_hosts{state="up"} 3`)
 	check("/metrics", local, 200, `assim_relay_outbox_records 7`)
