@@ -31,28 +31,35 @@ type site struct {
 
 // verdict is one as the relay's local API has it.
 type verdict struct {
-	ID         string    `json:"id"`
-	Kind       string    `json:"kind"`
-	Hosts      []string  `json:"hosts"` // names
-	Since      time.Time `json:"since"`
-	At         time.Time `json:"at"`
-	Over       time.Time `json:"over"`
-	Ending     string    `json:"ending"`
-	Confidence int       `json:"confidence"`
-	Evidence   []struct {
-		Text string `json:"text"`
-	} `json:"evidence"`
+	ID         string
+	Kind       string
+	Hosts      []struct{ Name string }
+	LastSign   time.Time `json:"last_sign"`
+	At, Over   time.Time
+	Ending     string
+	Confidence int
+	Evidence   []struct{ What, By, About string }
+}
+
+// who are its hosts.
+func (v verdict) who() string {
+	var names []string
+	for _, h := range v.Hosts {
+		names = append(names, h.Name)
+	}
+	return joined(names)
 }
 
 func (v verdict) String() string {
-	return fmt.Sprintf("%s %s %s since %s at %s over %s %s", v.ID, v.Kind, v.Hosts, clock(v.Since), clock(v.At), clock(v.Over), v.Ending)
+	return fmt.Sprintf("%s of %q, last sign %s, at %s, over %s %s, %d %%: %v", v.Kind, v.who(), clock(v.LastSign), clock(v.At), clock(v.Over), v.Ending,
+		v.Confidence, v.Evidence)
 }
 
 func clock(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.Format("15:04:05.000")
+	return t.Local().Format("15:04:05.000")
 }
 
 // newSite starts everything and waits until the rings follow the switches.
@@ -108,11 +115,13 @@ func (s *site) settle(within time.Duration) {
 }
 
 func (s *site) atRest() (bool, string) {
-	var probes []struct{ Name, State string }
+	var probes []struct{ Host, Name, State string }
 	if err := s.get("/probes", &probes); err != nil {
 		return false, err.Error()
 	}
+	byID := map[string]string{}
 	for _, p := range probes {
+		byID[p.Host] = p.Name
 		if p.State != "up" {
 			return false, p.Name + " is " + p.State
 		}
@@ -125,24 +134,31 @@ func (s *site) atRest() (bool, string) {
 			return false, "open: " + v.String()
 		}
 	}
-	return s.ringsFollow()
+	return s.ringsFollow(byID)
 }
 
 // ringsFollow says whether there is a ring of each switch, with all its hosts.
-func (s *site) ringsFollow() (bool, string) {
-	var rings []struct {
-		Level   string
-		Name    string
-		Members []string // names
+func (s *site) ringsFollow(byID map[string]string) (bool, string) {
+	var view struct {
+		Rings []struct {
+			Level   string
+			Name    string
+			Members []string // ids
+		}
 	}
-	if err := s.get("/rings", &rings); err != nil {
+	if err := s.get("/rings", &view); err != nil {
 		return false, err.Error()
 	}
 	have := map[string]bool{}
-	for _, r := range rings {
-		if r.Level == "switch" {
-			have[joined(r.Members)] = true
+	for _, r := range view.Rings {
+		if r.Level != "switch" {
+			continue
 		}
+		members := make([]string, len(r.Members))
+		for i, id := range r.Members {
+			members[i] = byID[id]
+		}
+		have[joined(members)] = true
 	}
 	for _, sw := range s.Switches {
 		var names []string
@@ -150,7 +166,7 @@ func (s *site) ringsFollow() (bool, string) {
 			names = append(names, h.Name)
 		}
 		if !have[joined(names)] {
-			return false, fmt.Sprintf("no ring of %s: %v", joined(names), rings)
+			return false, fmt.Sprintf("no ring of %s: %v", joined(names), view)
 		}
 	}
 	return true, ""

@@ -87,7 +87,7 @@ func (s *site) play(row scenario, run int) time.Duration {
 	var due verdict
 	world.Eventually(s.t, patience, "the verdict "+kind, func() (bool, string) {
 		reached := s.verdicts(begun)
-		i := slices.IndexFunc(reached, func(v verdict) bool { return v.Kind == kind && joined(v.Hosts) == joined(hosts) })
+		i := slices.IndexFunc(reached, func(v verdict) bool { return v.Kind == kind && v.who() == joined(hosts) })
 		if i >= 0 {
 			due = reached[i]
 		}
