@@ -210,6 +210,7 @@ func (t *Table) hello(now time.Time, p *peer, id uint32, h *host, m *wire.Hello)
 			if m.HostName != "" {
 				h.name = m.HostName
 			}
+			t.arrived(h, greeted)
 			h.term = greeted.Term
 			t.believe(h, uplink.Up)
 			t.observe(Greeted{Host: greeted, Address: p.address, Boot: m.Boot, Listen: m.Listen})
@@ -270,6 +271,8 @@ func (t *Table) factPut(now time.Time, p *peer, id uint32, h *host, m *wire.Fact
 		switch {
 		case err != nil:
 			t.notDurable(p, id, m, err)
+		case result == store.NoHost && t.byID[h.id] == h: // it is moving to another relay
+			t.refuse(p, id, m, wire.Busy)
 		case result == store.NoHost:
 			t.refuse(p, id, m, wire.Revoked)
 		case result == store.TooMany:

@@ -18,7 +18,8 @@ type Event interface{ sessionEvent() }
 
 // The events. What the store has to keep is told when it is durable.
 type (
-	// Known is an enrolled host: each at New, and those that enrol later.
+	// Known is an enrolled host of this relay: each at New, and those that enrol or
+	// come from another relay later.
 	Known struct{ Host store.Host }
 	// Greeted: a session of the host has begun.
 	Greeted struct {
@@ -63,22 +64,29 @@ type (
 		Host    tenancy.HostID
 		Settled bool
 	}
+	// Elsewhere: another relay of the site has the host now. Known tells when it is
+	// this one's again.
+	Elsewhere struct {
+		Host  tenancy.HostID
+		Relay tenancy.RelayID
+	}
 	// Retired: the host is no longer one of the site's.
 	Retired struct{ Host tenancy.HostID }
 )
 
-func (Known) sessionEvent()    {}
-func (Greeted) sessionEvent()  {}
-func (Moved) sessionEvent()    {}
-func (Ended) sessionEvent()    {}
-func (Left) sessionEvent()     {}
-func (Silent) sessionEvent()   {}
-func (Heard) sessionEvent()    {}
-func (Reported) sessionEvent() {}
-func (FactPut) sessionEvent()  {}
-func (FactGone) sessionEvent() {}
-func (Cloned) sessionEvent()   {}
-func (Retired) sessionEvent()  {}
+func (Known) sessionEvent()     {}
+func (Greeted) sessionEvent()   {}
+func (Moved) sessionEvent()     {}
+func (Ended) sessionEvent()     {}
+func (Left) sessionEvent()      {}
+func (Silent) sessionEvent()    {}
+func (Heard) sessionEvent()     {}
+func (Reported) sessionEvent()  {}
+func (FactPut) sessionEvent()   {}
+func (FactGone) sessionEvent()  {}
+func (Cloned) sessionEvent()    {}
+func (Elsewhere) sessionEvent() {}
+func (Retired) sessionEvent()   {}
 
 func (t *Table) observe(e Event) {
 	for _, o := range t.Observers {

@@ -10,15 +10,26 @@ import (
 )
 
 func (t *Table) addHost(h store.Host, heard time.Time) *host {
-	known := &host{id: h.ID, key: h.ProbeKey, name: h.Name, state: h.State, term: h.Term, heard: heard}
-	known.address, _ = netip.ParseAddrPort(h.Address) // one that cannot be read is not called
+	known := &host{
+		id: h.ID, key: h.ProbeKey, name: h.Name, state: h.State, term: h.Term, heard: heard, address: addressOf(h),
+		elsewhere: !h.ServedBy.IsZero(),
+	}
 	t.byKey[known.key], t.byID[known.id] = known, known
 	t.hostCount.Store(int64(len(t.byID)))
+	if known.elsewhere {
+		return known
+	}
 	if known.state == uplink.Up {
 		t.timers.set(known, heard.Add(silentAfter))
 	}
 	t.observe(Known{h})
 	return known
+}
+
+// addressOf is where a host was last; one that cannot be read is not called.
+func addressOf(h store.Host) netip.AddrPort {
+	address, _ := netip.ParseAddrPort(h.Address)
+	return address
 }
 
 func (t *Table) dropHost(h *host) {
@@ -41,6 +52,9 @@ func (t *Table) dropHost(h *host) {
 // hear notes an authentic datagram of a host.
 func (t *Table) hear(now time.Time, h *host) {
 	h.heard, h.echoed = now, 0
+	if h.elsewhere {
+		return // its greeting brings it here
+	}
 	if t.Wanted != nil && t.Wanted(h.id) {
 		t.observe(Heard{h.id})
 	}
@@ -108,7 +122,7 @@ func (t *Table) checkPresence(now time.Time, h *host) {
 
 // setState writes a change of presence, and believes it when it is durable.
 func (t *Table) setState(now time.Time, h *host, state uplink.State, cause string) {
-	if h.writes {
+	if h.writes || h.elsewhere {
 		return
 	}
 	h.writes = true

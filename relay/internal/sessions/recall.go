@@ -32,23 +32,29 @@ type absent struct {
 // Recall calls the probes that this relay knows and has no session with, in
 // random order, three times. It returns when that is done or ctx ends.
 func (t *Table) Recall(ctx context.Context, caller Caller) error {
+	t.recall(ctx, caller, recallPauses[:], func(*host) bool { return true })
+	return nil
+}
+
+// recall calls those that are wanted and absent, after each pause.
+func (t *Table) recall(ctx context.Context, caller Caller, pauses []time.Duration, wanted func(*host) bool) {
 	pace := rate.NewLimiter(recallsPerSecond, 1)
-	for _, pause := range recallPauses {
+	for _, pause := range pauses {
 		select {
 		case <-time.After(time.Duration((0.5 + t.Random()) * float64(pause))):
 		case <-ctx.Done():
-			return nil
+			return
 		}
-		missing, err := ask(ctx, t, t.absent)
+		missing, err := ask(ctx, t, func() []absent { return t.absent(wanted) })
 		if err != nil {
-			return nil
+			return
 		}
 		if len(missing) > 0 {
 			t.Log.Info("calling probes that have no session", "probes", len(missing))
 		}
 		for _, a := range missing {
 			if pace.Wait(ctx) != nil {
-				return nil
+				return
 			}
 			t.mail.post(func() {
 				if t.byID[a.host.id] == a.host && a.host.peer == nil {
@@ -57,13 +63,12 @@ func (t *Table) Recall(ctx context.Context, caller Caller) error {
 			})
 		}
 	}
-	return nil
 }
 
-func (t *Table) absent() []absent {
+func (t *Table) absent(wanted func(*host) bool) []absent {
 	var missing []absent
 	for _, h := range t.byID {
-		if h.peer == nil && h.state != uplink.ShutDown && h.address.IsValid() && h.address.Port() != 0 {
+		if h.peer == nil && !h.elsewhere && wanted(h) && h.state != uplink.ShutDown && h.address.IsValid() && h.address.Port() != 0 {
 			missing = append(missing, absent{h, h.address})
 		}
 	}

@@ -148,6 +148,8 @@ type host struct {
 	writes  bool      // a change of state is on its way to disk
 	peer    *peer
 	clones  clones
+	// elsewhere: another relay of the site has it.
+	elsewhere bool
 	// address is where its last session was, of this run or the one before.
 	address netip.AddrPort
 

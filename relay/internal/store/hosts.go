@@ -251,7 +251,7 @@ func (tx *Tx) replaceRetired(ids []tenancy.HostID) ([]tenancy.HostID, error) {
 // nextVersion counts one change of a host's facts. found is false for a host
 // that is not, or no longer, known.
 func (tx *Tx) nextVersion(id tenancy.HostID) (term, version uint64, found bool, err error) {
-	found, err = tx.row("UPDATE hosts SET version = version + 1 WHERE id = ? RETURNING term, version", []any{id.UUID[:]}, &term, &version)
+	found, err = tx.row("UPDATE hosts SET version = version + 1 WHERE id = ? AND served_by IS NULL RETURNING term, version", []any{id.UUID[:]}, &term, &version)
 	if err != nil {
 		err = fmt.Errorf("counting a change of host %s: %w", id, err)
 	}

@@ -68,6 +68,8 @@ func (w *Watch) Observe(e sessions.Event) {
 		w.about(e.Host, func(now time.Time, h *host) { w.report(now, h, e.Report) })
 	case sessions.Cloned:
 		w.about(e.Host, func(now time.Time, h *host) { w.step(now, verdict.Cloned{About: h.id, Settled: e.Settled}) })
+	case sessions.Elsewhere:
+		w.Remove(e.Host)
 	case sessions.Retired:
 		w.Remove(e.Host)
 	}
