@@ -94,6 +94,7 @@ func (p parts) mount(w *web.Web) error {
 	machines.Pages(w)
 	history.Pages(w)
 	happened.Pages(w)
+	p.verdicts.Pages(w)
 	wrong.Pages(w)
 	questions.Pages(w)
 	who.Pages(w)

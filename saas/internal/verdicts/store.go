@@ -136,7 +136,7 @@ func whole(ctx context.Context, tx pgx.Tx, id tenancy.VerdictID) (Whole, error) 
 	if w.Evidence, err = evidenceOf(ctx, tx, v); err != nil {
 		return Whole{}, err
 	}
-	if v.Cause != nil {
+	if v.Cause != nil && *v.Cause != v.ID {
 		// A relay may name what the service never got, or lost.
 		if cause, err := byID(ctx, tx, *v.Cause, listHosts); err == nil {
 			w.CausedBy = &cause

@@ -24,7 +24,7 @@ type Frame struct {
 type entry struct{ path, text string }
 
 var navigation = []entry{
-	{"/", "Overview"}, {"/hosts", "Hosts"}, {"/map", "Map"}, {"/sites", "Sites"}, {"/changes", "Changes"},
+	{"/", "Overview"}, {"/verdicts", "Verdicts"}, {"/hosts", "Hosts"}, {"/map", "Map"}, {"/sites", "Sites"}, {"/changes", "Changes"},
 	{"/queries", "Queries"}, {"/findings", "Findings"}, {"/events", "Events"},
 }
 
