@@ -365,3 +365,25 @@ func TestABeatAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// However often and long a probe is frozen, it misses no neighbour that lives.
+func TestFrozenAtRandom(t *testing.T) {
+	for seed := range uint64(100) {
+		s := newSite(t, seed, 3)
+		s.ring(1, time.Second)
+		s.run(10 * time.Second)
+		victim := s.nodes[0]
+		reports := len(victim.reports)
+		for range 40 {
+			victim.frozen = true
+			s.run(time.Duration(s.random.IntN(5000)) * time.Millisecond)
+			victim.frozen = false
+			s.run(time.Duration(s.random.IntN(3000)) * time.Millisecond)
+		}
+		s.run(time.Second)
+		if told := victim.reports[reports:]; len(told) > 0 {
+			t.Fatalf("seed %d: reported %+v", seed, told[0])
+		}
+		s.wantStates(1, wire.EdgeHeard, wire.EdgeHeard)
+	}
+}

@@ -117,7 +117,7 @@ func (s *Socket) read(c *net.UDPConn) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil && s.noteRefusals(c) {
+		if err != nil && (s.noteRefusals(c) || errors.Is(err, syscall.ECONNREFUSED)) {
 			continue
 		}
 		if err != nil {
