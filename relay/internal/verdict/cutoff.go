@@ -40,7 +40,7 @@ func (e *Engine) heardSince(now, since time.Time, retry func()) bool {
 
 func (e *Engine) startCheck(now time.Time) {
 	c := &e.check
-	if c.alarm.index != 0 {
+	if c.alarm.index != 0 || e.cut != nil {
 		return
 	}
 	c.at, c.sample = now, e.askAnybody(now, checkSize)
@@ -87,7 +87,7 @@ func (e *Engine) retryChecked() {
 // sign of life, it is the relay that is cut off.
 func (e *Engine) endCheck(now time.Time) {
 	c := &e.check
-	if now.Sub(c.at) < answerLost*e.config.AskLimit && slices.ContainsFunc(c.sample, func(d *doubt) bool { return !d.closed && d.answer == unasked }) {
+	if now.Sub(c.at) < e.answerLost() && slices.ContainsFunc(c.sample, func(d *doubt) bool { return !d.closed && d.answer == unasked }) {
 		e.alarms.set(&c.alarm, now.Add(100*time.Millisecond))
 		return
 	}

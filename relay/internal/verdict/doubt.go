@@ -11,12 +11,9 @@ type doubt struct {
 	since time.Time
 	place int // in domain.doubts; -1: the host has a verdict already
 
-	asking    asking
-	urgency   urgency
-	askedAt   time.Time
-	mute      bool // in this round: the agent did not answer
-	kernel    Outcome
-	kernelled bool // in this round: kernel is known
+	asking  asking
+	urgency urgency
+	askedAt time.Time
 
 	answer   answer // of the last whole round
 	rounds   int    // with that answer, one after the other
@@ -33,10 +30,20 @@ type doubt struct {
 type asking uint8
 
 const (
-	idle asking = iota
-	queued
+	idle   asking = iota
+	queued        // for its turn
+	behind        // an earlier doubt's question, which is still on its way
 	out
 )
+
+// question is one that is on its way: both answers come back.
+type question struct {
+	at        time.Time
+	mute      bool // the agent did not answer
+	answered  bool // it did
+	kernel    Outcome
+	kernelled bool // kernel is known
+}
 
 // doubted returns the doubt about a host, a new one where there is none.
 func (e *Engine) doubted(now time.Time, h *host) *doubt {
@@ -67,8 +74,8 @@ func (e *Engine) suspect(now time.Time, h *host, u urgency) {
 	if d.asking == idle && now.Sub(d.answered) > e.config.AskLimit || d.asking == queued {
 		e.ask(d, u)
 	}
-	for i := range h.watch {
-		if w := &h.watch[i]; !w.accuses() {
+	for _, w := range h.watchers() {
+		if !w.accuses() {
 			if other := e.hosts[w.by]; other != nil && other.verdict == nil && other.heard.Before(now) {
 				e.ask(e.doubted(now, other), u)
 			}
@@ -85,27 +92,34 @@ func (e *Engine) ask(d *doubt, u urgency) {
 
 // asked notes that it is a host's turn.
 func (e *Engine) asked(now time.Time, d *doubt) {
-	d.asking, d.askedAt, d.mute, d.kernelled = out, now, false, false
-	e.made.Ask = append(e.made.Ask, d.host.ID)
+	h := d.host
+	if h.asked != nil && now.Sub(h.asked.at) < e.answerLost() {
+		d.asking = behind
+		return
+	}
+	h.asked = &question{at: now}
+	d.asking, d.askedAt = out, now
+	e.made.Ask = append(e.made.Ask, h.ID)
 	if d.alarm.index == 0 {
-		e.alarms.set(&d.alarm, now.Add(answerLost*e.config.AskLimit))
+		e.alarms.set(&d.alarm, now.Add(e.answerLost()))
 	}
 }
 
-// answerLost is how many times AskLimit an answer may take: then it was lost
-// within this program, and says nothing.
-const answerLost = 5
+// answerLost is when an answer was lost within this program, and says nothing.
+func (e *Engine) answerLost() time.Duration { return 5 * e.config.AskLimit }
 
 func (e *Engine) echoed(now time.Time, ev Echoed) {
 	h := e.hosts[ev.About]
-	switch {
-	case h == nil:
-	case ev.OK:
-		e.hear(now, h)
-	case h.doubt != nil && h.doubt.asking == out:
-		h.doubt.mute = true
-		e.endRound(now, h.doubt)
+	if h == nil {
+		return
 	}
+	if h.asked != nil {
+		h.asked.mute, h.asked.answered = !ev.OK, ev.OK
+	}
+	if ev.OK {
+		e.hear(now, h)
+	}
+	e.endRound(now, h)
 }
 
 func (e *Engine) connected(now time.Time, ev Connected) {
@@ -116,24 +130,35 @@ func (e *Engine) connected(now time.Time, ev Connected) {
 	if ev.Outcome == Taken || ev.Outcome == Refused {
 		e.sign(now)
 	}
-	if d := h.doubt; d != nil && d.asking == out {
-		d.kernel, d.kernelled = ev.Outcome, true
-		e.endRound(now, d)
+	if h.asked != nil {
+		h.asked.kernel, h.asked.kernelled = ev.Outcome, true
 	}
+	e.endRound(now, h)
 }
 
 // endRound concludes a round of asking once both answers are there.
-func (e *Engine) endRound(now time.Time, d *doubt) {
-	if !d.mute || !d.kernelled {
+func (e *Engine) endRound(now time.Time, h *host) {
+	q, d := h.asked, h.doubt
+	if q == nil || !q.kernelled || !q.mute && !q.answered {
+		return
+	}
+	h.asked = nil
+	switch {
+	case d == nil:
+		return
+	case d.asking == behind:
+		e.asks.push(d, d.urgency)
+		return
+	case d.asking != out || !q.mute:
 		return
 	}
 	d.asking = idle
-	if !d.askedAt.After(e.voided) && (d.kernel == NoAnswer || d.kernel == NoRoute) {
+	if !d.askedAt.After(e.voided) && (q.kernel == NoAnswer || q.kernel == NoRoute) {
 		e.ask(d, d.urgency)
 		return
 	}
 	answer := nothing
-	switch d.kernel {
+	switch q.kernel {
 	case Taken:
 		answer = taken
 	case Refused:
@@ -148,9 +173,9 @@ func (e *Engine) endRound(now time.Time, d *doubt) {
 	d.rounds++
 	d.answered = now
 	e.look(d)
-	e.lookAround(d.host)
+	e.lookAround(h)
 	if d.place >= 0 {
-		e.lookDomain(d.host.domain)
+		e.lookDomain(h.domain)
 	}
 }
 
@@ -165,7 +190,7 @@ func (e *Engine) lookAround(h *host) {
 
 // weigh decides what a doubt leads to.
 func (e *Engine) weigh(now time.Time, d *doubt) {
-	if d.asking == out && now.Sub(d.askedAt) >= answerLost*e.config.AskLimit {
+	if d.asking == out && now.Sub(d.askedAt) >= e.answerLost() {
 		d.asking = idle
 		e.ask(d, d.urgency)
 		return
@@ -220,8 +245,7 @@ func (e *Engine) facts(now time.Time, d *doubt) (f facts, patience time.Duration
 		f.waiting++
 		patience = min(patience, max(until.Sub(now), time.Millisecond))
 	}
-	for i := range h.watch {
-		w := &h.watch[i]
+	for _, w := range h.watchers() {
 		if w.accuses() {
 			switch {
 			case w.late || w.refuted || e.errs(now, w.by):
@@ -241,7 +265,7 @@ func (e *Engine) facts(now time.Time, d *doubt) (f facts, patience time.Duration
 			}
 			if od := other.doubt; od != nil {
 				if od.answer == unasked {
-					wait(now.Add(answerLost * e.config.AskLimit)) // it is looked at when that one's round ends
+					wait(now.Add(e.answerLost())) // it is looked at when that one's round ends
 				} else {
 					f.mute++
 				}
@@ -249,7 +273,7 @@ func (e *Engine) facts(now time.Time, d *doubt) (f facts, patience time.Duration
 			}
 			if other.heard.Before(d.since) {
 				e.ask(e.doubted(now, other), urgent)
-				wait(now.Add(answerLost * e.config.AskLimit))
+				wait(now.Add(e.answerLost()))
 				continue
 			}
 		}

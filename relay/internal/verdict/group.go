@@ -99,7 +99,7 @@ func (e *Engine) tend(now time.Time, v *verdict) {
 		}
 		e.alarms.set(&v.alarm, now.Add(v.pause))
 		v.pause = min(2*v.pause, longestPause)
-	case now.Sub(v.returned) >= returnRounds*e.beats(returnBeats), nearlyAll(v.all-left, v.all) && now.Sub(v.returned) >= e.beats(returnBeats):
+	case now.Sub(v.returned) >= returnRounds*e.beats(returnBeats), (left == 1 || nearlyAll(v.all-left, v.all)) && now.Sub(v.returned) >= e.beats(returnBeats):
 		rest := append([]*host(nil), v.hosts...)
 		for _, h := range rest {
 			e.detach(h)

@@ -125,7 +125,7 @@ func (e *Engine) evidence(now time.Time, d *doubt) []uplink.Evidence {
 	h := d.host
 	about := hostID(h.ID)
 	var list []uplink.Evidence
-	for i := range h.watch {
+	for i := range h.watchers() {
 		w := &h.watch[i]
 		switch {
 		case w.accuses():

@@ -19,6 +19,7 @@ type host struct {
 	silent  bool      // its session is silent since
 	out     bool      // of the rings, by a verdict
 	doubt   *doubt
+	asked   *question
 	verdict *verdict // that it is down, or its agent
 	cause   []byte   // of the next verdict: one that is over and left it behind
 
@@ -55,6 +56,15 @@ func (h *host) watchedBy(id ring.ID) *watch {
 		}
 	}
 	return nil
+}
+
+// watchers are those whose word counts: nobody watches a host that is out of the
+// rings.
+func (h *host) watchers() []watch {
+	if h.out {
+		return nil
+	}
+	return h.watch
 }
 
 func (h *host) accused() bool {

@@ -1,0 +1,513 @@
+package verdict
+
+import (
+	"container/heap"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"assimilation/relay/internal/ring"
+	"assimilation/uplink"
+)
+
+// site is a simulated one: hosts on switches in zones, real rings, heartbeats
+// that come or do not, a relay that asks. Its time is its own.
+//
+// It is honest about what a relay can know: witnesses report through the same
+// network, an agent that is frozen reports nothing and counts nothing while it
+// is, and what could not be told is told when the way is free again.
+type site struct {
+	t      testing.TB
+	engine *Engine
+	rings  *ring.State
+	relay  *machine
+	random *rand.Rand
+	loss   float64 // of datagrams, each way
+	beat   time.Duration
+
+	start, now time.Time
+	events     events
+	order      int
+	hosts      []*machine
+	byID       map[ring.ID]*machine
+	switches   map[string]*wiring
+	told       []told
+	asks       int
+	orders     int
+	wrong      []string // witnesses whose word was refuted
+	steps      int
+	spent      time.Duration // by the engine
+	tick       time.Time
+}
+
+// told is a verdict as it was told, and when.
+type told struct {
+	after time.Duration
+	uplink.VerdictBody
+}
+
+// wiring is a switch: what is behind it is reached through it.
+type wiring struct {
+	name, zone string
+	down       bool
+	hosts      []*machine
+}
+
+// machine is a host, or the relay.
+type machine struct {
+	id     ring.ID
+	name   string
+	wiring *wiring
+	off    bool // no power
+	cut    bool // its cable
+	agent  agent
+	noPort bool
+	liar   bool
+	edges  map[ring.ID]*edge
+	asking bool
+	owed   map[ring.ID]Event // what it has to report and could not
+	owes   bool              // an attempt is under way
+	outed  bool              // of the rings
+}
+
+type agent uint8
+
+const (
+	running agent = iota
+	frozen
+	killed
+	stopped // it said goodbye
+)
+
+// edge is what a machine knows of a neighbour.
+type edge struct {
+	to       *machine
+	state    word
+	last     time.Time // beat that came, or when the edge began
+	sequence int       // of its timer
+	ended    bool
+	deaf     bool // the neighbour's beats are lost on this edge alone
+}
+
+func newSite(t testing.TB, seed uint64) *site {
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	s := &site{
+		t: t, random: rand.New(rand.NewPCG(seed, seed)), beat: time.Second, start: start, now: start,
+		byID: map[ring.ID]*machine{}, switches: map[string]*wiring{},
+	}
+	s.relay = &machine{id: ring.ID{0: 0xff}, name: "relay", wiring: &wiring{name: "core"}, edges: map[ring.ID]*edge{}}
+	s.byID[s.relay.id] = s.relay
+	s.rings = ring.New(s.relay.id)
+	s.newEngine()
+	return s
+}
+
+func (s *site) newEngine() {
+	var ids uint64
+	s.engine = New(Config{
+		Self: s.relay.id, Beat: s.beat,
+		Name: func(name string) []byte { return append([]byte(name), make([]byte, 16)...)[:16] },
+		NewID: func() (id [16]byte) {
+			ids++
+			binary.BigEndian.PutUint64(id[8:], ids)
+			return id
+		},
+	})
+}
+
+// add makes a switch of a zone with hosts, named by the switch and a number.
+func (s *site) add(name, zone string, hosts int) []*machine {
+	w := s.switches[name]
+	if w == nil {
+		w = &wiring{name: name, zone: zone}
+		s.switches[name] = w
+	}
+	for range hosts {
+		m := &machine{name: fmt.Sprintf("%s%d", name, len(w.hosts)+1), wiring: w, edges: map[ring.ID]*edge{}}
+		binary.BigEndian.PutUint64(m.id[:], uint64(len(s.hosts)+1))
+		w.hosts, s.hosts = append(w.hosts, m), append(s.hosts, m)
+		s.byID[m.id] = m
+	}
+	return w.hosts
+}
+
+func (m *machine) member() ring.Member {
+	return ring.Member{ID: m.id, Domain: m.wiring.name, Zone: m.wiring.zone}
+}
+
+// enrol tells engine and rings of hosts, and lets them greet.
+func (s *site) enrol(hosts ...*machine) {
+	for _, m := range hosts {
+		s.step(Placed{Host{Member: m.member()}})
+		s.step(Greeted{m.id})
+		s.reorder(s.rings.Join(m.member()))
+	}
+}
+
+// settled enrols everybody, and lets the start's grace pass.
+func (s *site) settled() *site {
+	s.enrol(s.hosts...)
+	s.run(30 * time.Second)
+	s.told, s.asks, s.orders, s.steps, s.spent = nil, 0, 0, 0, 0
+	s.start = s.now
+	return s
+}
+
+func (s *site) named(name string) *machine {
+	if name == "relay" {
+		return s.relay
+	}
+	for _, m := range s.hosts {
+		if m.name == name {
+			return m
+		}
+	}
+	s.t.Fatalf("no host %q", name)
+	return nil
+}
+
+// event is something that happens at a time.
+type event struct {
+	at    time.Time
+	order int
+	do    func()
+}
+
+type events []event
+
+func (e events) Len() int { return len(e) }
+func (e events) Less(i, j int) bool {
+	return e[i].at.Before(e[j].at) || e[i].at.Equal(e[j].at) && e[i].order < e[j].order
+}
+func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
+func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
+func (e *events) Pop() any {
+	last := len(*e) - 1
+	x := (*e)[last]
+	(*e)[last] = event{}
+	*e = (*e)[:last]
+	return x
+}
+
+func (s *site) in(d time.Duration, do func()) {
+	s.order++
+	heap.Push(&s.events, event{s.now.Add(d), s.order, do})
+}
+
+func (s *site) run(d time.Duration) {
+	end := s.now.Add(d)
+	for len(s.events) > 0 && !s.events[0].at.After(end) {
+		e := heap.Pop(&s.events).(event)
+		s.now = e.at
+		e.do()
+	}
+	s.now = end
+}
+
+// step gives the engine an event, and does what it says.
+func (s *site) step(ev Event) {
+	s.steps++
+	begun := time.Now()
+	made := s.engine.Step(s.now, ev)
+	s.spent += time.Since(begun)
+	s.asks += len(made.Ask)
+	for _, id := range made.Ask {
+		s.ask(s.byID[id])
+	}
+	for _, v := range made.Verdicts {
+		s.told = append(s.told, told{s.now.Sub(s.start), v})
+	}
+	for _, id := range made.FalseAccusations {
+		s.wrong = append(s.wrong, s.byID[id].name)
+	}
+	for _, id := range made.Gone {
+		s.byID[id].outed = true
+		s.reorder(s.rings.Leave(id))
+	}
+	for _, id := range made.Back {
+		s.byID[id].outed = false
+		s.reorder(s.rings.Join(s.byID[id].member()))
+	}
+	if wake := s.engine.Wake(); !wake.IsZero() && (s.tick.IsZero() || wake.Before(s.tick)) {
+		s.tick = wake
+		s.in(max(wake.Sub(s.now), 0), func() {
+			if s.now.Equal(s.tick) || s.now.After(s.tick) {
+				s.tick = time.Time{}
+				s.step(Tick{})
+			}
+		})
+	}
+}
+
+// reorder gives hosts their new neighbours, and tells the engine.
+func (s *site) reorder(orders []ring.Order) {
+	for _, o := range orders {
+		s.orders++
+		m := s.byID[o.Member]
+		watchers := make([]ring.ID, len(o.Neighbours))
+		for i, n := range o.Neighbours {
+			watchers[i] = n.ID
+		}
+		for id, e := range m.edges {
+			if !slices.Contains(watchers, id) {
+				e.ended = true
+				delete(m.edges, id)
+				delete(m.owed, id)
+			}
+		}
+		for _, id := range watchers {
+			if m.edges[id] == nil {
+				e := &edge{to: s.byID[id], last: s.now}
+				m.edges[id] = e
+				s.follow(m, e)
+			}
+		}
+		if m != s.relay {
+			s.step(Placed{Host{Member: m.member(), Watchers: watchers}})
+		}
+	}
+}
+
+func (s *site) lost() bool { return s.loss > 0 && s.random.Float64() < s.loss }
+
+// path: packets of a come to b.
+func (s *site) path(a, b *machine) bool {
+	if a.off || b.off || a.cut || b.cut {
+		return false
+	}
+	return !a.wiring.down && !b.wiring.down
+}
+
+// flows: a beats, and it comes to b.
+func (s *site) flows(a, b *machine, e *edge) bool {
+	return a.agent == running && s.path(a, b) && !e.deaf
+}
+
+// follow lets a watcher count the beats of an edge: each of them where some are
+// lost, else only the moments in which something changes.
+func (s *site) follow(m *machine, e *edge) {
+	e.sequence++
+	sequence := e.sequence
+	again := func(d time.Duration, do func()) {
+		s.in(d, func() {
+			if !e.ended && e.sequence == sequence {
+				do()
+			}
+		})
+	}
+	if s.loss > 0 {
+		var beat func()
+		beat = func() {
+			s.count(m, e, s.flows(e.to, m, e) && !s.lost())
+			again(s.beat, beat)
+		}
+		again(time.Duration(s.random.Int64N(int64(s.beat))), beat)
+		return
+	}
+	switch flows := s.flows(e.to, m, e); {
+	case flows && e.state != hears:
+		again(time.Duration(s.random.Int64N(int64(s.beat))), func() { s.count(m, e, true) })
+	case flows:
+		e.last = s.now
+	case e.state == hears:
+		e.last = s.now.Add(-time.Duration(s.random.Int64N(int64(s.beat)))) // when the last beat came
+		again(max(e.last.Add(s.beat*5/2).Sub(s.now), 0), func() { s.count(m, e, false) })
+	case e.state == none:
+		again(max(e.last.Add(s.beat*5/2).Sub(s.now), 0), func() { s.count(m, e, false) })
+	case s.refuses(m, e):
+		again(s.beat, func() { s.count(m, e, false) })
+	}
+}
+
+// refuses: the neighbour's kernel says that nobody listens.
+func (s *site) refuses(m *machine, e *edge) bool {
+	return e.state != portRefused && (e.to.agent == killed || e.to.agent == stopped) && s.path(e.to, m) && e.to != s.relay
+}
+
+// count is a watcher's timer: a beat came, or should have.
+func (s *site) count(m *machine, e *edge, came bool) {
+	if m.agent != running || m.off {
+		return
+	}
+	switch {
+	case came:
+		e.last = s.now
+		if e.state != hears {
+			e.state = hears
+			s.report(m, e.to.id, Hears{By: m.id, About: e.to.id})
+		}
+	case s.refuses(m, e) && !s.lost():
+		e.state = portRefused
+		s.report(m, e.to.id, Missed{By: m.id, About: e.to.id, Age: s.now.Sub(e.last), Refused: true})
+	case e.state < missed && s.now.Sub(e.last) >= s.beat*5/2:
+		e.state = missed
+		s.report(m, e.to.id, Missed{By: m.id, About: e.to.id, Age: s.now.Sub(e.last)})
+	}
+	if s.loss == 0 && e.state != hears {
+		s.follow(m, e)
+	}
+}
+
+// report brings a machine's word to the relay, as soon as there is a way.
+func (s *site) report(m *machine, about ring.ID, ev Event) {
+	if m == s.relay {
+		s.step(ev)
+		return
+	}
+	if m.owed == nil {
+		m.owed = map[ring.ID]Event{}
+	}
+	m.owed[about] = ev
+	s.deliver(m, 2*time.Millisecond)
+}
+
+func (s *site) deliver(m *machine, after time.Duration) {
+	if m.owes {
+		return
+	}
+	m.owes = true
+	s.in(after, func() {
+		m.owes = false
+		switch {
+		case len(m.owed) == 0 || m.off:
+		case m.agent != running || !s.path(m, s.relay) || s.lost():
+			s.deliver(m, 300*time.Millisecond)
+		default:
+			about := make([]ring.ID, 0, len(m.owed))
+			for id := range m.owed {
+				about = append(about, id)
+			}
+			slices.SortFunc(about, func(a, b ring.ID) int { return slices.Compare(a[:], b[:]) })
+			for _, id := range about {
+				if ev, ok := m.owed[id]; ok {
+					delete(m.owed, id)
+					s.step(ev)
+				}
+			}
+		}
+	})
+}
+
+// ask is the relay's: three echoes and four connects, spread over the limit.
+func (s *site) ask(m *machine) {
+	if m.asking {
+		s.t.Errorf("%s is asked twice at once", m.name)
+	}
+	m.asking = true
+	const limit, trip = 1200 * time.Millisecond, time.Millisecond
+	var echoed, connected bool
+	told := func(ev Event) {
+		m.asking = m.asking && !(echoed && connected)
+		s.step(ev)
+	}
+	for i := range 3 {
+		s.in(time.Duration(i)*400*time.Millisecond, func() {
+			if !echoed && s.path(m, s.relay) && m.agent == running && !s.lost() && !s.lost() {
+				echoed = true
+				s.in(trip, func() { told(Echoed{m.id, true}) })
+			}
+		})
+	}
+	for i := range 4 {
+		s.in(time.Duration(i)*300*time.Millisecond, func() {
+			if connected || m.noPort || !s.path(m, s.relay) || s.lost() || s.lost() {
+				return
+			}
+			connected = true
+			outcome := Taken
+			if m.agent == killed || m.agent == stopped {
+				outcome = Refused
+			}
+			s.in(trip, func() { told(Connected{m.id, outcome}) })
+		})
+	}
+	s.in(limit, func() {
+		if !echoed {
+			echoed = true
+			told(Echoed{m.id, false})
+		}
+		if !connected {
+			connected = true
+			outcome := NoAnswer
+			if m.noPort {
+				outcome = NoPort
+			}
+			told(Connected{m.id, outcome})
+		}
+	})
+}
+
+// changed has everything looked at anew that some machines' change may concern.
+func (s *site) changed(machines ...*machine) {
+	if s.loss > 0 {
+		return // every beat is counted anyway
+	}
+	for _, m := range machines {
+		for _, e := range sortedEdges(m) {
+			s.follow(m, e)
+			if back := e.to.edges[m.id]; back != nil {
+				s.follow(e.to, back)
+			}
+		}
+	}
+}
+
+func sortedEdges(m *machine) []*edge {
+	list := make([]*edge, 0, len(m.edges))
+	for _, e := range m.edges {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b *edge) int { return slices.Compare(a.to.id[:], b.to.id[:]) })
+	return list
+}
+
+// speak is what an agent does that can speak again: an authentic datagram comes
+// to the relay, and it does not blame others for the time that it missed itself.
+func (s *site) speak(machines ...*machine) {
+	for _, m := range machines {
+		for _, e := range m.edges {
+			e.last = s.now
+		}
+		s.in(time.Duration(s.random.Int64N(int64(s.beat))), func() {
+			if m.agent == running && s.path(m, s.relay) && s.engine.Interesting(m.id) {
+				s.step(Heard{m.id})
+			}
+		})
+	}
+}
+
+// restart is a new session, of a probe or a host.
+func (s *site) restart(m *machine) {
+	m.off, m.cut, m.agent = false, false, running
+	s.in(100*time.Millisecond, func() {
+		if s.path(m, s.relay) && m.agent == running {
+			s.step(Greeted{m.id})
+		}
+	})
+	s.changed(m)
+}
+
+// account lists what was told, one line per record: which verdict, about whom.
+func (s *site) account() []string {
+	var lines []string
+	for _, v := range s.told {
+		var names []string
+		for _, id := range v.Hosts {
+			names = append(names, s.byID[ring.ID(id.UUID)].name)
+		}
+		slices.Sort(names)
+		line := string(v.Kind)
+		if len(names) > 0 {
+			line += " " + strings.Join(names, ",")
+		}
+		if v.Over != 0 {
+			line += ": " + v.Ending
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
