@@ -68,7 +68,7 @@ func (p parts) mount(w *web.Web) error {
 	wrong := &findings.Service{DB: p.db}
 	who := &depmap.Service{DB: p.db}
 	finder := &search.Service{DB: p.db}
-	overview := &console.Service{DB: p.db, Changes: history.Recent}
+	overview := &console.Service{DB: p.db, Changes: history.Recent, Verdicts: p.verdicts.Open, Events: happened.Recent}
 
 	// Relays, and what installs them.
 	programs.Mount(w)

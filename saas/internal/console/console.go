@@ -19,6 +19,8 @@ type Service struct {
 	DB *store.DB
 	// Changes shows the newest changes since a time.
 	Changes func(ctx context.Context, tx pgx.Tx, since time.Time) (templ.Component, error)
+	// Verdicts shows what is wrong now, Events what happened last.
+	Verdicts, Events func(ctx context.Context, tx pgx.Tx) (templ.Component, error)
 }
 
 // Pages adds the page.
@@ -41,68 +43,76 @@ type overview struct {
 	mayCreate bool
 	counts    counts
 	sites     []site
-	events    []event
+	verdicts  templ.Component
+	events    templ.Component
 	changes   templ.Component
 }
 
 type counts struct {
-	Up, Silent, ShutDown int
-	Findings             int // open
-	Changes, Refusals    int // since yesterday
+	hosts
+	Findings          int // open
+	Changes, Refusals int // since yesterday
 }
+
+// hosts by the state that is shown of them.
+type hosts struct {
+	Up, Down, Silent, ShutDown, Unknown int
+}
+
+func (h hosts) all() int { return h.Up + h.Down + h.Silent + h.ShutDown + h.Unknown }
+
+// countHosts counts the rows of h, hosts that are not retired, d being the open
+// problem of their site: while nothing is heard of it, nobody knows how they are.
+// Down is all that a verdict took down.
+const countHosts = `
+	count(h.id) FILTER (WHERE d.id IS NULL AND h.state = 'up')::int,
+	count(h.id) FILTER (WHERE d.id IS NULL AND h.state IN ('down', 'unreachable', 'agent down', 'unresponsive'))::int,
+	count(h.id) FILTER (WHERE d.id IS NULL AND h.state = 'silent')::int,
+	count(h.id) FILTER (WHERE d.id IS NULL AND h.state = 'shut down')::int,
+	count(h.id) FILTER (WHERE d.id IS NOT NULL)::int`
+
+const joinProblem = `LEFT JOIN assim.verdicts d ON d.tenant = h.tenant AND d.site = h.site AND d.relay IS NULL AND d.over_at IS NULL`
 
 type site struct {
-	ID                   tenancy.SiteID
-	Name                 string
-	Up, Silent, ShutDown int
-	Relays               int
-	RelaySeenAt          *time.Time // of the relay heard last
-}
-
-type event struct {
-	SeenAt time.Time
-	Type   string
-	Host   string
-	HostID *tenancy.HostID
-	Relay  string
-	Reason string
+	ID   tenancy.SiteID
+	Name string
+	hosts
+	Relays      int
+	RelaySeenAt *time.Time // of the relay heard last
 }
 
 func (s *Service) read(ctx context.Context, tx pgx.Tx, v *overview, since time.Time) error {
-	rows, err := tx.Query(ctx, `
-		SELECT count(*) FILTER (WHERE state = 'up')::int, count(*) FILTER (WHERE state = 'silent')::int, count(*) FILTER (WHERE state = 'shut down')::int,
+	c := &v.counts
+	err := tx.QueryRow(ctx, `
+		SELECT `+countHosts+`,
 			(SELECT count(*)::int FROM assim.findings WHERE closed_at IS NULL),
 			(SELECT count(*)::int FROM assim.fact_versions WHERE at >= $1),
 			(SELECT count(*)::int FROM assim.events WHERE at >= $1 AND type LIKE 'refusal%')
-		FROM assim.hosts WHERE retired_at IS NULL`, since)
+		FROM assim.hosts h `+joinProblem+` WHERE h.retired_at IS NULL`, since).
+		Scan(&c.Up, &c.Down, &c.Silent, &c.ShutDown, &c.Unknown, &c.Findings, &c.Changes, &c.Refusals)
 	if err != nil {
 		return err
 	}
-	if v.counts, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[counts]); err != nil {
-		return err
-	}
-	rows, err = tx.Query(ctx, `
-		SELECT s.id, s.name, count(h.id) FILTER (WHERE h.state = 'up')::int, count(h.id) FILTER (WHERE h.state = 'silent')::int,
-			count(h.id) FILTER (WHERE h.state = 'shut down')::int,
+	rows, err := tx.Query(ctx, `
+		SELECT s.id, s.name,`+countHosts+`,
 			(SELECT count(*)::int FROM assim.relays r WHERE r.tenant = s.tenant AND r.site = s.id AND r.revoked_at IS NULL),
 			(SELECT max(r.seen_at) FROM assim.relays r WHERE r.tenant = s.tenant AND r.site = s.id AND r.revoked_at IS NULL)
-		FROM assim.sites s LEFT JOIN assim.hosts h ON h.tenant = s.tenant AND h.site = s.id AND h.retired_at IS NULL
+		FROM assim.sites s LEFT JOIN assim.hosts h ON h.tenant = s.tenant AND h.site = s.id AND h.retired_at IS NULL `+joinProblem+`
 		GROUP BY s.tenant, s.id, s.name ORDER BY lower(s.name) LIMIT 20`)
 	if err != nil {
 		return err
 	}
-	if v.sites, err = pgx.CollectRows(rows, pgx.RowToStructByPos[site]); err != nil {
-		return err
-	}
-	rows, err = tx.Query(ctx, `
-		SELECT e.seen_at, e.type, coalesce(h.name, ''), e.host, coalesce(r.name, ''), coalesce(e.detail->>'reason', '')
-		FROM assim.events e LEFT JOIN assim.hosts h ON h.tenant = e.tenant AND h.id = e.host
-		LEFT JOIN assim.relays r ON r.tenant = e.tenant AND r.id = e.relay
-		ORDER BY e.id DESC LIMIT 8`)
+	v.sites, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (site, error) {
+		var s site
+		return s, row.Scan(&s.ID, &s.Name, &s.Up, &s.Down, &s.Silent, &s.ShutDown, &s.Unknown, &s.Relays, &s.RelaySeenAt)
+	})
 	if err != nil {
 		return err
 	}
-	if v.events, err = pgx.CollectRows(rows, pgx.RowToStructByPos[event]); err != nil {
+	if v.verdicts, err = s.Verdicts(ctx, tx); err != nil {
+		return err
+	}
+	if v.events, err = s.Events(ctx, tx); err != nil {
 		return err
 	}
 	v.changes, err = s.Changes(ctx, tx, since)
