@@ -48,6 +48,10 @@ func TestExitCodesAndWords(t *testing.T) {
 		"enrol without token":  {[]string{"enrol", "--state", state}, "", exitRefused, "not enrolled"},
 		"enrol, damaged token": {[]string{"enrol", "--state", state, "--token-file", damaged}, "", exitRefused, "malformed"},
 		"enrol from stdin":     {[]string{"enrol", "--state", state, "--token-file", "-"}, "hunter2\n", exitRefused, "malformed"},
+		"notify-test, nowhere": {[]string{"notify-test"}, "", exitWrong, "no channel is configured"},
+		"notify-test, wrong":   {[]string{"notify-test", "--notify-webhook", "hunter2"}, "", exitUsage, "notifying by webhook"},
+		"notify-test":          {[]string{"notify-test", "--notify-exec", "/bin/true"}, "", exitOK, "exec  told"},
+		"notify-test as JSON":  {[]string{"notify-test", "--notify-exec", "/bin/false", "-o", "json"}, "", exitWrong, `"error": "/bin/false: exit status 1"`},
 		"enrol, no such file":  {[]string{"enrol", "--state", state, "--token-file", missing}, "", exitWrong, "reading the token"},
 	} {
 		t.Run(name, func(t *testing.T) {
