@@ -61,9 +61,9 @@ func (p parts) mount(w *web.Web) error {
 	if err != nil {
 		return err
 	}
-	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public}
-	history := &changes.Service{DB: p.db, Kinds: kinds()}
 	happened := &events.Service{DB: p.db}
+	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public, Verdicts: p.verdicts.OpenAt, Happened: happened.OfSite}
+	history := &changes.Service{DB: p.db, Kinds: kinds()}
 	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history, Happened: happened.OfHost}
 	wrong := &findings.Service{DB: p.db}
 	who := &depmap.Service{DB: p.db}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/a-h/templ"
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/web"
 	"assimilation/saas/internal/web/ui"
@@ -159,6 +160,16 @@ func (s *Service) showSite(w http.ResponseWriter, r *http.Request, a web.Actor, 
 		return err
 	}
 	if v.tokens, _, err = s.Tokens(r.Context(), a.Tenant, ref, Page{Limit: perPage}); err != nil {
+		return err
+	}
+	err = s.DB.Read(r.Context(), a.Tenant, func(tx pgx.Tx) error {
+		if v.verdicts, err = s.Verdicts(r.Context(), tx, v.site.ID); err != nil {
+			return err
+		}
+		v.happened, err = s.Happened(r.Context(), tx, v.site.ID)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return web.Render(w, r, status, v.site.Name, section, sitePage(v))

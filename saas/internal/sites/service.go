@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -31,6 +32,8 @@ type Service struct {
 	Hub     *web.Hub
 	Log     *slog.Logger
 	URL     *url.URL // public address of the service, as relays reach it
+	// Verdicts shows what is wrong at a site now, Happened its latest events.
+	Verdicts, Happened func(ctx context.Context, tx pgx.Tx, site tenancy.SiteID) (templ.Component, error)
 }
 
 // Page is a part of a list: at most Limit items behind the one whose id is
