@@ -25,6 +25,12 @@ const (
 	siteID = "aaaaaaaa-0000-4000-8000-000000000000"
 	webID  = "aaaaaaaa-0000-4000-8000-000000000001"
 	dbID   = "aaaaaaaa-0000-4000-8000-000000000002"
+	// Not in the graph: a host with an open verdict, one whose verdict is over, one of
+	// a site that is dark; verdicts have the ids of their hosts.
+	deadID  = "aaaaaaaa-0000-4000-8000-000000000005"
+	muteID  = "aaaaaaaa-0000-4000-8000-000000000006"
+	farID   = "aaaaaaaa-0000-4000-8000-000000000007"
+	atticID = "aaaaaaaa-0000-4000-8000-000000000008"
 )
 
 // estate is a web server that uses a database, and two machines without a probe.
@@ -61,6 +67,16 @@ func newEstate(t *testing.T) (*Service, tenancy.TenantID) {
 				('` + dbID + `', $1, '` + siteID + `', $1, 'DB', '', 'silent', '2026-01-02T03:04:05Z', now(), now()),
 				('aaaaaaaa-0000-4000-8000-000000000003', $1, '` + siteID + `', $1, 'twin', '', 'shut down', '2026-01-02T03:04:06Z', now(), now()),
 				('aaaaaaaa-0000-4000-8000-000000000004', $1, '` + siteID + `', $1, 'twin', '', 'up', now(), now(), now())`,
+			`INSERT INTO sites (id, tenant, name, realm, site_key, site_private) VALUES ('` + atticID + `', $1, 'attic', 't', 'a', '')`,
+			`INSERT INTO hosts (id, tenant, site, relay, name, probe_key, state, state_at, enrolled_at, changed_at) VALUES
+				('` + deadID + `', $1, '` + siteID + `', $1, 'dead', '', 'down', '2026-01-02T03:04:08Z', now(), now()),
+				('` + muteID + `', $1, '` + siteID + `', $1, 'mute', '', 'agent down', '2026-01-02T03:04:07Z', now(), now()),
+				('` + farID + `', $1, '` + atticID + `', $1, 'far', '', 'up', '2026-01-02T03:04:01Z', now(), now())`,
+			`INSERT INTO verdicts (tenant, id, kind, site, relay, count, since, at, over_at, ending, cause, confidence, received_at) VALUES
+				($1, '` + deadID + `', 'host down', '` + siteID + `', $1, 1, '2026-01-02T03:04:06Z', '2026-01-02T03:04:08Z', NULL, '', NULL, 95, now()),
+				($1, '` + muteID + `', 'agent down', '` + siteID + `', $1, 1, '2026-01-02T01:00:00Z', '2026-01-02T01:00:01Z', now(), 'back', NULL, 90, now()),
+				($1, '` + farID + `', 'site dark', '` + atticID + `', NULL, 1, '2026-01-02T03:04:02Z', '2026-01-02T03:04:03Z', NULL, '', '` + deadID + `', 100, now())`,
+			`INSERT INTO verdict_hosts (tenant, verdict, host) VALUES ($1, '` + deadID + `', '` + deadID + `'), ($1, '` + muteID + `', '` + muteID + `')`,
 		} {
 			if _, err := tx.Exec(t.Context(), sql, tenant); err != nil {
 				return err
@@ -103,6 +119,21 @@ func TestAnswers(t *testing.T) {
 		{"packagename", "name=bash", []string{`["DB","bash","5.2","amd64","dpkg"]`, `["web","bash","5.2","amd64","dpkg"]`}},
 		{"packagename", `name=ba"sh`, nil},
 		{"shutdown", "", []string{`["twin","aaaaaaaa-0000-4000-8000-000000000003","cellar","2026-01-02T03:04:06Z","",""]`}},
+		{"down", "", []string{
+			`["dead","` + deadID + `","cellar","down","2026-01-02T03:04:08Z","host down","2026-01-02T03:04:06Z",95,"` + deadID + `"]`,
+			`["mute","` + muteID + `","cellar","agent down","2026-01-02T03:04:07Z",null,null,null,null]`,
+			`["twin","aaaaaaaa-0000-4000-8000-000000000003","cellar","shut down","2026-01-02T03:04:06Z",null,null,null,null]`,
+			`["DB","` + dbID + `","cellar","silent","2026-01-02T03:04:05Z",null,null,null,null]`,
+			`["far","` + farID + `","attic","unknown","2026-01-02T03:04:02Z","site dark","2026-01-02T03:04:02Z",100,"` + farID + `"]`,
+		}},
+		{"crashed", "", []string{
+			`["dead","` + deadID + `","cellar","down","2026-01-02T03:04:08Z","2026-01-02T03:04:06Z",95,"` + deadID + `",""]`,
+			`["mute","` + muteID + `","cellar","agent down","2026-01-02T03:04:07Z",null,null,null,""]`,
+		}},
+		{"verdicts", "", []string{
+			`["host down","dead",1,"cellar","2026-01-02T03:04:06Z","2026-01-02T03:04:08Z",95,null,null,"` + deadID + `"]`,
+			`["site dark",null,1,"attic","2026-01-02T03:04:02Z","2026-01-02T03:04:03Z",100,"host down",null,"` + farID + `"]`,
+		}},
 		{"silent", "", []string{`["DB","` + dbID + `","cellar","2026-01-02T03:04:05Z","",""]`}},
 	} {
 		values, err := url.ParseQuery(test.parameters)

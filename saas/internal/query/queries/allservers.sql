@@ -1,7 +1,7 @@
 -- Every enrolled host, its state and what it runs.
 -- column host text: name
 -- column id text
--- column state text: up, silent or shut down
+-- column state text: as its relay said last
 -- column site text
 -- column os text
 -- column kernel text

@@ -1,4 +1,4 @@
--- Hosts whose probe said goodbye: they were shut down.
+-- Hosts whose probe said goodbye: they were shut down, they did not crash.
 -- column host text
 -- column id text
 -- column site text
