@@ -19,6 +19,12 @@ type Config struct {
 	State  string // folder of the store
 	Listen string // UDP address for probes
 	HTTP   string // TCP address of the local status, on loopback
+	// Cluster is the TCP and UDP address for other relays of the site; nobody
+	// listens there before there are any.
+	Cluster string
+	// Advertise is this machine's address for other relays and for probes that they
+	// send here; zero: that of Cluster, or the first one of the machine.
+	Advertise netip.Addr
 	// Token gives the relay token. It is called only when the relay has to be
 	// enrolled, so that the token need not stay where it was.
 	Token   func() (string, error)
@@ -41,11 +47,12 @@ func Defaults() Config {
 		name = "relay"
 	}
 	return Config{
-		State:  "/var/lib/assim-relay",
-		Listen: ":" + strconv.Itoa(wire.Port),
-		HTTP:   "127.0.0.1:1985",
-		Name:   name,
-		Outbox: store.DefaultBudget,
+		State:   "/var/lib/assim-relay",
+		Listen:  ":" + strconv.Itoa(wire.Port),
+		HTTP:    "127.0.0.1:1985",
+		Cluster: ":1986",
+		Name:    name,
+		Outbox:  store.DefaultBudget,
 	}
 }
 
@@ -57,6 +64,9 @@ func (c Config) Check() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		errs = append(errs, fmt.Errorf("listen address %q is not host:port", c.Listen))
+	}
+	if _, port, err := net.SplitHostPort(c.Cluster); err != nil || port == "" {
+		errs = append(errs, fmt.Errorf("cluster address %q is not host:port", c.Cluster))
 	}
 	if address, err := netip.ParseAddrPort(c.HTTP); err != nil || !address.Addr().IsLoopback() {
 		errs = append(errs, fmt.Errorf("HTTP address %q is not a loopback address with a port", c.HTTP))

@@ -13,6 +13,7 @@ import (
 
 	"assimilation/discovery/kinds"
 	"assimilation/discovery/residency"
+	"assimilation/relay/internal/cluster"
 	"assimilation/relay/internal/enrol"
 	"assimilation/relay/internal/notify"
 	"assimilation/relay/internal/sessions"
@@ -132,9 +133,17 @@ func (r *Relay) serve(ctx context.Context, id store.Identity, ready func()) erro
 	if err := places.Load(ctx, r.store, id.Policy); err != nil {
 		return errors.Join(err, socket.Close())
 	}
+	at, err := r.config.findAddresses(socket.Address())
+	if err != nil {
+		return errors.Join(err, socket.Close())
+	}
+	peers, err := r.newCluster(ctx, id, at, places)
+	if err != nil {
+		return errors.Join(err, socket.Close())
+	}
 	table, err := sessions.New(ctx, sessions.Config{
 		Store: r.store, Desk: desk, Send: socket, Log: r.log, Dropped: r.metrics.Dropped, Messages: r.metrics.Messages,
-		Observers: []sessions.Observer{surveyor{places}, watching}, Wanted: watching.Wanted,
+		Observers: []sessions.Observer{surveyor{places}, watching, peers}, Wanted: watching.Wanted,
 	})
 	if err != nil {
 		return errors.Join(err, socket.Close())
@@ -148,10 +157,12 @@ func (r *Relay) serve(ctx context.Context, id store.Identity, ready func()) erro
 	defer channel.Close()
 	runner := &service.Runner{
 		Service: channel, Store: r.store, Log: r.log, Version: r.config.Version, Hosts: table.Hosts,
+		Cluster: told(at.cluster), Serves: told(at.serves),
 		Ordered: func(ctx context.Context, orders uplink.Orders, retired []tenancy.HostID) error {
 			if err := r.govern(ctx, places, watching, orders); err != nil {
 				return err
 			}
+			peers.Adopt(orders.Relays, orders.SiteSecret)
 			return ordered(ctx, gate, table, orders, retired)
 		},
 		Doubted: table.Reset,
@@ -159,7 +170,7 @@ func (r *Relay) serve(ctx context.Context, id store.Identity, ready func()) erro
 	if err := r.say(ctx, "started"); err != nil {
 		return errors.Join(err, socket.Close())
 	}
-	r.serving(parts{runner, table, desk, watching, places}, socket.Address().String())
+	r.serving(parts{runner, table, desk, watching, places, peers}, socket.Address().String())
 	r.log.Info("relay serves", "version", r.config.Version, "relay", id.Enrolment.Relay, "site", id.Enrolment.SiteName,
 		"address", socket.Address(), "service", id.Enrolment.URL, "hosts", table.Hosts())
 	ready()
@@ -167,7 +178,11 @@ func (r *Relay) serve(ctx context.Context, id store.Identity, ready func()) erro
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return gate.Run(running) })
 	group.Go(func() error { return table.Run(running) })
-	group.Go(func() error { return table.Recall(running, gate) })
+	group.Go(func() error { return peers.Run(running, clustered{table, gate}, channel) })
+	group.Go(func() error {
+		peers.Settled(running) // who is another relay's by now is not called
+		return table.Recall(running, gate)
+	})
 	group.Go(func() error { return watching.Run(running, table) })
 	group.Go(func() error { notices.Run(running); return nil })
 	group.Go(func() error { return runner.Forward(running) })
@@ -237,6 +252,7 @@ type parts struct {
 	desk   *enrol.Desk
 	watch  *watch.Watch
 	places *topology.Map
+	peers  *cluster.Cluster
 }
 
 func (r *Relay) serving(p parts, address string) {

@@ -19,6 +19,7 @@ func runCommand(o *options) *cobra.Command {
 	o.stateFlag(c)
 	o.listenFlag(c)
 	o.httpFlag(c)
+	o.clusterFlags(c)
 	o.tokenFlags(c)
 	o.notifyFlags(c)
 	outbox := strconv.FormatInt(o.config.Outbox, 10)
@@ -28,6 +29,9 @@ func runCommand(o *options) *cobra.Command {
 		var err error
 		if o.config.Outbox, err = strconv.ParseInt(outbox, 10, 64); err != nil {
 			return &exit{exitUsage, fmt.Errorf("--outbox-bytes is a number of bytes, not %q", outbox)}
+		}
+		if err := o.advertised(); err != nil {
+			return err
 		}
 		r, err := o.relay()
 		if err != nil {

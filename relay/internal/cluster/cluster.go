@@ -39,8 +39,6 @@ type Config struct {
 	Listen  string
 	Address netip.AddrPort // as others reach Listen; port 0: Listen's
 	Store   *store.Store
-	Table   Table
-	Service Service
 	// Domain is where a host stands, "" where nobody knows yet.
 	Domain func(tenancy.HostID) string
 	Log    *slog.Logger
@@ -67,6 +65,8 @@ var DefaultTimes = Times{
 // Cluster is one relay's part in it. It is safe for concurrent use.
 type Cluster struct {
 	Config
+	table       Table
+	service     Service
 	certificate tls.Certificate
 	wake        chan struct{} // Run has something to look at
 	listed      chan struct{} // closed when all that can has said what it has
@@ -144,7 +144,8 @@ func (c *Cluster) known(id tenancy.RelayID) bool {
 }
 
 // Run takes part in the cluster, as long as there is one, until ctx ends.
-func (c *Cluster) Run(ctx context.Context) error {
+func (c *Cluster) Run(ctx context.Context, table Table, service Service) error {
+	c.table, c.service = table, service
 	c.Store.CopyTo(c)
 	alone := time.AfterFunc(c.Times.Settle, func() { c.settled() })
 	defer alone.Stop()

@@ -110,7 +110,7 @@ func (c *Cluster) redirect(ctx context.Context, ids []tenancy.HostID, all bool, 
 			continue
 		}
 		sent++
-		c.Table.Tell(h.ID, message, redirectTime, func(err error) {
+		c.table.Tell(h.ID, message, redirectTime, func(err error) {
 			if err != nil {
 				c.Log.Debug("a probe does not go to the relay of its domain", "host", h.Name, "id", h.ID, "error", err)
 			}

@@ -77,7 +77,7 @@ func (c *Cluster) takeHosts(ctx context.Context, parts *sync.WaitGroup, dead ten
 			return err
 		}
 		c.spread(taken)
-		parts.Go(func() { c.Table.TakeOver(ctx, taken) })
+		parts.Go(func() { c.table.TakeOver(ctx, taken) })
 	}
 	if len(hosts) > 0 {
 		c.Log.Info("took over the hosts of a dead relay", "id", dead, "hosts", len(hosts))
@@ -156,7 +156,7 @@ func (c *Cluster) forwardSome(ctx context.Context, dead tenancy.RelayID) (int, e
 	if err != nil || len(batch.Encoded) == 0 {
 		return 0, err
 	}
-	ack, err := c.Service.Forward(ctx, dead, batch)
+	ack, err := c.service.Forward(ctx, dead, batch)
 	if err != nil {
 		return 0, err
 	}

@@ -416,7 +416,7 @@ func (c *Cluster) learn(ctx context.Context, p *peer, notes []note) error {
 		return nil
 	})
 	if err == nil && len(moved) > 0 {
-		c.Table.Elsewhere(moved)
+		c.table.Elsewhere(moved)
 	}
 	return err
 }

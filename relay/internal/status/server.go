@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"assimilation/relay/internal/cluster"
 	"assimilation/uplink"
 )
 
@@ -26,6 +27,7 @@ type Source interface {
 	Preview(Choice) (Preview, error)
 	Verdicts() ([]Verdict, error)
 	Rings() (Rings, error)
+	Cluster() (cluster.Report, error)
 }
 
 // Handler answers for source.
@@ -68,6 +70,10 @@ func Handler(source Source, m *Metrics, log *slog.Logger) http.Handler {
 	mux.HandleFunc("GET /rings", func(w http.ResponseWriter, _ *http.Request) {
 		rings, err := source.Rings()
 		answer(w, rings, err, log)
+	})
+	mux.HandleFunc("GET /cluster", func(w http.ResponseWriter, _ *http.Request) {
+		report, err := source.Cluster()
+		answer(w, report, err, log)
 	})
 	return localOnly(mux)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"assimilation/relay/internal/cluster"
 	"assimilation/uplink"
 )
 
@@ -31,6 +32,8 @@ func (s *source) Pending() ([]Pending, error) {
 func (s *source) Verdicts() ([]Verdict, error) {
 	return []Verdict{{Kind: uplink.HostDown, Confidence: 90}}, s.err
 }
+
+func (s *source) Cluster() (cluster.Report, error) { return cluster.Report{}, s.err }
 
 func (s *source) Rings() (Rings, error) {
 	return Rings{Beat: 1000, Edges: []Edge{{Level: "switch"}}}, s.err

@@ -37,6 +37,9 @@ type Runner struct {
 	Store   *store.Store
 	Log     *slog.Logger
 	Version string
+	// Cluster and Serves are where other relays of the site, and probes, reach this
+	// one: host:port.
+	Cluster, Serves string
 	// Hosts counts the enrolled hosts.
 	Hosts func() int
 	// Ordered is called after orders were applied, with the hosts that they
@@ -101,7 +104,7 @@ func (r *Runner) Listen(ctx context.Context) error {
 		asked := time.Now()
 		orders, err := r.Service.Orders(ctx, uplink.OrdersRequest{
 			Revision: revision, Version: r.Version, Epoch: r.Store.Head().Epoch, Backlog: r.Store.Head().Backlog(),
-			Hosts: uint64(r.Hosts()), Wait: pollWait.Milliseconds(),
+			Hosts: uint64(r.Hosts()), Wait: pollWait.Milliseconds(), Cluster: r.Cluster, Serves: r.Serves,
 		})
 		if err == nil && !orders.NotModified {
 			err = r.apply(ctx, orders)
