@@ -75,6 +75,7 @@ func (e *Engine) open(now time.Time, f finding) *verdict {
 		}
 	}
 	e.tell(v)
+	e.explainLinks(now, v)
 	return v
 }
 
@@ -96,13 +97,19 @@ func (e *Engine) hold(v *verdict, h *host) {
 		h.out = true
 		e.made.Gone = append(e.made.Gone, h.ID)
 	}
-	for _, w := range h.watch {
-		if l := e.links[pairOf(h.ID, w.by)]; l != nil {
-			l.body.Cause = v.body.ID
-			e.endLink(v.at, h.ID, w.by, endedPart)
+	e.lookAround(h)
+}
+
+// explainLinks ends those of hosts that are down: that is why.
+func (e *Engine) explainLinks(now time.Time, v *verdict) {
+	for _, h := range v.hosts {
+		for _, w := range h.watch {
+			if l := e.links[pairOf(h.ID, w.by)]; l != nil {
+				l.body.Cause = v.body.ID
+				e.endLink(now, h.ID, w.by, endedPart)
+			}
 		}
 	}
-	e.lookAround(h)
 }
 
 func (e *Engine) attach(h *host, v *verdict) {

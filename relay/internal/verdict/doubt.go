@@ -203,6 +203,10 @@ func (e *Engine) weigh(now time.Time, d *doubt) {
 	if e.mayNotJudge() {
 		return
 	}
+	if d.answer == unasked {
+		e.ask(d, urgent) // where it is not asked already
+		return
+	}
 	if v := h.domain.recentGroup(now); v != nil && (d.answer == nothing || d.answer == agentOut) {
 		if e.heardSince(now, d.askedAt, func() { e.look(d) }) {
 			e.join(now, v, h)
@@ -210,7 +214,7 @@ func (e *Engine) weigh(now time.Time, d *doubt) {
 		return
 	}
 	f, patience := e.facts(now, d)
-	if d.answer != unasked && f.accusers() == 0 && !f.silent && !f.unheard && f.waiting == 0 && (f.hearing > 0 || f.mute == 0) && d.rounds >= 2 {
+	if f.accusers() == 0 && !f.silent && !f.unheard && f.waiting == 0 && (f.hearing > 0 || f.mute == 0) && d.rounds >= 2 {
 		e.dismiss(d) // asked for others' sake, and nobody misses it
 		e.lookDomain(h.domain)
 		return
@@ -220,7 +224,7 @@ func (e *Engine) weigh(now time.Time, d *doubt) {
 	case s.kind != "":
 		e.conclude(now, d, s)
 	case d.asking != idle:
-	case d.answer == unasked || s.again || f.accusers() == 0 && d.rounds < 2:
+	case s.again || f.accusers() == 0 && d.rounds < 2:
 		e.ask(d, urgent)
 	case f.waiting > 0:
 		e.alarms.set(&d.alarm, now.Add(patience))

@@ -90,6 +90,8 @@ func (s *site) do(what string, names []string) {
 	case "deafen", "hear":
 		m.edges[s.named(names[1]).id].deaf = what == "deafen"
 		s.changed(m)
+	case "noport":
+		m.noPort = true
 	case "lie":
 		other := s.named(names[1])
 		s.step(Missed{By: m.id, About: other.id, Age: 3 * time.Second})
@@ -134,6 +136,13 @@ func TestScenarios(t *testing.T) {
 		{"two hosts of two switches", "0 off a2\n0 off c3", []string{"host down a2", "host down c3"}, 0},
 		{"two neighbours", "0 off a2\n0 off a3", []string{"host down a2", "host down a3"}, 0},
 		{"one alone lies", "0 lie a1 a2\n2 lie a1 a2", nil, 0},
+		{"the link between two", "0 deafen a2 a3\n0 deafen a3 a2", []string{"link a2,a3"}, 8 * time.Second},
+		{"which is mended", "0 deafen a2 a3\n0 deafen a3 a2\n20 hear a2 a3\n21 hear a3 a2", []string{"link a2,a3", "link a2,a3: back"}, 8 * time.Second},
+		{"one does not hear the other", "0 deafen a2 a3", nil, 0},
+		{"nobody hears one whom the relay hears", "0 deafen a2 a3\n0 deafen a4 a3", []string{"link a2,a3", "link a3,a4"}, 8 * time.Second},
+		{"one of the two dies", "0 deafen a2 a3\n0 deafen a3 a2\n20 off a3", []string{"link a2,a3", "host down a3", "link a2,a3: part of another"}, 8 * time.Second},
+		{"no port to ask the kernel by", "0 noport a1\n0 off a1", []string{"host down a1"}, 0},
+		{"its probe is killed, no port", "0 noport a1\n0 kill a1", []string{"agent down a1"}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := lab(t)
@@ -141,7 +150,7 @@ func TestScenarios(t *testing.T) {
 			s.run(2 * time.Minute)
 			got := s.account()
 			sortable := func(lines []string) []string { // deaths of one moment are told in any order
-				if strings.Contains(test.name, "two") {
+				if strings.HasPrefix(test.name, "two") || strings.HasPrefix(test.name, "nobody") {
 					slices.Sort(lines)
 				}
 				return lines

@@ -42,6 +42,7 @@ type site struct {
 	steps      int
 	spent      time.Duration // by the engine
 	tick       time.Time
+	watcher    func(uplink.VerdictBody) // is shown every record
 }
 
 // told is a verdict as it was told, and when.
@@ -220,6 +221,9 @@ func (s *site) step(ev Event) {
 	}
 	for _, v := range made.Verdicts {
 		s.told = append(s.told, told{s.now.Sub(s.start), v})
+		if s.watcher != nil {
+			s.watcher(v)
+		}
 	}
 	for _, id := range made.FalseAccusations {
 		s.wrong = append(s.wrong, s.byID[id].name)
