@@ -27,17 +27,6 @@ type siteCheck struct {
 // mayNotJudge: the relay just began, or is cut off.
 func (e *Engine) mayNotJudge() bool { return e.cut != nil || e.grace.index != 0 }
 
-// heardSince reports whether the relay heard anybody since. If not, it looks for
-// somebody, and retry is called when that is known and somebody was heard.
-func (e *Engine) heardSince(now, since time.Time, retry func()) bool {
-	if e.lastHeard.After(since) || e.check.cleared.After(since) {
-		return true
-	}
-	e.startCheck(now)
-	e.check.retry = append(e.check.retry, retry)
-	return false
-}
-
 func (e *Engine) startCheck(now time.Time) {
 	c := &e.check
 	if c.alarm.index != 0 || e.cut != nil {

@@ -279,8 +279,8 @@ func (e *Engine) lose(now time.Time, d *domain) {
 	if d.zone.stage == sampled {
 		return // judgeZone looks at it again
 	}
-	if !e.heardSince(now, maxTime(d.first, d.sweptAt), func() { e.lookDomain(d) }) {
-		return
+	if !e.allVouched(now, d) {
+		return // it is looked at with the next answer
 	}
 	d.stage = spent
 	f, parts := e.groupFinding(now, uplink.SwitchDown, []*domain{d})
@@ -295,4 +295,15 @@ func (e *Engine) lose(now time.Time, d *domain) {
 	}
 	d.down = e.openGroup(now, f, parts)
 	d.zone.fresh = append(d.zone.fresh, d.down)
+}
+
+// allVouched is vouched, for all silent members.
+func (e *Engine) allVouched(now time.Time, d *domain) bool {
+	all := true
+	for _, x := range d.doubts {
+		if (x.answer == nothing || x.answer == agentOut) && !e.vouched(now, x) {
+			all = false
+		}
+	}
+	return all
 }

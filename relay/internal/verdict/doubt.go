@@ -18,6 +18,7 @@ type doubt struct {
 	answer   answer // of the last whole round
 	rounds   int    // with that answer, one after the other
 	answered time.Time
+	vouched  bool          // somebody was heard while that round lasted: the silence is not the relay's own
 	pause    time.Duration // before it is asked again
 	// heardKernel: since the verdict, its kernel answered.
 	heardKernel bool
@@ -100,6 +101,10 @@ func (e *Engine) asked(now time.Time, d *doubt) {
 	h.asked = &question{at: now}
 	d.asking, d.askedAt = out, now
 	e.made.Ask = append(e.made.Ask, h.ID)
+	if !now.Before(e.vouching) {
+		e.vouching = now.Add(e.config.AskLimit / 4)
+		e.askAnybody(now, 1)
+	}
 	if d.alarm.index == 0 {
 		e.alarms.set(&d.alarm, now.Add(e.answerLost()))
 	}
@@ -172,11 +177,29 @@ func (e *Engine) endRound(now time.Time, h *host) {
 	}
 	d.rounds++
 	d.answered = now
+	d.vouched = e.lastHeard.After(d.askedAt)
 	e.look(d)
 	e.lookAround(h)
 	if d.place >= 0 {
 		e.lookDomain(h.domain)
 	}
+}
+
+// vouched reports whether a host's silence can be its own: somebody else was
+// heard while it was asked. If not, it is asked again as soon as somebody is.
+func (e *Engine) vouched(now time.Time, d *doubt) bool {
+	switch {
+	case d.vouched || e.check.cleared.After(d.askedAt):
+		return true
+	case e.lastHeard.After(d.answered):
+		e.count(d, unasked)
+		d.rounds = 0
+		e.ask(d, urgent)
+	default:
+		e.startCheck(now)
+		e.check.retry = append(e.check.retry, func() { e.look(d) })
+	}
+	return false
 }
 
 // lookAround has the doubts weighed in which a host is a witness.
@@ -208,7 +231,7 @@ func (e *Engine) weigh(now time.Time, d *doubt) {
 		return
 	}
 	if v := h.domain.recentGroup(now); v != nil && (d.answer == nothing || d.answer == agentOut) {
-		if e.heardSince(now, d.askedAt, func() { e.look(d) }) {
+		if e.vouched(now, d) {
 			e.join(now, v, h)
 		}
 		return

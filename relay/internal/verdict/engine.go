@@ -51,6 +51,7 @@ type Engine struct {
 	wake      time.Time // as last told
 	voided    time.Time // what was asked before it does not count: the relay itself was late
 	lastHeard time.Time // a sign of life of any host
+	vouching  time.Time // until then, somebody was asked who should answer
 	noCarrier time.Time // zero: there is one
 	check     siteCheck
 	cut       *verdict  // the site is cut off

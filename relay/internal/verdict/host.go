@@ -15,10 +15,10 @@ func (e *Engine) conclude(now time.Time, d *doubt, s sentence) {
 		if e.inCompany(now, h.domain) {
 			return // judgeDomain looks at it again
 		}
-		if !e.heardSince(now, d.askedAt, func() { e.look(d) }) {
+		if !e.vouched(now, d) {
 			return
 		}
-		if !e.lastHeard.After(d.askedAt) {
+		if !d.vouched {
 			s.confidence = min(s.confidence, 40) // there is nobody else to hear
 		}
 	}
@@ -83,7 +83,7 @@ func (e *Engine) weighAgain(now time.Time, d *doubt) {
 		}
 	case d.rounds < 2:
 		e.ask(d, urgent)
-	case kind == uplink.HostDown && !e.heardSince(now, d.askedAt, func() { e.look(d) }):
+	case kind == uplink.HostDown && !e.vouched(now, d):
 	default:
 		f := finding{kind: kind, hosts: []*host{h}, since: h.lastSign(d.since), confidence: 70, name: h.Domain, evidence: e.evidence(now, d)}
 		if kind == uplink.HostDown {

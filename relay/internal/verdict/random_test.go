@@ -141,7 +141,10 @@ func (f *fate) mustTell(m *machine) {
 		}
 		for _, v := range f.open {
 			if _, down := v.Kind.HostState(); down && slices.Contains(v.Hosts, hostID(m.id)) {
-				f.took = append(f.took, time.UnixMilli(v.At).Sub(died))
+				took := time.UnixMilli(v.At).Sub(died)
+				if f.took = append(f.took, took); took > 6*time.Second {
+					f.t.Logf("%s at %v took %v", m.name, died.Sub(f.start), took)
+				}
 				return
 			}
 		}

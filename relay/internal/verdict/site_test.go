@@ -487,12 +487,20 @@ func (s *site) speak(machines ...*machine) {
 // restart is a new session, of a probe or a host.
 func (s *site) restart(m *machine) {
 	m.off, m.cut, m.agent = false, false, running
+	s.greet(m)
+	s.changed(m)
+}
+
+func (s *site) greet(m *machine) {
 	s.in(100*time.Millisecond, func() {
-		if s.path(m, s.relay) && m.agent == running {
+		switch {
+		case m.off || m.agent != running:
+		case s.path(m, s.relay):
 			s.step(Greeted{m.id})
+		default:
+			s.greet(m)
 		}
 	})
-	s.changed(m)
 }
 
 // account lists what was told, one line per record: which verdict, about whom.

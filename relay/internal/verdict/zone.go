@@ -154,8 +154,12 @@ func (e *Engine) judgeZone(now time.Time, z *zone) {
 		}
 		return
 	}
-	if !e.heardSince(now, z.sampledAt, func() { e.lookZone(z) }) {
-		return
+	vouched := true
+	for _, d := range lost {
+		vouched = e.allVouched(now, d) && vouched
+	}
+	if !vouched {
+		return // it is looked at with the next answer
 	}
 	z.stage = spent
 	f, parts := e.groupFinding(now, uplink.ZoneDown, lost)
