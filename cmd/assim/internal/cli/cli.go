@@ -124,7 +124,7 @@ allowed, 4 not found, 5 the service did not answer.`,
 	root.RegisterFlagCompletionFunc("context", s.contextNames())
 	root.AddCommand(s.signup(), s.login(), s.logout(), s.whoami(), s.contexts(),
 		s.site(), s.relay(), s.token(), s.host(), s.query(), s.search(), s.graphMap(),
-		s.changes(), s.events(), s.findings(), s.doctor())
+		s.changes(), s.events(), s.verdict(), s.findings(), s.doctor())
 	s.complete(root)
 	return root
 }

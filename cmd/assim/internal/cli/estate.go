@@ -54,7 +54,7 @@ func (s *session) host() *cobra.Command {
 		},
 	}
 	list.Flags().StringVar(&site, "site", "", "only hosts of this site")
-	list.Flags().StringVar(&state, "state", "", "only hosts in this state: up, silent, \"shut down\"")
+	list.Flags().StringVar(&state, "state", "", "only hosts in this state: up, down, unreachable, \"agent down\", unresponsive, silent, \"shut down\", unknown")
 	list.Flags().StringVar(&name, "name", "", "only hosts whose name contains this")
 	list.Flags().IntVar(&limit, "limit", 0, "at most this many (0: all)")
 	show := &cobra.Command{
@@ -63,7 +63,7 @@ func (s *session) host() *cobra.Command {
   assim host show web1 -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.one(cmd, "/v1/hosts/"+url.PathEscape(args[0]),
-				[]string{"name", "id", "state", "state_at", "site", "os", "arch", "agent_version", "enrolled_at", "changed_at", "labels"})
+				[]string{"name", "id", "state", "state_at", "last_state", "verdict", "verdict_id", "site", "os", "arch", "agent_version", "enrolled_at", "changed_at", "labels"})
 		},
 	}
 	facts := &cobra.Command{
@@ -114,20 +114,6 @@ func (s *session) changes() *cobra.Command {
 	cmd.Flags().StringVar(&kind, "kind", "", "only facts of this kind")
 	cmd.Flags().DurationVar(&since, "since", 24*time.Hour, "how far to look back")
 	cmd.Flags().IntVar(&limit, "limit", 200, "at most this many (0: all)")
-	return cmd
-}
-
-func (s *session) events() *cobra.Command {
-	var limit int
-	cmd := &cobra.Command{
-		Use: "events", Short: "What happened to hosts, relays and enrolments, newest first", Args: arguments(0, 0),
-		Example: `  assim events
-  assim events --limit 20 -o json`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.list(cmd, "/v1/events", nil, limit, []string{"seen_at", "type", "host", "relay", "summary"})
-		},
-	}
-	cmd.Flags().IntVar(&limit, "limit", 100, "at most this many (0: all)")
 	return cmd
 }
 

@@ -126,11 +126,7 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err
-		}
-		return nil, nil, &Unreachable{c.base.String(), err}
+		return nil, nil, c.unreachable(err)
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
@@ -142,6 +138,26 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	}
 	return answer, res.Header, nil
 }
+
+func (c *Client) unreachable(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	return &Unreachable{c.base.String(), err}
+}
+
+// refusal reads the problem that an answer holds.
+func refusal(res *http.Response) error {
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxProblem))
+	if err != nil {
+		body = nil // the status says enough
+	}
+	return problem(res, body)
+}
+
+// maxProblem bounds what is read of a refusal, in bytes.
+const maxProblem = 1 << 20
 
 // userAgent says which machine it is: a token made by a log in is listed by it.
 func userAgent() string {

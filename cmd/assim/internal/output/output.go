@@ -55,17 +55,9 @@ func List(w io.Writer, format Format, columns []string, items []json.RawMessage)
 	}
 	rows := make([][]string, 0, len(items))
 	for _, raw := range items {
-		fields, err := decode(raw)
+		row, err := rowOf(raw, format, columns)
 		if err != nil {
 			return err
-		}
-		row := make([]string, len(columns))
-		for i, c := range columns {
-			value := lookup(fields, c)
-			row[i] = Printable(text(value))
-			if _, is := value.(string); is && format == CSV {
-				row[i] = noFormula(row[i])
-			}
 		}
 		rows = append(rows, row)
 	}
@@ -73,6 +65,22 @@ func List(w io.Writer, format Format, columns []string, items []json.RawMessage)
 		return writeCSV(w, columns, rows)
 	}
 	return writeTable(w, columns, rows)
+}
+
+func rowOf(raw json.RawMessage, format Format, columns []string) ([]string, error) {
+	fields, err := decode(raw)
+	if err != nil {
+		return nil, err
+	}
+	row := make([]string, len(columns))
+	for i, c := range columns {
+		value := lookup(fields, c)
+		row[i] = Printable(text(value))
+		if _, is := value.(string); is && format == CSV {
+			row[i] = noFormula(row[i])
+		}
+	}
+	return row, nil
 }
 
 // One prints a single thing; a table shows one field a line, in the given order.

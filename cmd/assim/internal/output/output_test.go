@@ -24,6 +24,9 @@ func TestNoFormatCommandsTheTerminal(t *testing.T) {
 		if err := One(&out, format, fields, item); err != nil {
 			t.Fatal(err)
 		}
+		if err := NewLines(&out, format, fields).Print(item); err != nil {
+			t.Fatal(err)
+		}
 		for i, r := range out.String() {
 			if r != '\n' && unicode.IsControl(r) || r == utf8.RuneError || format != YAML && r == '\u202e' {
 				t.Errorf("%s prints %U at %d of %q", format, r, i, out.String())
