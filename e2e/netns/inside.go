@@ -14,33 +14,30 @@ import (
 
 // Client speaks HTTP from within a namespace, to what listens on its loopback.
 func Client(namespace string) *http.Client {
-	dial := func(ctx context.Context, network, address string) (conn net.Conn, err error) {
-		type result struct {
-			conn net.Conn
-			err  error
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		// The thread must not end: processes that it started would end with it
+		// (PR_SET_PDEATHSIG).
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		ours, err := os.Open("/proc/thread-self/ns/net")
+		if err != nil {
+			return nil, err
 		}
-		done := make(chan result, 1)
-		go func() {
-			// The thread is not given back: it ends with the goroutine.
-			runtime.LockOSThread()
-			conn, err := dialInside(ctx, namespace, network, address)
-			done <- result{conn, err}
-		}()
-		r := <-done
-		return r.conn, r.err
+		defer ours.Close()
+		theirs, err := os.Open(filepath.Join("/run/netns", namespace))
+		if err != nil {
+			return nil, err
+		}
+		defer theirs.Close()
+		if err := unix.Setns(int(theirs.Fd()), unix.CLONE_NEWNET); err != nil {
+			return nil, fmt.Errorf("entering namespace %s: %w", namespace, err)
+		}
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, network, address)
+		if back := unix.Setns(int(ours.Fd()), unix.CLONE_NEWNET); back != nil {
+			panic(back) // the thread would do other things in there
+		}
+		return conn, err
 	}
 	return &http.Client{Transport: &http.Transport{DialContext: dial}}
-}
-
-func dialInside(ctx context.Context, namespace, network, address string) (net.Conn, error) {
-	file, err := os.Open(filepath.Join("/run/netns", namespace))
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
-		return nil, fmt.Errorf("entering namespace %s: %w", namespace, err)
-	}
-	var d net.Dialer
-	return d.DialContext(ctx, network, address)
 }
