@@ -95,6 +95,7 @@ type Agent struct {
 	heart    *beat.Heart
 	sendBeat beat.Send
 	timer    *time.Timer // of wait
+	wake     time.Time   // what it is set to; zero: it has fired
 	ticks    <-chan time.Time
 	asks     chan chan Status
 	backoff  announce.Backoff
@@ -282,7 +283,10 @@ func (a *Agent) wait(ctx context.Context, until time.Time, changes <-chan struct
 		if changes != nil && a.talk != nil && a.heart.News() {
 			return udp.Datagram{}, changed
 		}
-		a.timer.Reset(time.Until(wake))
+		if !wake.Equal(a.wake) { // most beats change nothing of it
+			a.wake = wake
+			a.timer.Reset(time.Until(wake))
+		}
 		select {
 		case <-ctx.Done():
 			return udp.Datagram{}, stopped
@@ -298,6 +302,7 @@ func (a *Agent) wait(ctx context.Context, until time.Time, changes <-chan struct
 		case <-changes:
 			return udp.Datagram{}, changed
 		case now := <-a.timer.C:
+			a.wake = time.Time{}
 			if !now.Before(until) {
 				return udp.Datagram{}, elapsed
 			}
