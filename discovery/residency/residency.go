@@ -8,6 +8,8 @@ package residency
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -21,7 +23,8 @@ type Extent int
 
 // The extents.
 const (
-	Unknown Extent = iota // nothing, for this program cannot judge it
+	Unknown Extent = iota // nothing: this program does not know the kind
+	Newer                 // nothing: this program knows an older schema only
 	Nothing               // what tells its items apart is topology, or all of it is
 	Part                  // without the fields of class topology
 	Whole
@@ -40,6 +43,17 @@ type rule struct {
 type node struct {
 	shape  discovery.Shape
 	fields map[string]*node
+}
+
+// Name tells these rules from those of another version of the program.
+func (r *Rules) Name() string {
+	var kinds []string
+	for name, known := range r.kinds {
+		kinds = append(kinds, fmt.Sprintf("%s %d %d", name, known.schema, known.extent))
+	}
+	slices.Sort(kinds)
+	hash := sha256.Sum256([]byte(strings.Join(kinds, "\n")))
+	return hex.EncodeToString(hash[:8])
 }
 
 // New makes the rules of these kinds.
@@ -114,8 +128,11 @@ func (r *Rules) Extent(kind string, schema int) Extent {
 		return Whole
 	}
 	known, ok := r.kinds[kind]
-	if !ok || schema > known.schema {
+	switch {
+	case !ok:
 		return Unknown
+	case schema > known.schema && known.extent != Nothing:
+		return Newer
 	}
 	return known.extent
 }

@@ -44,12 +44,23 @@ func TestExtent(t *testing.T) {
 	}{
 		{"os", 1, residency.Whole}, {"packages", 1, residency.Whole}, {"seen", 1, residency.Whole},
 		{"switchport", 1, residency.Nothing},
-		{"mixed", 2, residency.Part}, {"mixed", 1, residency.Part}, {"mixed", 3, residency.Unknown},
+		{"mixed", 2, residency.Part}, {"mixed", 1, residency.Part}, {"mixed", 3, residency.Newer}, {"switchport", 2, residency.Nothing},
 		{"of-tomorrow", 1, residency.Unknown}, {"x-ours", 9, residency.Whole},
 	} {
 		if got := r.Extent(c.kind, c.schema); got != c.want {
 			t.Errorf("%s %d: %d, want %d", c.kind, c.schema, got, c.want)
 		}
+	}
+}
+
+func TestNameTellsRulesApart(t *testing.T) {
+	all := kinds.All()
+	name := rules(t, all...).Name()
+	if rules(t, all...).Name() != name {
+		t.Error("the same rules have two names")
+	}
+	if rules(t, all[1:]...).Name() == name {
+		t.Error("other rules have the same name")
 	}
 }
 

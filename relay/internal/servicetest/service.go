@@ -58,6 +58,9 @@ type Service struct {
 	received int64
 	requests map[string]int
 	err      error
+	// questions go out with every answer about orders.
+	questions []uplink.Question
+	answers   map[[16]byte]chan uplink.Answer
 }
 
 // New starts a service that ends with the test.
@@ -74,13 +77,15 @@ func New(t testing.TB) *Service {
 	s := &Service{
 		Tenant: tenancy.NewID[tenancy.TenantID](), Site: tenancy.NewID[tenancy.SiteID](), Relay: tenancy.NewID[tenancy.RelayID](),
 		SiteKey: siteKey, openKey: openKey, changed: make(chan struct{}), requests: map[string]int{}, bodies: map[uplink.BodyHash][]byte{},
-		faults: func(string) Fault { return Fault{} },
+		answers: map[[16]byte]chan uplink.Answer{},
+		faults:  func(string) Fault { return Fault{} },
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /relay/v1/keys/{hash}", s.serveKey)
 	mux.HandleFunc("POST /relay/v1/enrol", s.serveEnrol)
 	mux.HandleFunc("POST /relay/v1/batch", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, uplink.PurposeBatch, s.batch) })
 	mux.HandleFunc("POST /relay/v1/orders", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, uplink.PurposeOrdersRequest, s.order) })
+	mux.HandleFunc("POST /relay/v1/answer", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, uplink.PurposeAnswer, s.answer) })
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -367,19 +372,23 @@ func (s *Service) order(r *http.Request, _ uplink.Header, payload []byte, _ Faul
 	late := time.After(time.Duration(request.Wait) * time.Millisecond)
 	for {
 		s.mu.Lock()
-		orders, changed := s.orders, s.changed
+		orders, changed, questions := s.orders, s.changed, s.questions
 		s.mu.Unlock()
-		orders.Nonce, orders.Time = request.Nonce, time.Now().UnixMilli()
+		orders.Nonce, orders.Time, orders.Questions = request.Nonce, time.Now().UnixMilli(), questions
 		if orders.Revision > request.Revision {
 			return orders.Encode()
 		}
-		select {
-		case <-changed:
-			continue
-		case <-late:
-		case <-r.Context().Done():
+		if len(questions) == 0 {
+			select {
+			case <-changed:
+				continue
+			case <-late:
+			case <-r.Context().Done():
+			}
 		}
-		return uplink.Orders{Revision: orders.Revision, Nonce: request.Nonce, Time: orders.Time, NotModified: true}.Encode()
+		return uplink.Orders{
+			Revision: orders.Revision, Nonce: request.Nonce, Time: orders.Time, NotModified: true, Questions: questions,
+		}.Encode()
 	}
 }
 

@@ -195,6 +195,27 @@ func (s *Service) Orders(ctx context.Context, request uplink.OrdersRequest) (upl
 	return orders, s.checkCertificate(orders.Certificate)
 }
 
+// Answer posts the answer to a question. Whether anybody still waited for it
+// is the service's business.
+func (s *Service) Answer(ctx context.Context, a uplink.Answer) error {
+	payload, err := a.Encode()
+	if err != nil {
+		return err
+	}
+	taken, err := s.exchange(ctx, "/relay/v1/answer", uplink.Header{Purpose: uplink.PurposeAnswer}, payload, requestTime)
+	if err != nil {
+		return err
+	}
+	ack, err := uplink.DecodeAck(taken)
+	switch {
+	case err != nil:
+		return err
+	case ack.Reason != wire.Accepted:
+		return &wire.Error{Reason: ack.Reason, What: ack.Detail}
+	}
+	return nil
+}
+
 // checkCertificate keeps orders from replacing a good certificate by one that
 // no probe would accept. Orders may leave it out.
 func (s *Service) checkCertificate(encoded []byte) error {

@@ -47,9 +47,12 @@ type Runner struct {
 	Ordered func(context.Context, uplink.Orders, []tenancy.HostID) error
 	// Doubted is called when this relay turns out to be restored from a copy.
 	Doubted func()
+	// Questioned answers what people ask of this relay.
+	Questioned Questioned
 
-	mu     sync.Mutex
-	health Health
+	questions questions
+	mu        sync.Mutex
+	health    Health
 }
 
 // Health is what people ask first.
@@ -100,6 +103,8 @@ func (r *Runner) failed(e *Exchange, doing string, err error) {
 func (r *Runner) Listen(ctx context.Context) error {
 	pause := newBackoff()
 	revision := r.Service.id.Orders
+	var answering sync.WaitGroup
+	defer answering.Wait()
 	for ctx.Err() == nil {
 		asked := time.Now()
 		orders, err := r.Service.Orders(ctx, uplink.OrdersRequest{
@@ -121,10 +126,12 @@ func (r *Runner) Listen(ctx context.Context) error {
 				r.sayBack(ctx, since)
 			}
 			pause.reset()
+			r.answer(ctx, &answering, orders)
 			gap := pollGap
-			if orders.NotModified {
+			if orders.NotModified && len(orders.Questions) == 0 {
 				gap = 2 * shortestPause
-			} else {
+			}
+			if !orders.NotModified {
 				revision = orders.Revision
 			}
 			wait(ctx, gap-time.Since(asked), nil)
