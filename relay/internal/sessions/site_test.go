@@ -37,9 +37,27 @@ type site struct {
 	dropped   *prometheus.CounterVec
 	stopTable func()
 
-	mu    sync.Mutex
-	boxes map[netip.AddrPort]chan []byte
-	loss  func() bool
+	mu     sync.Mutex
+	boxes  map[netip.AddrPort]chan []byte
+	loss   func() bool
+	events []sessions.Event
+	wanted bool // to hear of every datagram
+}
+
+// Observe is for the table.
+func (s *site) Observe(e sessions.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, e)
+}
+
+// observed takes what was observed since it was asked last.
+func (s *site) observed() []sessions.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	events := s.events
+	s.events = nil
+	return events
 }
 
 const tokenID = "abcdefghijkl"
@@ -106,6 +124,7 @@ func (s *site) startTable() {
 	table, err := sessions.New(context.Background(), sessions.Config{
 		Store: s.store, Desk: desk, Send: s, Log: slog.New(slog.DiscardHandler), Dropped: s.dropped,
 		Messages: counter("messages", "type", "result"), Random: func() float64 { return 0.5 },
+		Observers: []sessions.Observer{s}, Wanted: func(tenancy.HostID) bool { s.mu.Lock(); defer s.mu.Unlock(); return s.wanted },
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -168,6 +187,14 @@ func (s *site) shake(datagram []byte, from netip.AddrPort) {
 		return
 	}
 	s.table.Arrive(sessions.Arrival{Session: pending, Key: key, Reply: reply, From: from})
+}
+
+func (s *site) save(v uplink.VerdictBody) {
+	s.t.Helper()
+	now := time.Now().UnixMilli()
+	if err := s.store.Do(context.Background(), func(tx *store.Tx) error { return tx.SaveVerdict(v, now) }); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // records reads the outbox.
