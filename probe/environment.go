@@ -123,10 +123,11 @@ func machineID(site [32]byte) []byte {
 }
 
 // stopCause says why the probe is being stopped. While a host goes down, nobody may
-// log in any more (nologin(5), systemd-user-sessions(8)): the probe's unit is ordered
-// so that this is settled before the probe is stopped.
-func stopCause() string {
-	if _, err := os.Stat("/run/nologin"); err == nil {
+// log in any more, and the file says so (systemd-user-sessions(8); it also stands
+// there while a host starts, with another text). The probe's unit is ordered so that
+// this is settled before the probe is stopped.
+func stopCause(nologin string) string {
+	if b, err := os.ReadFile(nologin); err == nil && bytes.HasPrefix(b, []byte("System is going down")) {
 		return "host shutdown"
 	}
 	return "signal"

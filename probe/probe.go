@@ -94,7 +94,7 @@ func prepare(config Config, enrolOnly bool) (*Probe, error) {
 		Alive:      func() { p.note(watchdog.Alive()) },
 		AliveEvery: watchdog.Interval(),
 		Quiet:      debug.FreeOSMemory,
-		Cause:      stopCause,
+		Cause:      func() string { return stopCause("/run/nologin") },
 		EnrolOnly:  enrolOnly,
 		Log:        config.Log,
 	})

@@ -25,13 +25,12 @@ func (c *Conversation) received(now time.Time, e link.Received) {
 		reason = inTurn(c.configured(now, m))
 	case *wire.Need:
 		reason = inTurn(c.needed(m))
-	case *wire.Ring:
-		// It may overtake the Configure.
+	case *wire.Ring: // which may overtake the Configure, as a Redirect may
 		if reason = inTurn(c.phase >= greeting); c.phase == greeting || c.phase == settled {
 			c.outside.Ring(m)
 		}
 	case *wire.Redirect:
-		if c.phase == settled {
+		if c.phase == greeting || c.phase == settled {
 			reason = c.outside.Redirect(m)
 		}
 	}
