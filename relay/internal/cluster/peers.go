@@ -119,7 +119,7 @@ func (c *Cluster) judge(ctx context.Context, parts *sync.WaitGroup, now time.Tim
 				"silent", now.Sub(p.heard).Round(time.Millisecond))
 			relieved, relief := context.WithCancel(ctx)
 			p.relief = relief
-			parts.Go(func() { c.standIn(relieved, p.id) })
+			parts.Go(func() { c.standIn(relieved, ctx, parts, p.id) })
 		case !dead && p.dead:
 			p.dead, p.since = false, now
 			c.Log.Info("a relay of the site is back", "relay", p.order.Name, "id", p.id)
@@ -130,7 +130,7 @@ func (c *Cluster) judge(ctx context.Context, parts *sync.WaitGroup, now time.Tim
 	c.chooseBuddy()
 	c.checkCopies(now)
 	c.checkListed()
-	c.shareOut(now)
+	c.shareOut(ctx, parts, now)
 }
 
 // isDead: it said that it goes; or it is silent, and nobody listens there or

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"assimilation/relay/internal/sessions"
@@ -55,7 +56,7 @@ func (c *Cluster) tell(id tenancy.HostID, greeted bool) {
 // shareOut sends probes to the relays to which their domains belong: all that
 // are here when a relay has joined for good, else those that came some time ago.
 // A relay that goes needs no sharing: its hosts were taken. Called with mu held.
-func (c *Cluster) shareOut(now time.Time) {
+func (c *Cluster) shareOut(ctx context.Context, parts *sync.WaitGroup, now time.Time) {
 	relays := c.alive(now, c.Times.Certain)
 	among := fmt.Sprint(relays)
 	all := len(relays) > 1 && among != c.swept
@@ -74,16 +75,14 @@ func (c *Cluster) shareOut(now time.Time) {
 		return
 	}
 	c.sharing = true
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := c.redirect(ctx, due, all, relays); err != nil {
+	parts.Go(func() {
+		if err := c.redirect(ctx, due, all, relays); err != nil && ctx.Err() == nil {
 			c.Log.Warn("sending probes to the relays of their domains", "error", err)
 		}
 		c.mu.Lock()
 		c.sharing = false
 		c.mu.Unlock()
-	}()
+	})
 }
 
 // redirect looks at hosts of this relay, and sends away those that belong to

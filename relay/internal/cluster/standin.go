@@ -17,19 +17,27 @@ const (
 	takeAtOnce    = 200 // hosts in one transaction
 	lookAgain     = 2 * time.Second
 	forwardPause  = time.Second
+	forwardFirst  = 2 * time.Second // hosts do not wait longer for that
 	longestPause  = time.Minute
 	forwardAtOnce = 500
 )
 
-// standIn does a dead relay's work until it is back.
-func (c *Cluster) standIn(ctx context.Context, dead tenancy.RelayID) {
-	var parts sync.WaitGroup
-	defer parts.Wait()
-	parts.Go(func() { c.forward(ctx, dead) })
+// standIn does a dead relay's work until it is back and ctx ends. Whom it has
+// taken by then it calls until run ends: they are this relay's.
+func (c *Cluster) standIn(ctx, run context.Context, parts *sync.WaitGroup, dead tenancy.RelayID) {
+	// What the dead relay was told comes before what its probes say here, or the
+	// service would find it old: the state would be right, the history short of it.
+	told := make(chan struct{})
+	parts.Go(func() { defer close(told); c.forward(ctx, dead) })
+	select {
+	case <-told:
+	case <-time.After(forwardFirst):
+	case <-ctx.Done():
+	}
 	var before []tenancy.RelayID
 	for ctx.Err() == nil {
 		if now := c.survivors(); !sameRelays(now, before) {
-			if err := c.takeHosts(ctx, &parts, dead, now); err != nil && ctx.Err() == nil {
+			if err := c.takeHosts(ctx, run, parts, dead, now); err != nil && ctx.Err() == nil {
 				c.Log.Error("taking over the hosts of a dead relay", "id", dead, "error", err)
 			} else {
 				before = now
@@ -50,7 +58,7 @@ func sameRelays(a, b []tenancy.RelayID) bool {
 }
 
 // takeHosts takes this relay's part of a dead one's hosts, and calls their probes.
-func (c *Cluster) takeHosts(ctx context.Context, parts *sync.WaitGroup, dead tenancy.RelayID, survivors []tenancy.RelayID) error {
+func (c *Cluster) takeHosts(ctx, run context.Context, parts *sync.WaitGroup, dead tenancy.RelayID, survivors []tenancy.RelayID) error {
 	hosts, err := c.Store.Hosts(ctx)
 	if err != nil {
 		return err
@@ -77,7 +85,7 @@ func (c *Cluster) takeHosts(ctx context.Context, parts *sync.WaitGroup, dead ten
 			return err
 		}
 		c.spread(taken)
-		parts.Go(func() { c.table.TakeOver(ctx, taken) })
+		parts.Go(func() { c.table.TakeOver(run, taken) })
 	}
 	if len(hosts) > 0 {
 		c.Log.Info("took over the hosts of a dead relay", "id", dead, "hosts", len(hosts))

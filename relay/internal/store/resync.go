@@ -32,7 +32,7 @@ func (tx *Tx) begin(relay tenancy.RelayID, after, told uint64, now int64, first 
 	if err != nil {
 		return fmt.Errorf("beginning a new epoch: %w", err)
 	}
-	if err := tx.exec("UPDATE hosts SET term = max(term + 1, ?), version = 0", newTerm(now)); err != nil {
+	if err := tx.exec("UPDATE hosts SET term = max(term + 1, ?), version = 0 WHERE served_by IS NULL", newTerm(now)); err != nil {
 		return fmt.Errorf("raising the hosts' terms: %w", err)
 	}
 	if err := tx.exec("UPDATE outbox SET seq = -seq"); err != nil {
