@@ -11,7 +11,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/mdlayher/netlink"
+	"assimilation/discovery/internal/netlink"
 )
 
 // Conn is what is recorded, and what a record plays.

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"assimilation/discovery/internal/netlink"
 )
 
 // Conn is what a dump needs of a netlink socket; *netlink.Conn is one.
@@ -17,7 +18,7 @@ type Conn interface {
 
 // Dial opens a socket of NETLINK_ROUTE in the caller's network namespace.
 func Dial() (Conn, error) {
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
+	conn, err := netlink.Dial(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("opening rtnetlink: %w", err)
 	}
@@ -31,7 +32,7 @@ var errShort = errors.New("message is shorter than its header")
 const dumpAttempts = 4
 
 // Dump asks for a whole table and returns the messages of the wanted type.
-func Dump(conn Conn, request, want netlink.HeaderType, body []byte) ([]netlink.Message, error) {
+func Dump(conn Conn, request, want netlink.Type, body []byte) ([]netlink.Message, error) {
 	for range dumpAttempts {
 		replies, err := conn.Execute(netlink.Message{
 			Header: netlink.Header{Type: request, Flags: netlink.Request | netlink.Dump},
@@ -57,7 +58,7 @@ func Dump(conn Conn, request, want netlink.HeaderType, body []byte) ([]netlink.M
 
 // dumpAll parses every message of a dump. One that cannot be read spoils the
 // whole: an incomplete table would look like a change on the host.
-func dumpAll[T any](conn Conn, request, want netlink.HeaderType, body []byte, parse func([]byte) (T, error)) ([]T, error) {
+func dumpAll[T any](conn Conn, request, want netlink.Type, body []byte, parse func([]byte) (T, error)) ([]T, error) {
 	messages, err := Dump(conn, request, want, body)
 	if err != nil {
 		return nil, err

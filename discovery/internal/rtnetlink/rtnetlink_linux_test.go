@@ -6,8 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"assimilation/discovery/internal/netlink"
 )
 
 func TestPrivateLinks(t *testing.T) {

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"assimilation/discovery/internal/netlink"
 )
 
 // watchBuffer holds the bursts of some thousand events between two reads.
@@ -16,7 +17,7 @@ const watchBuffer = 1 << 20
 // ends, and lost when the kernel dropped messages because they were not read in
 // time: then only a dump tells how things are. It returns nil when ctx ended.
 func Watch(ctx context.Context, groups []uint32, event func(netlink.Message), lost func()) error {
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
+	conn, err := netlink.Dial(unix.NETLINK_ROUTE)
 	if err != nil {
 		return fmt.Errorf("opening rtnetlink: %w", err)
 	}

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mdlayher/netlink"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
 	"assimilation/discovery/internal/netlab"
+	"assimilation/discovery/internal/netlink"
 	"assimilation/discovery/internal/rtnetlink"
 )
 

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"assimilation/discovery/internal/netlink"
 )
 
 // Conn is what a dump needs of a netlink socket; *netlink.Conn is one.
@@ -18,7 +19,7 @@ type Conn interface {
 
 // Dial opens a socket of NETLINK_SOCK_DIAG in the caller's network namespace.
 func Dial() (Conn, error) {
-	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
+	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return nil, fmt.Errorf("opening sock_diag: %w", err)
 	}

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"assimilation/discovery"
 	"assimilation/discovery/internal/debounce"
+	"assimilation/discovery/internal/netlink"
 	"assimilation/discovery/internal/rtnetlink"
 	kind "assimilation/discovery/network"
 )

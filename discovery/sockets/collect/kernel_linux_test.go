@@ -11,9 +11,9 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
+	"assimilation/discovery/internal/netlink"
 	"assimilation/discovery/internal/netlinktest"
 	"assimilation/discovery/internal/rtnetlink"
 	"assimilation/discovery/internal/sockdiag"

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"time"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"assimilation/discovery/internal/frames"
+	"assimilation/discovery/internal/netlink"
 	"assimilation/discovery/internal/rtnetlink"
 	kind "assimilation/discovery/switchport"
 )
