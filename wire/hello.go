@@ -12,11 +12,20 @@ type Hello struct {
 	// Listen is the TCP port at which the host's kernel answers for the probe,
 	// even while that is frozen; 0: none.
 	Listen uint16 `cbor:"8,keyasint,omitempty"`
+	// Term is the highest that a relay has configured this process with: it tells a
+	// relay that another one had the host meanwhile.
+	Term uint64 `cbor:"9,keyasint,omitempty"`
 }
+
+// maxTerm leaves room to count on.
+const maxTerm = 1 << 53
 
 func (*Hello) messageType() MessageType { return TypeHello }
 
 func (m *Hello) check() error {
+	if m.Term > maxTerm {
+		return refuse(Malformed, "term %d", m.Term)
+	}
 	return firstError(
 		checkText("agent version", m.AgentVersion, MaxVersion),
 		checkText("host name", m.HostName, MaxHostName),

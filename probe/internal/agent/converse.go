@@ -202,7 +202,8 @@ func (a *Agent) outside() send.Outside {
 		Pin: func(host tenancy.HostID) error {
 			return a.Home.SavePin(state.Pin{Site: *a.site(), Host: host})
 		},
-		Configured: func(kinds []string) {
+		Configured: func(term uint64, kinds []string) {
+			a.Hello.Term = max(a.Hello.Term, term)
 			a.said, a.stuck, a.refusals, a.forsaken = "", wire.Accepted, 0, false
 			a.backoff.Reset()
 			a.Allow(kinds)

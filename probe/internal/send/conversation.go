@@ -44,8 +44,9 @@ type Self struct {
 type Outside struct {
 	// Pin remembers the host id durably.
 	Pin func(tenancy.HostID) error
-	// Configured is told the kinds that the relay wants; none: all.
-	Configured func(kinds []string)
+	// Configured is told the host's term, and the kinds that the relay wants; none:
+	// all.
+	Configured func(term uint64, kinds []string)
 	// Ring is given the neighbours that the relay orders.
 	Ring func(*wire.Ring)
 	// Redirect is told to go to another relay; it refuses one that is none.

@@ -97,7 +97,7 @@ func (c *Conversation) configured(now time.Time, m *wire.Configure) bool {
 		c.log.Info("session established", "host", host.String())
 	}
 	c.life.every(time.Duration(m.EchoInterval)*time.Millisecond, now)
-	c.outside.Configured(m.Kinds)
+	c.outside.Configured(m.Term, m.Kinds)
 	return true
 }
 

@@ -194,6 +194,7 @@ func (t *Table) hello(now time.Time, p *peer, id uint32, h *host, m *wire.Hello)
 	h.greeted = now
 	greeting := store.Greeting{
 		Name: m.HostName, AgentVersion: m.AgentVersion, OS: m.OS, Arch: m.Arch, Labels: m.Labels, Address: p.address.String(),
+		Term: m.Term,
 	}
 	var greeted store.Host
 	var found bool

@@ -118,6 +118,7 @@ type Greeting struct {
 	Name, AgentVersion, OS, Arch string
 	Labels                       map[string]string
 	Address                      string
+	Term                         uint64 // under which a relay had it last
 }
 
 // Greet notes that a host is up, and records it if that or what it says of
@@ -137,7 +138,8 @@ func (tx *Tx) Greet(id tenancy.HostID, g Greeting, now int64) (host Host, found 
 	news := h.State != uplink.Up || h.Name != g.Name || h.AgentVersion != g.AgentVersion || h.OS != g.OS || h.Arch != g.Arch ||
 		!maps.Equal(h.Labels, g.Labels) || h.doubt == unheard
 	term := max(h.Term, uint64(newTerm(now)))
-	if !h.ServedBy.IsZero() {
+	if !h.ServedBy.IsZero() || g.Term > h.Term {
+		h.Term = max(h.Term, g.Term)
 		if err := tx.comeHere(&h, now); err != nil {
 			return Host{}, false, err
 		}

@@ -236,3 +236,39 @@ func TestSubmitWaitsForTheCopyAndDoDoesNot(t *testing.T) {
 		t.Error("a failed write waits for nothing, and says so")
 	}
 }
+
+// Relays that cannot reach each other learn of it from the probe.
+func TestAProbeTellsThatAnotherRelayHadIt(t *testing.T) {
+	s := enrolled(t)
+	id := addHost(t, s)
+	f := fact("os", "", `{"a":1}`)
+	put(t, s, id, f)
+	greet := func(term uint64) (h store.Host) {
+		t.Helper()
+		do(t, s, func(tx *store.Tx) (err error) {
+			h, _, err = tx.Greet(id, store.Greeting{Name: "db1", Term: term}, now)
+			return err
+		})
+		return h
+	}
+	confirmed := func() (told int) {
+		t.Helper()
+		before := len(records(t, s))
+		do(t, s, func(tx *store.Tx) error {
+			_, _, err := tx.Compare(id, []string{"os"}, []discovery.Fact{f}, now)
+			return err
+		})
+		return len(records(t, s)) - before
+	}
+	own := greet(0).Term
+	greet(own)
+	if n := confirmed(); n != 0 {
+		t.Errorf("%d records about a host that was here all the time", n)
+	}
+	if h := greet(own + 1000); h.Term <= own+1000 {
+		t.Errorf("term %d does not rise above %d", h.Term, own+1000)
+	}
+	if n := confirmed(); n != 2 {
+		t.Errorf("%d records, want the fact, which may have changed meanwhile, and the list", n)
+	}
+}
