@@ -141,13 +141,22 @@ func TestRelaysStandInForEachOther(t *testing.T) {
 	if longest > servedWithin {
 		t.Errorf("a probe was not served for %v", longest)
 	}
-	// One dies for good, with its disk: what it acknowledged is on the other's.
+	// One dies for good, with its disk, while the service is away: what it
+	// acknowledged since is on the other's only.
 	dead, left := relays[*kills%2], relays[(*kills+1)%2]
+	if len(onRelay(all, dead.id)) == 0 {
+		dead, left = left, dead
+	}
+	w.SaaS.Stop()
+	<-time.After(2 * time.Second)
 	dead.Kill()
 	if err := os.RemoveAll(w.State(dead.Name)); err != nil {
 		t.Fatal(err)
 	}
-	served(t, all, dead, left, time.Now())
+	cut := served(t, all, dead, left, time.Now())
+	t.Logf("%d probes moved while the service was away", len(cut))
+	w.SaaS.Start()
+	world.Answers(t, w.URL+"/readyz")
 	for _, p := range all {
 		p.conn.Close()
 	}

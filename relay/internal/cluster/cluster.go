@@ -71,6 +71,8 @@ type Cluster struct {
 	wake        chan struct{} // Run has something to look at
 	listed      chan struct{} // closed when all that can has said what it has
 
+	forwarding sync.Mutex // one at a time
+
 	mu      sync.Mutex
 	secret  []byte
 	orders  map[tenancy.RelayID]uplink.RelayOrder // of the site, this one too

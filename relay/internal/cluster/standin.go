@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -122,21 +123,12 @@ func (c *Cluster) spread(hosts []store.Host) {
 // of it is there or the relay is back.
 func (c *Cluster) forward(ctx context.Context, dead tenancy.RelayID) {
 	pause, said := forwardPause, ""
-	sent := 0
-	for ctx.Err() == nil {
-		n, err := c.forwardSome(ctx, dead)
-		sent += n
-		if err == nil {
-			if n == 0 {
-				if sent > 0 {
-					c.Log.Info("a dead relay's records are at the service", "id", dead, "records", sent)
-				}
-				return
-			}
-			pause, said = forwardPause, ""
-			continue
+	for {
+		err := c.forwardAll(ctx, dead)
+		if err == nil || ctx.Err() != nil {
+			return
 		}
-		if ctx.Err() == nil && said != err.Error() {
+		if said != err.Error() {
 			said = err.Error()
 			c.Log.Warn("forwarding a dead relay's records", "id", dead, "error", err)
 		}
@@ -144,9 +136,51 @@ func (c *Cluster) forward(ctx context.Context, dead tenancy.RelayID) {
 		case <-time.After(pause):
 			pause = min(2*pause, longestPause)
 		case <-ctx.Done():
+			return
 		}
 	}
 }
+
+// Ahead is for the relay's own stream: what a dead relay was told goes first, or
+// the service would find it old. It returns the error of a service that cannot be
+// reached; what the service does not want holds nobody up.
+func (c *Cluster) Ahead(ctx context.Context) error {
+	c.mu.Lock()
+	var dead []tenancy.RelayID
+	for id, p := range c.peers {
+		if p.dead {
+			dead = append(dead, id)
+		}
+	}
+	c.mu.Unlock()
+	for _, id := range dead {
+		if err := c.forwardAll(ctx, id); err != nil && !errors.Is(err, errUnwanted) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cluster) forwardAll(ctx context.Context, dead tenancy.RelayID) error {
+	c.forwarding.Lock()
+	defer c.forwarding.Unlock()
+	sent := 0
+	for {
+		n, err := c.forwardSome(ctx, dead)
+		if err != nil {
+			return err
+		}
+		if sent += n; n > 0 {
+			continue
+		}
+		if sent > 0 {
+			c.Log.Info("a dead relay's records are at the service", "id", dead, "records", sent)
+		}
+		return nil
+	}
+}
+
+var errUnwanted = errors.New("the service does not take the copy of a stream")
 
 // forwardSome sends one batch, and returns how many records the service has
 // taken; 0 without an error: nothing is left.
@@ -173,12 +207,12 @@ func (c *Cluster) forwardSome(ctx context.Context, dead tenancy.RelayID) (int, e
 		c.Log.Warn("the service wants no more of a relay", "id", dead, "reason", ack.Reason)
 		return 0, c.Store.Do(ctx, func(tx *store.Tx) error { return tx.ForgetOrigin(dead) })
 	case ack.Reason != wire.Accepted && ack.Reason != wire.Replayed:
-		return 0, fmt.Errorf("the service refused the records: %s: %s", ack.Reason, ack.Detail)
+		return 0, fmt.Errorf("%w: %s: %s", errUnwanted, ack.Reason, ack.Detail)
 	case ack.Epoch > batch.Epoch || ack.Reason == wire.Replayed:
 		// The relay has begun anew since, with all that it had not delivered.
 		return 0, c.Store.Do(ctx, func(tx *store.Tx) error { return tx.ForgetOrigin(dead) })
 	case ack.Epoch != batch.Epoch || ack.Position < batch.First:
-		return 0, fmt.Errorf("the service stands at epoch %d position %d, the copy begins at epoch %d record %d", ack.Epoch, ack.Position, batch.Epoch, batch.First)
+		return 0, fmt.Errorf("%w: it stands at epoch %d position %d, the copy begins at epoch %d record %d", errUnwanted, ack.Epoch, ack.Position, batch.Epoch, batch.First)
 	}
 	position := min(ack.Position, origin.Last)
 	err = c.Store.Do(ctx, func(tx *store.Tx) error { return tx.Forwarded(dead, batch.Epoch, position) })

@@ -91,6 +91,11 @@ func (f *forwarder) send(ctx context.Context) (bool, error) {
 	if f.halted != nil || f.flying >= f.width {
 		return false, nil
 	}
+	if f.flying == 0 && f.Ahead != nil {
+		if err := f.Ahead(ctx); err != nil {
+			return false, err
+		}
+	}
 	batch, err := f.box.Next(ctx)
 	if err != nil || len(batch.Encoded) == 0 || f.flying > 0 && !batch.Whole {
 		return false, err

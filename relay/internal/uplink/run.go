@@ -45,6 +45,9 @@ type Runner struct {
 	// Ordered is called after orders were applied, with the hosts that they
 	// retired.
 	Ordered func(context.Context, uplink.Orders, []tenancy.HostID) error
+	// Ahead delivers what has to be at the service before this relay's own records;
+	// nil: nothing has. Its error holds them back.
+	Ahead func(context.Context) error
 	// Doubted is called when this relay turns out to be restored from a copy.
 	Doubted func()
 	// Questioned answers what people ask of this relay.
