@@ -39,7 +39,11 @@ func (e *Engine) conclude(now time.Time, d *doubt, s sentence) {
 
 // poll has a host that is down asked again after a while.
 func (e *Engine) poll(now time.Time, d *doubt) {
-	d.pause = min(max(2*d.pause, e.beats(5)), longestPause)
+	longest := longestPause
+	if v := d.host.verdict; v != nil && v.body.Kind != uplink.HostDown {
+		longest /= 2 // nobody watches whether its host dies
+	}
+	d.pause = min(max(2*d.pause, e.beats(5)), longest)
 	e.alarms.set(&d.alarm, now.Add(d.pause))
 }
 

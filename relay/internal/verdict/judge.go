@@ -40,12 +40,12 @@ type sentence struct {
 
 // judge is the decision table of the package's documentation.
 func judge(f facts) sentence {
-	if f.answer == unasked || f.waiting > 0 {
-		return sentence{}
-	}
 	witnesses := f.missed
 	if f.unheard {
 		witnesses++
+	}
+	if f.answer == unasked || f.waiting > 0 && witnesses+f.refused < 2 {
+		return sentence{}
 	}
 	if f.hearing > 0 {
 		// Somebody hears it whom the relay hears: only the session's long silence

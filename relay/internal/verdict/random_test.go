@@ -28,7 +28,7 @@ func TestRandomSites(t *testing.T) {
 				s.add(string(rune('a'+i)), []string{"one", "two"}[i/3], 4+int(seed)%5)
 			}
 			s.settled()
-			f := &fate{site: s, was: map[*machine]time.Time{}, agentless: map[*machine]time.Time{}, busy: map[*machine]bool{}, open: map[string]uplink.VerdictBody{}}
+			f := &fate{site: s, was: map[*machine]time.Time{}, agentless: map[*machine]time.Time{}, busy: map[*machine]bool{}, named: map[*machine]time.Time{}, open: map[string]uplink.VerdictBody{}}
 			s.watcher = f.hold
 			for range 300 {
 				f.act()
@@ -51,6 +51,7 @@ type fate struct {
 	was       map[*machine]time.Time // when it was last beyond reach
 	agentless map[*machine]time.Time // when its agent last did not run
 	open      map[string]uplink.VerdictBody
+	named     map[*machine]time.Time // by the first verdict since it died
 	verdicts  int
 	took      []time.Duration
 	done      deeds
@@ -86,7 +87,7 @@ func (f *fate) act() {
 	switch dice := f.random.IntN(100); {
 	case dice < 35:
 		f.done.deaths++
-		alter(30, 200, func() { m.off = true }, again)
+		alter(45, 200, func() { m.off = true }, again)
 		f.mustTell(m)
 	case dice < 45:
 		f.done.kills++
@@ -132,24 +133,34 @@ func (f *fate) note(machines ...*machine) {
 	}
 }
 
-// mustTell: a death is told, unless it is undone, or nobody can see it.
+// mustTell: a death is told, within the goal where nothing is lost and somebody
+// watched, unless nobody can see it.
 func (f *fate) mustTell(m *machine) {
-	died, disturbed := f.now, f.done.cuts
-	f.in(25*time.Second, func() {
-		if !m.off || f.done.cuts != disturbed || f.engine.mayNotJudge() {
-			return
-		}
-		for _, v := range f.open {
-			if _, down := v.Kind.HostState(); down && slices.Contains(v.Hosts, hostID(m.id)) {
-				took := time.UnixMilli(v.At).Sub(died)
-				if f.took = append(f.took, took); took > 6*time.Second {
-					f.t.Logf("%s at %v took %v", m.name, died.Sub(f.start), took)
-				}
-				return
+	died, disturbed, watched := f.now, f.done.cuts, !m.outed && !f.engine.mayNotJudge()
+	delete(f.named, m)
+	f.in(40*time.Second, func() {
+		at, ok := f.named[m]
+		took := at.Sub(died)
+		switch {
+		case f.done.cuts != disturbed || f.engine.mayNotJudge():
+		case !ok && !f.isNamed(m):
+			f.t.Errorf("%v: the death of %s at %v was not told", f.now.Sub(f.start), m.name, died.Sub(f.start))
+		case ok && watched:
+			if f.took = append(f.took, took); took > 6*time.Second && f.loss == 0 {
+				f.t.Errorf("the death of %s at %v was told after %v", m.name, died.Sub(f.start), took)
 			}
 		}
-		f.t.Errorf("%v: the death of %s at %v was not told", f.now.Sub(f.start), m.name, died.Sub(f.start))
 	})
+}
+
+// isNamed: a verdict from before its latest death still stands.
+func (f *fate) isNamed(m *machine) bool {
+	for _, v := range f.open {
+		if slices.Contains(v.Hosts, hostID(m.id)) {
+			return true
+		}
+	}
+	return false
 }
 
 // hold holds a verdict against what is true, give or take the time that an
@@ -165,19 +176,22 @@ func (f *fate) hold(v uplink.VerdictBody) {
 	f.open[string(v.ID)] = v
 	f.verdicts++
 	lately := func(at time.Time) bool { return !at.IsZero() && f.now.Sub(at) < 1500*time.Millisecond }
-	beyond := func(m *machine) bool { return !f.path(m, f.relay) || lately(f.was[m]) }
+	beyond := func(m *machine) bool { return m.off || m.wiring.down || !f.relay.cut && lately(f.was[m]) }
 	for _, id := range v.Hosts {
 		m := f.byID[ring.ID(id.UUID)]
 		right := false
 		switch v.Kind {
 		case uplink.HostDown, uplink.SwitchDown, uplink.ZoneDown:
-			right = beyond(m) && !f.relay.cut
+			right = beyond(m)
 		case uplink.ProbeDown:
 			right = m.agent == killed || m.agent == stopped || lately(f.agentless[m])
 		case uplink.ProbeUnresponsive:
 			right = m.agent == frozen || lately(f.agentless[m])
 		case uplink.HostShutDown:
 			right = m.agent == stopped
+		}
+		if _, ok := f.named[m]; !ok {
+			f.named[m] = f.now
 		}
 		if !right {
 			f.t.Errorf("%v: %s %s is not true: %+v", f.now.Sub(f.start), v.Kind, m.name, f.facts(m, v))

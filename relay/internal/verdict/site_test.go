@@ -314,7 +314,7 @@ func (s *site) follow(m *machine, e *edge) {
 	}
 	switch flows := s.flows(e.to, m, e); {
 	case flows && e.state != hears:
-		again(time.Duration(s.random.Int64N(int64(s.beat))), func() { s.count(m, e, true) })
+		again(time.Duration(s.random.Int64N(int64(s.beat))), func() { s.count(m, e, s.flows(e.to, m, e)) })
 	case flows:
 		e.last = s.now
 	case e.state == hears:
@@ -396,7 +396,7 @@ func (s *site) deliver(m *machine, after time.Duration) {
 	})
 }
 
-// ask is the relay's: three echoes and four connects, spread over the limit.
+// ask is the relay's: three echoes and eight connects, spread over the limit.
 func (s *site) ask(m *machine) {
 	if m.asking {
 		s.t.Errorf("%s is asked twice at once", m.name)
@@ -416,8 +416,8 @@ func (s *site) ask(m *machine) {
 			}
 		})
 	}
-	for i := range 4 {
-		s.in(time.Duration(i)*300*time.Millisecond, func() {
+	for i := range 8 {
+		s.in(time.Duration(i)*150*time.Millisecond, func() {
 			if connected || m.noPort || !s.path(m, s.relay) || s.lost() || s.lost() {
 				return
 			}
