@@ -13,20 +13,11 @@ import (
 
 	"assimilation/discovery/kinds"
 	"assimilation/discovery/residency"
-	"assimilation/relay/internal/cluster"
-	"assimilation/relay/internal/enrol"
-	"assimilation/relay/internal/notify"
-	"assimilation/relay/internal/sessions"
 	"assimilation/relay/internal/status"
 	"assimilation/relay/internal/store"
-	"assimilation/relay/internal/topology"
-	"assimilation/relay/internal/udp"
 	service "assimilation/relay/internal/uplink"
 	"assimilation/relay/internal/watch"
-	"assimilation/tenancy"
 	"assimilation/uplink"
-	"assimilation/wire"
-	"assimilation/wire/handshake"
 )
 
 // Relay is one relay. New makes it, Run runs it once.
@@ -41,7 +32,7 @@ type Relay struct {
 	mu      sync.Mutex // guards what the status reads while Run goes on
 	phase   status.Phase
 	problem string
-	parts
+	parts   parts
 	address string
 	view    view
 }

@@ -21,7 +21,7 @@ func (r *Relay) Report() (status.Report, error) {
 	report := status.Report{
 		Version: r.config.Version, Phase: r.phase, Problem: r.problem, Started: r.started.UTC(), Address: r.address,
 	}
-	runner, table := r.runner, r.table
+	runner, table := r.parts.runner, r.parts.table
 	r.mu.Unlock()
 
 	id, _, err := r.store.Identity(ctx)
@@ -83,7 +83,7 @@ func (r *Relay) Probes() ([]status.Probe, error) {
 // Pending is for the status pages.
 func (r *Relay) Pending() ([]status.Pending, error) {
 	r.mu.Lock()
-	desk := r.desk
+	desk := r.parts.desk
 	r.mu.Unlock()
 	if desk == nil {
 		return nil, nil // not serving yet

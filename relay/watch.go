@@ -158,7 +158,7 @@ var evidenceWords = map[uplink.EvidenceKind]string{
 // Rings is for the status pages.
 func (r *Relay) Rings() (status.Rings, error) {
 	r.mu.Lock()
-	watching := r.watch
+	watching := r.parts.watch
 	r.mu.Unlock()
 	shown := status.Rings{Rings: []uplink.TopologyRing{}, Edges: []status.Edge{}}
 	if watching == nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -109,7 +111,7 @@ func (o *options) printReport(r status.Report) error {
 	line("certificate", "until %s", when(r.Certified))
 	line("service", "%s", r.Service)
 	line("probes reach it at", "%s", r.Address)
-	line("hosts", "%d up, %d silent, %d shut down", r.Hosts[uplink.Up], r.Hosts[uplink.Silent], r.Hosts[uplink.ShutDown])
+	line("hosts", "%s", hostsByState(r.Hosts))
 	line("sessions", "%d", r.Sessions)
 	line("facts", "%d", r.Facts)
 	line("outbox", "%d records (%d bytes) wait; %d of %d acknowledged in epoch %d", r.Outbox.Backlog, r.Outbox.Bytes, r.Outbox.Acked, r.Outbox.Last, r.Outbox.Epoch)
@@ -119,6 +121,18 @@ func (o *options) printReport(r status.Report) error {
 	line("last batch", "%s", exchange(r.Batches))
 	line("last orders", "%s; revision %d applied %s, %d tokens", exchange(r.Orders), r.OrdersDone, when(r.OrdersAt), r.Tokens)
 	return w.Flush()
+}
+
+// hostsByState counts those that are up first, then every other state that a
+// host is in.
+func hostsByState(hosts map[uplink.State]int) string {
+	text := fmt.Sprintf("%d up", hosts[uplink.Up])
+	for _, state := range slices.Sorted(maps.Keys(hosts)) {
+		if n := hosts[state]; n > 0 && state != uplink.Up {
+			text += fmt.Sprintf(", %d %s", n, state)
+		}
+	}
+	return text
 }
 
 func exchange(e status.Exchange) string {

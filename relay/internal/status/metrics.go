@@ -5,8 +5,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-
-	"assimilation/uplink"
 )
 
 // Metrics are the counters that the relay's parts count in.
@@ -93,8 +91,8 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	set := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	for _, state := range []uplink.State{uplink.Up, uplink.Silent, uplink.ShutDown} {
-		set(g.hosts, float64(r.Hosts[state]), string(state))
+	for state, hosts := range r.Hosts {
+		set(g.hosts, float64(hosts), string(state))
 	}
 	set(g.backlog, float64(r.Outbox.Backlog))
 	set(g.bytes, float64(r.Outbox.Bytes))

@@ -35,7 +35,6 @@ type pulse struct {
 	next       time.Time
 	recent     uint16 // the last 16 beats: 1 was late
 
-	forged, replayed, stray uint64
 }
 
 // ownEdge is one of them.
@@ -205,14 +204,6 @@ func (w *Watch) missed(now time.Time) (next time.Time) {
 		w.say(now, e, w.self)
 	}
 	return next
-}
-
-// farewell tells the relay's neighbours that it stops in good order.
-func (w *Watch) farewell() {
-	for _, own := range w.pulse.edges {
-		own.sent++
-		w.Send.Send(own.send.Append(nil, wire.Heartbeat{Edge: own.id, Counter: own.sent, Flags: wire.Leaving}), own.address)
-	}
 }
 
 // say feeds the engine what an end of an edge says of the other, if it counts by
