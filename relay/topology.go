@@ -3,12 +3,14 @@ package relay
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"time"
 
 	"assimilation/discovery/residency"
 	"assimilation/relay/internal/status"
 	"assimilation/relay/internal/store"
 	"assimilation/relay/internal/topology"
+	service "assimilation/relay/internal/uplink"
 	"assimilation/tenancy"
 	"assimilation/uplink"
 )
@@ -43,6 +45,18 @@ func (r *Relay) Topology() (uplink.Topology, error) {
 	}
 	scene.Rings = v.rings()
 	return v.places.View(scene), nil
+}
+
+// answer is for people who ask the service.
+func (r *Relay) answer(_ context.Context, kind string) ([]byte, error) {
+	if kind != "topology" {
+		return nil, service.ErrNoSuchQuestion
+	}
+	t, err := r.Topology()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(t)
 }
 
 // why says in words why facts of an extent stay.
