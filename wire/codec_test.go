@@ -64,6 +64,7 @@ var message = rapid.OneOf(
 			Time:         unixMilli.Draw(t, "time"),
 			Labels:       labels,
 			Listen:       rapid.Uint16().Draw(t, "listen"),
+			Term:         rapid.Uint64Max(1<<53).Draw(t, "term"),
 		}
 	}),
 	rapid.Custom(func(t *rapid.T) wire.Message {

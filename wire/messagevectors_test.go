@@ -133,6 +133,7 @@ func messages() []named {
 		{"hello", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "amd64", Boot: 1<<64 - 1, Time: 1_770_000_000_000,
 			Labels: map[string]string{"rack": "r 7", "env": "prod", "größe": "ü"}}},
 		{"hello with a TCP port", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "amd64", Boot: 1, Time: 1, Listen: 1984}},
+		{"hello with a term", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "amd64", Boot: 1, Time: 1, Term: 1 << 53}},
 		{"hello without labels", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "arm64", Boot: 1, Time: 0}},
 		{"digests", &wire.Digests{Kinds: []string{"os", "packages"}, Facts: []wire.Digest{digest, set}}},
 		{"fact put", &wire.FactPut{Digest: digest, Body: []byte(`{"id":"debian","version":"13"}`), ObservedAt: 1_770_000_000_000}},
@@ -283,6 +284,7 @@ func refusedMessages(t *testing.T) []refusedMessage {
 	of("configure: bad kind", wire.TypeConfigure, with(configure, 4, []string{""}))
 
 	of("hello: TCP port over 16 bits", wire.TypeHello, with(hello, 8, 65536))
+	of("hello: term that nobody reaches", wire.TypeHello, with(hello, 9, 1<<53+1))
 	edge := map[int]any{1: 7, 2: sequence(0, 16), 3: []byte{192, 0, 2, 1, 7, 0xc0}, 4: sequence(0, 32), 5: sequence(0, 32)}
 	ring := map[int]any{1: 1, 2: 1000, 3: []any{edge}}
 	of("ring: beat too often", wire.TypeRing, with(ring, 2, 499))
