@@ -59,10 +59,7 @@ func start(t *testing.T, address string) (p *os.Process, port, standIn uint16) {
 
 // The kernel answers a connect for a process that is stopped.
 func TestTheKernelStandsInForAFrozenProbe(t *testing.T) {
-	p, port, standIn := start(t, ":0")
-	if standIn != port {
-		t.Errorf("TCP port %d beside UDP port %d", standIn, port)
-	}
+	p, _, standIn := start(t, ":0")
 	if err := p.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -113,12 +110,16 @@ func TestConnectionsAreClosedAtOnce(t *testing.T) {
 	}
 }
 
-func TestStandInTakesAnotherPortWhereItsOwnIsTaken(t *testing.T) {
-	first := open(t, "127.0.0.1:0")
-	taken := first.Port()
-	if first.StandIn() != taken {
-		t.Fatalf("TCP port %d beside %d", first.StandIn(), taken)
+func TestStandInHasTheSamePort(t *testing.T) {
+	for range 20 { // somebody else may have the one or the other
+		if s := open(t, "127.0.0.1:0"); s.StandIn() == s.Port() {
+			return
+		}
 	}
+	t.Error("never the same port")
+}
+
+func TestStandInTakesAnotherPortWhereItsOwnIsTaken(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

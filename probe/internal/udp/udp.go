@@ -112,15 +112,18 @@ func (s *Socket) bindAll(port int) (err error) {
 
 func (s *Socket) read(c *net.UDPConn) {
 	buffer := make([]byte, wire.MaxDatagram+1) // one more, so that what is too long shows
+	failed := false
 	for {
 		n, from, err := c.ReadFromUDPAddrPort(buffer)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil && (s.noteRefusals(c) || errors.Is(err, syscall.ECONNREFUSED)) {
-			continue
-		}
 		if err != nil {
+			// Most are about a datagram that was sent, and told once (udp(7)).
+			if s.noteRefusals(c) || !failed {
+				failed = true
+				continue
+			}
 			select { // an interface that just vanished; not in a tight loop
 			case <-time.After(readPause):
 				continue
@@ -128,6 +131,7 @@ func (s *Socket) read(c *net.UDPConn) {
 				return
 			}
 		}
+		failed = false
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		select {
 		case s.received <- Datagram{from, slices.Clone(buffer[:n])}:
