@@ -38,6 +38,8 @@ const (
 	Hardware   Label = "Hardware"   // key: host id / "hardware"
 	Filesystem Label = "Filesystem" // key: host id / where it is mounted
 	User       Label = "User"       // key: host id / name of the account
+	Switch     Label = "Switch"     // key: site realm | chassis
+	SwitchPort Label = "SwitchPort" // key: site realm | chassis | port
 )
 
 // The edge types.
@@ -58,6 +60,9 @@ const (
 	HasHardware  EdgeType = "HAS_HARDWARE"  // Host -> Hardware
 	Mounts       EdgeType = "MOUNTS"        // Host -> Filesystem
 	HasUser      EdgeType = "HAS_USER"      // Host -> User
+	WiredTo      EdgeType = "WIRED_TO"      // Interface -> SwitchPort; what the port says of itself is on the edge
+	OfSwitch     EdgeType = "OF_SWITCH"     // SwitchPort -> Switch
+	Hears        EdgeType = "HEARS"         // Interface -> Address of somebody on the link; the MAC is on the edge
 )
 
 // VertexSpec describes one label.
@@ -92,6 +97,8 @@ var Vertices = []VertexSpec{
 	{Hardware, false, "host id / hardware", nil, "the machine that the host runs on"},
 	{Filesystem, false, "host id / where it is mounted", nil, "a filesystem that the host has mounted"},
 	{User, false, "host id / name of the account", []string{"name"}, "an account of the host that can log in"},
+	{Switch, true, "realm | chassis", nil, "a switch, or what else stands at the other end of a link"},
+	{SwitchPort, true, "realm | chassis | port", nil, "a port of a switch"},
 }
 
 // Edges lists every edge type in the order in which it is written.
@@ -112,4 +119,7 @@ var Edges = []EdgeSpec{
 	{HasHardware, Host, Hardware, "the host's machine"},
 	{Mounts, Host, Filesystem, "the host has mounted it"},
 	{HasUser, Host, User, "the account is the host's own"},
+	{WiredTo, Interface, SwitchPort, "the port tells the link that it is at its other end; with its own words"},
+	{OfSwitch, SwitchPort, Switch, "implied by the port's key"},
+	{Hears, Interface, Address, "somebody claimed the address on the link, by ARP or Neighbor Discovery"},
 }

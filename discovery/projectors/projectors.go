@@ -10,7 +10,9 @@ import (
 	network "assimilation/discovery/network/project"
 	os "assimilation/discovery/os/project"
 	packages "assimilation/discovery/packages/project"
+	seen "assimilation/discovery/seen/project"
 	sockets "assimilation/discovery/sockets/project"
+	switchport "assimilation/discovery/switchport/project"
 	users "assimilation/discovery/users/project"
 )
 
@@ -21,7 +23,9 @@ func All() []discovery.Projector {
 		os.Projector{},
 		hardware.Projector{},
 		network.Projector{},
+		switchport.Projector{},
 		neighbours.Projector{},
+		seen.Projector{},
 		sockets.Projector{},
 		mounts.Projector{},
 		users.Projector{},
