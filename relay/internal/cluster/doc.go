@@ -11,7 +11,8 @@
 //
 // The service names the relays of a site; gossip adds none. Memberlist says only
 // who of them lives, and it is believed that one is dead only when its stream is
-// silent too. A relay that is alone listens to nothing.
+// silent too and it answers no handshake where it serves probes. A relay that is
+// alone listens to nothing.
 //
 // # Two disks
 //

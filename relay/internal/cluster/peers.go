@@ -25,8 +25,10 @@ type peer struct {
 	heard     time.Time // when, on whichever stream
 	refused   bool      // nobody listens where it was
 	gossip    bool      // memberlist says that it lives
-	doubted   time.Time // since when memberlist says that it does not
-	left      bool      // it said so
+	serving   time.Time // when it last answered as a probe's relay
+	asked     time.Time // when it was asked
+	asking    bool
+	left      bool // it said so
 	dead      bool
 	since     time.Time          // since when it lives, or is dead
 	relief    context.CancelFunc // ends our standing in for it
@@ -86,9 +88,6 @@ func (c *Cluster) hearsay(id tenancy.RelayID, lives bool) {
 	defer c.mu.Unlock()
 	if p := c.peers[id]; p != nil {
 		p.gossip = lives
-		if !lives {
-			p.doubted = time.Now()
-		}
 		c.nudge()
 	}
 }
@@ -111,6 +110,7 @@ func (c *Cluster) judge(ctx context.Context, parts *sync.WaitGroup, now time.Tim
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.peers {
+		c.doubt(ctx, p, now)
 		dead := c.isDead(p, now)
 		switch {
 		case dead && !p.dead:
@@ -133,8 +133,9 @@ func (c *Cluster) judge(ctx context.Context, parts *sync.WaitGroup, now time.Tim
 	c.shareOut(ctx, parts, now)
 }
 
-// isDead: it said that it goes; or it is silent, and nobody listens there or
-// memberlist has lost it too. A stream that only stalls proves nothing.
+// isDead: it said that it goes; or it is silent, nobody listens there or
+// memberlist has lost it too, and it does not answer as a relay of probes. A
+// stream that only stalls proves nothing.
 func (c *Cluster) isDead(p *peer, now time.Time) bool {
 	silent := now.Sub(p.heard) >= c.Times.Lost
 	switch {
@@ -144,6 +145,8 @@ func (c *Cluster) isDead(p *peer, now time.Time) bool {
 		return false
 	case p.dead:
 		return true
+	case now.Sub(p.serving) < c.Times.Lost:
+		return false
 	}
 	return p.refused || !p.gossip
 }
