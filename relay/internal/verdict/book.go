@@ -35,6 +35,7 @@ type verdict struct {
 	all      int     // that ever were
 	at       time.Time
 	grown    bool      // since it was told
+	toldAt   time.Time // when it grew last, and was told
 	returned time.Time // when the first of several came back
 	pause    time.Duration
 	alarm    alarm

@@ -137,6 +137,22 @@ func (e *Engine) count(d *doubt, a answer) {
 // silent are the doubted members that answered in no way.
 func (d *domain) silent() int { return d.counts[nothing] + d.counts[agentOut] }
 
+// overdue counts the doubted members, up to so many, that were asked and would
+// have answered by now if they lived; not those that wait for their turn.
+func (e *Engine) overdue(now time.Time, d *domain, most int) (n int) {
+	if d.counts[unasked] == 0 {
+		return 0
+	}
+	for _, x := range d.doubts {
+		if x.answer == unasked && x.asking == out && now.Sub(x.askedAt) >= e.config.Company/2 {
+			if n++; n == most {
+				break
+			}
+		}
+	}
+	return n
+}
+
 // recent counts the single hosts that died a moment ago.
 func (d *domain) recent(now time.Time) int {
 	kept := d.fresh[:0]
@@ -193,7 +209,10 @@ func (e *Engine) inCompany(now time.Time, d *domain) bool {
 // sweep asks the members of a domain of which two are in doubt and gave no
 // answer yet, or died just now.
 func (e *Engine) sweep(now time.Time, d *domain) bool {
-	if d.counts[unasked]+d.silent()+d.recent(now) < 2 {
+	if d.zone.stage == sampled {
+		return true // judgeZone looks at it again
+	}
+	if d.silent()+d.recent(now)+e.overdue(now, d, 2) < 2 {
 		return false
 	}
 	d.stage = whole

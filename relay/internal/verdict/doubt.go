@@ -227,7 +227,9 @@ func (e *Engine) weigh(now time.Time, d *doubt) {
 		return
 	}
 	if d.answer == unasked {
-		e.ask(d, urgent) // where it is not asked already
+		if d.asking == idle {
+			e.ask(d, urgent)
+		}
 		return
 	}
 	if v := h.domain.recentGroup(now); v != nil && (d.answer == nothing || d.answer == agentOut) {
@@ -235,6 +237,9 @@ func (e *Engine) weigh(now time.Time, d *doubt) {
 			e.join(now, v, h)
 		}
 		return
+	}
+	if in := h.domain; (d.answer == nothing || d.answer == agentOut) && (in.stage == sampled || in.stage == whole || in.zone.stage == sampled) {
+		return // judgeDomain or judgeZone looks at it again
 	}
 	f, patience := e.facts(now, d)
 	if f.accusers() == 0 && !f.silent && !f.unheard && f.waiting == 0 && (f.hearing > 0 || f.mute == 0) && d.rounds >= 2 {

@@ -59,8 +59,8 @@ func (e *Engine) openGroup(now time.Time, f finding, parts []*verdict) *verdict 
 		e.end(now, part, endedPart)
 	}
 	e.tendGroups(v)
-	v.pause = e.beats(5)
-	e.alarms.set(&v.alarm, now.Add(e.config.AskLimit))
+	v.toldAt, v.pause = now, e.beats(5)
+	e.alarms.set(&v.alarm, now.Add(v.pause))
 	return v
 }
 
@@ -71,15 +71,16 @@ func (e *Engine) tendGroups(v *verdict) {
 // join adds a host that is found silent later.
 func (e *Engine) join(now time.Time, v *verdict, h *host) {
 	e.hold(v, h)
-	if due := now.Add(e.config.AskLimit); v.alarm.index == 0 || v.alarm.at.After(due) {
+	if due := maxTime(now.Add(e.config.AskLimit), v.toldAt.Add(growthPause)); v.alarm.index == 0 || v.alarm.at.After(due) {
 		e.alarms.set(&v.alarm, due)
 	}
 }
 
 const (
-	polled       = 8  // members of a group that are asked whether they are back
-	returnBeats  = 10 // in which those of a group may return one after the other
-	returnRounds = 6  // of that time, until the rest is judged anew
+	growthPause  = 5 * time.Second // between two records of one that grows
+	polled       = 8               // members of a group that are asked whether they are back
+	returnBeats  = 10              // in which those of a group may return one after the other
+	returnRounds = 6               // of that time, until the rest is judged anew
 )
 
 // tend looks after a verdict about many: tells that it grew, asks whether they
@@ -87,6 +88,7 @@ const (
 func (e *Engine) tend(now time.Time, v *verdict) {
 	left := v.left()
 	if v.grown {
+		v.toldAt = now
 		e.tell(v)
 	}
 	switch {

@@ -65,12 +65,12 @@ func (d *domain) recentDown(now time.Time) bool {
 }
 
 // dark: somebody of it does not answer, as yet, or just died.
-func (d *domain) dark(now time.Time) bool {
-	return d.recentDown(now) || d.stage > company && d.counts[unasked]+d.silent() > 0 || d.recent(now) > 0
+func (e *Engine) dark(now time.Time, d *domain) bool {
+	return d.recentDown(now) || d.recent(now) > 0 || d.stage > company && (d.silent() > 0 || e.overdue(now, d, 1) > 0)
 }
 
-// sampleZone asks a few members of every domain of a zone when two of its
-// domains are dark.
+// sampleZone asks a few members of every domain of a zone, beside those in doubt,
+// when two of its domains are dark.
 func (e *Engine) sampleZone(now time.Time, z *zone) {
 	if z.stage == spent && now.Sub(z.sampledAt) > freshFor {
 		z.stage = quiet
@@ -87,7 +87,7 @@ func (e *Engine) sampleZone(now time.Time, z *zone) {
 		}
 	}
 	for _, d := range z.troubled {
-		if d.dark(now) {
+		if e.dark(now, d) {
 			take(d)
 		}
 	}
@@ -105,7 +105,7 @@ func (e *Engine) sampleZone(now time.Time, z *zone) {
 	}
 	asked := 0
 	for _, d := range sample {
-		asked += e.askSome(now, d, sampledMembers-d.counts[unasked]-d.silent(), now.Add(-e.config.Company))
+		asked += e.askSome(now, d, sampledMembers, now.Add(-e.config.Company))
 	}
 	z.stage, z.sample, z.sampledAt = sampled, sample, now
 	z.deadline = e.answersBy(now, asked)
@@ -140,7 +140,7 @@ func (e *Engine) judgeZone(now time.Time, z *zone) {
 		}
 		candidates, silent := d.candidates(now), d.silent()+d.recent(now)
 		switch {
-		case d.recentDown(now), candidates > 0 && silent >= min(candidates, sampledMembers) && nearlyAll(silent, len(d.doubts)+d.recent(now)+d.alive):
+		case d.recentDown(now), candidates > 0 && silent >= min(candidates, sampledMembers) && nearlyAll(silent, len(d.doubts)-d.counts[unasked]+d.recent(now)+d.alive):
 			lost = append(lost, d)
 			live++
 		case candidates > 0:
@@ -151,6 +151,9 @@ func (e *Engine) judgeZone(now time.Time, z *zone) {
 		z.stage = spent
 		for _, d := range z.sample {
 			e.lookDomain(d)
+			for _, x := range d.doubts {
+				e.look(x)
+			}
 		}
 		return
 	}
