@@ -12,10 +12,10 @@ import (
 
 // pagesOf lists the addresses of every page about an estate with one host.
 func pagesOf(e *estate, host string) []string {
-	pages := []string{"/", "/account", "/changes", "/changes?window=all&kind=packages", "/events", "/events?type=refusal", "/findings", "/findings?all=true", "/hosts", "/hosts?state=up&name=web",
+	pages := []string{"/", "/account", "/changes", "/changes?window=all&kind=packages", "/events", "/events?type=refusal", "/verdicts", "/verdicts?open=true&kind=host+down", "/findings", "/findings?all=true", "/hosts", "/hosts?state=up&name=web",
 		"/sites", "/sites/" + e.source.Site.String(), "/queries", "/map", "/map?site=" + e.source.Site.String(), "/map?host=" + host,
 		"/docs", "/search", "/search?q=web", "/search?q=10.0.0", "/search?q=02:00", "/search?q=443", "/search?q=nothing"}
-	for _, view := range []string{"", "/services", "/packages", "/packages?q=ssl", "/network", "/dependencies", "/changes", "/facts/sockets", "/facts/nothing"} {
+	for _, view := range []string{"", "/services", "/packages", "/packages?q=ssl", "/network", "/dependencies", "/changes", "/timeline", "/facts/sockets", "/facts/nothing"} {
 		pages = append(pages, "/hosts/"+host+view)
 	}
 	for _, q := range get[list[struct {
@@ -45,7 +45,7 @@ func TestPagesAreCleanHTML(t *testing.T) {
 		}
 		checkPage(t, path, body)
 	}
-	for _, path := range []string{"/", "/hosts", "/map", "/search?q=x", "/changes", "/events", "/findings", "/sites", "/sites/" + empty.source.Site.String(), "/account"} {
+	for _, path := range []string{"/", "/hosts", "/map", "/search?q=x", "/changes", "/events", "/verdicts", "/findings", "/sites", "/sites/" + empty.source.Site.String(), "/account"} {
 		status, body := empty.do(http.MethodGet, path, "")
 		if status != http.StatusOK {
 			t.Errorf("empty %s: %d", path, status)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"assimilation/tenancy"
+	"assimilation/uplink"
 )
 
 // operation is one route of the API, from its own description.
@@ -49,6 +50,8 @@ func TestStrangersReachNothing(t *testing.T) {
 	s := newService(t)
 	ada, eve := s.signUp("ada@example.org", "ada-tenant", "ada-paris"), s.signUp("eve@evil.example", "Evil", "lyon")
 	web, _ := ada.twoHosts("ada-")
+	condemned := idOf(ada.conclude(uplink.HostDown, 1, web))
+	ada.send()
 	eve.twoHosts("eve-")
 	_, body := ada.do("POST", "/v1/sites/ada-paris/tokens", `{"kind":"probe","name":"ada-token"}`)
 	token := body[strings.Index(body, "asm_enr_")+len("asm_enr_"):][:tenancy.TokenIDLength]
@@ -57,7 +60,7 @@ func TestStrangersReachNothing(t *testing.T) {
 
 	ids := map[string][]string{
 		"{host}": {web.id.String(), web.name}, "{site}": {ada.source.Site.String(), "ada-paris"}, "{token}": {token},
-		"{relay}": {ada.source.Relay.String()}, "{id}": {apiToken}, "{kind}": {"sockets"}, "{name}": {"allservers"},
+		"{relay}": {ada.source.Relay.String()}, "{id}": {apiToken}, "{verdict}": {condemned}, "{kind}": {"sockets"}, "{name}": {"allservers"},
 	}
 	var requests []operation
 	for _, o := range operations(eve.client) {
@@ -65,16 +68,17 @@ func TestStrangersReachNothing(t *testing.T) {
 			requests = append(requests, o)
 		}
 	}
-	for _, path := range pagesOf(ada, web.id.String()) {
+	site := ada.source.Site.String()
+	for _, path := range append(pagesOf(ada, web.id.String()), "/verdicts/"+condemned, "/verdicts?site="+site, "/events?site="+site) {
 		requests = append(requests, operation{"GET", path})
 	}
 	for _, path := range []string{"/hosts/{host}/retire", "/sites/{site}/tokens", "/sites/{site}/tokens/{token}/revoke", "/sites/{site}/relays/{relay}/revoke", "/account/tokens/{id}/revoke"} {
 		requests = append(requests, operation{"POST", path})
 	}
-	for _, query := range []string{"/v1/changes?host=", "/v1/events?host=", "/v1/findings?host=", "/v1/hosts?name=", "/v1/queries/hostipports?host=", "/changes?window=all&host=", "/events?host=", "/findings?host=", "/v1/map?host=", "/v1/map.svg?host=", "/map?host=", "/v1/search?q=", "/search?q="} {
+	for _, query := range []string{"/v1/changes?host=", "/v1/events?host=", "/v1/findings?host=", "/v1/hosts?name=", "/v1/verdicts?host=", "/verdicts?host=", "/v1/events?after=0&host=", "/v1/queries/hostipports?host=", "/changes?window=all&host=", "/events?host=", "/findings?host=", "/v1/map?host=", "/v1/map.svg?host=", "/map?host=", "/v1/search?q=", "/search?q="} {
 		requests = append(requests, operation{"GET", query + "{host}"})
 	}
-	for _, query := range []string{"/v1/map?site=", "/v1/map.svg?site=", "/map?site=", "/v1/hosts?site="} {
+	for _, query := range []string{"/v1/map?site=", "/v1/map.svg?site=", "/map?site=", "/v1/hosts?site=", "/v1/verdicts?site=", "/v1/events?site="} {
 		requests = append(requests, operation{"GET", query + "{site}"})
 	}
 	for _, q := range []string{"ada", "10.0.0", "02:00", "443", "nginx", "openssl"} {
@@ -98,7 +102,7 @@ func TestStrangersReachNothing(t *testing.T) {
 			if named := strings.Contains(o.path, "{") && !strings.HasPrefix(o.path, "/v1/queries/{"); named && o.method != "GET" && status != http.StatusNotFound {
 				t.Errorf("%s %s as a stranger: %d, want 404", o.method, path, status)
 			}
-			if strings.HasPrefix(o.path, "/v1/hosts/{") || strings.HasPrefix(o.path, "/v1/sites/{") {
+			if strings.HasPrefix(o.path, "/v1/hosts/{") || strings.HasPrefix(o.path, "/v1/sites/{") || strings.HasPrefix(o.path, "/v1/verdicts/{") {
 				if status != http.StatusNotFound {
 					t.Errorf("%s %s as a stranger: %d %s, want 404", o.method, path, status, answer)
 				}
@@ -154,7 +158,7 @@ func TestRoles(t *testing.T) {
 	ada := s.signUp("ada@example.org", "Example", "paris")
 	ada.twoHosts("")
 	ids := map[string][]string{"{host}": {"nothing"}, "{site}": {"nothing"}, "{token}": {"abcdefghijkl"}, "{relay}": {tenancy.NewID[tenancy.RelayID]().String()},
-		"{id}": {"nothing"}, "{kind}": {"os"}, "{name}": {"allservers"}}
+		"{id}": {"nothing"}, "{verdict}": {"nothing"}, "{kind}": {"os"}, "{name}": {"allservers"}}
 	for _, o := range operations(ada.client) {
 		name := o.method + " " + o.path
 		if o.path == "/v1/signup" || o.path == "/v1/login" || o.path == "/v1/logout" {
