@@ -19,6 +19,7 @@ type Counts struct {
 	Facts                          atomic.Int64 // acknowledged as durable
 	Durable                        atomic.Int64 // probes of which all facts are
 	Lost                           atomic.Int64 // sessions
+	Beats, Reports                 atomic.Int64 // sent
 
 	mu      sync.Mutex
 	refused map[wire.Reason]int

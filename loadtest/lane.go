@@ -25,6 +25,8 @@ type lane struct {
 	probes  []*probe
 	byNonce map[[8]byte]*probe
 	byIndex map[uint32]*probe
+	byEdge  map[uint32][]*probe // both its ends may be here
+	beats   bool                // the probes take part in rings
 	timers  timers
 	inbox   chan []byte
 }
@@ -36,7 +38,7 @@ func newLane(local netip.AddrPort, relay netip.AddrPort, faults Faults, seed uin
 	}
 	_ = conn.SetReadBuffer(8 << 20) // as much as the kernel gives
 	l := &lane{
-		conn: conn, relay: relay, random: rand.New(rand.NewPCG(seed, 1)), byNonce: map[[8]byte]*probe{}, byIndex: map[uint32]*probe{},
+		conn: conn, relay: relay, random: rand.New(rand.NewPCG(seed, 1)), byNonce: map[[8]byte]*probe{}, byIndex: map[uint32]*probe{}, byEdge: map[uint32][]*probe{},
 		inbox: make(chan []byte, inboxSize),
 	}
 	l.out = faulty{Faults: faults, random: rand.New(rand.NewPCG(seed, 2)), pass: func(b []byte, to netip.AddrPort) {
@@ -116,6 +118,10 @@ func (l *lane) receive(datagram []byte) {
 		if p := l.byNonce[reply.Nonce]; err == nil && p != nil {
 			p.found(now, reply.Certificate)
 		}
+		return
+	}
+	if kind == wire.PacketHeartbeat {
+		l.hear(now, datagram)
 		return
 	}
 	index, err := wire.ReceiverIndex(datagram)

@@ -65,6 +65,10 @@ type probe struct {
 	echoes   int
 	retry    time.Time // of what was refused
 
+	ring       *wire.Ring // the newest; nil: none
+	neighbours []*neighbour
+	beatAt     time.Time // of the next beat
+
 	wake  time.Time
 	place int // in the lane's heap; -1: not in it
 }
@@ -194,6 +198,13 @@ func (p *probe) say(now time.Time, m wire.Message) {
 func (p *probe) handle(now time.Time, e link.Event) {
 	switch e := e.(type) {
 	case link.Received:
+		if ring, ok := e.Message.(*wire.Ring); ok {
+			if !p.lane.beats { // as a probe that knows no rings
+				p.link.Refuse(e.ID, wire.Unsupported)
+				return
+			}
+			p.adopt(now, ring)
+		}
 		p.link.Done(e.ID)
 		p.answer(now, e.Message)
 	case link.Delivered:
@@ -203,6 +214,9 @@ func (p *probe) handle(now time.Time, e link.Event) {
 		}
 	case link.Refused:
 		p.count.refuse(e.Reason)
+		if p.phase == settled {
+			return // a report
+		}
 		if n, ok := p.flying[e.ID]; ok {
 			delete(p.flying, e.ID)
 			p.missing = append(p.missing, n)
@@ -282,6 +296,7 @@ func (p *probe) step(now time.Time) {
 	if p.phase == uploading {
 		p.upload(now)
 	}
+	beat := p.pulse(now)
 	next := p.link.LastHeard().Add(echoEvery)
 	if p.link.Pending() > 0 {
 		next = p.link.LastHeard().Add(quiet)
@@ -305,7 +320,7 @@ func (p *probe) step(now time.Time) {
 	for _, d := range datagrams {
 		p.lane.send(d)
 	}
-	for _, t := range []time.Time{wake, p.deadline} {
+	for _, t := range []time.Time{wake, p.deadline, beat} {
 		if !t.IsZero() && t.Before(next) {
 			next = t
 		}

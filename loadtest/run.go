@@ -28,6 +28,10 @@ type Config struct {
 	Faults  Faults
 	Attack  Attack        // beside the probes; Rate 0: none
 	Within  time.Duration // for all of it
+	// Beats has the probes take part in rings; Stay is for how long they go on after
+	// all is durable.
+	Beats bool
+	Stay  time.Duration
 	// Service waits until the service has acknowledged all records, too.
 	Service bool
 	Out     io.Writer
@@ -37,6 +41,7 @@ type Config struct {
 type Result struct {
 	Enrolled, Durable, Acked time.Duration // since power-on, for the last probe
 	Facts                    int64
+	Beats, Reports           int64
 	Retransmitted            uint64
 	Datagrams                uint64 // sent by probes in sessions
 	Handshakes, Cookies      int64
@@ -103,6 +108,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		}
 	}
 	result.Facts, result.Lost, result.Refused = counts.Facts.Load(), counts.Lost.Load(), counts.Refused()
+	result.Beats, result.Reports = counts.Beats.Load(), counts.Reports.Load()
 	result.Handshakes, result.Cookies = counts.Handshakes.Load(), counts.Cookies.Load()
 	result.Retransmitted, result.Datagrams = counts.links.Retransmitted, counts.links.Sent
 	return result, err
@@ -146,8 +152,11 @@ func (c Config) watch(ctx context.Context, counts *Counts, started time.Time, be
 				counts.Enrolled.Load(), counts.Durable.Load(), counts.Facts.Load(), (cost.CPU - before.CPU).Seconds(), cost.RSS>>20, cost.Backlog)
 		}
 		if result.Durable > 0 && (!c.Service || cost.Backlog == 0) {
-			if c.Service {
+			if c.Service && result.Acked == 0 {
 				result.Acked = since
+			}
+			if since < result.Durable+c.Stay {
+				continue
 			}
 			return nil
 		}
@@ -165,6 +174,7 @@ func (c Config) lanes(counts *Counts) ([]*lane, error) {
 		if lanes[i], err = newLane(local, c.Relay, c.Faults, c.Seed+uint64(i)); err != nil {
 			return nil, err
 		}
+		lanes[i].beats = c.Beats
 	}
 	random := mrand.New(mrand.NewPCG(c.Seed, 4))
 	for n := range c.Probes {
@@ -194,6 +204,9 @@ func (r Result) Print(out io.Writer, c Config) {
 	fmt.Fprintf(&b, "\n%d facts; %d chunks sent again in %d datagrams; %d handshakes, %d cookies, %d sessions lost; refused: %s\n",
 		r.Facts, r.Retransmitted, r.Datagrams, r.Handshakes, r.Cookies, r.Lost, r.Refused)
 	fmt.Fprintf(&b, "relay: %.1f s of CPU, at most %d MB of memory\n", r.RelayCPU.Seconds(), r.RelayRSS>>20)
+	if c.Beats {
+		fmt.Fprintf(&b, "%d heartbeats, %d reports\n", r.Beats, r.Reports)
+	}
 	if c.Attack.Rate > 0 {
 		fmt.Fprintf(&b, "attack: %.0f packets per second\n", r.AttackRate)
 	}

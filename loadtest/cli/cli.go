@@ -45,6 +45,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	flags.Float64Var(&c.Faults.Loss, "loss", 0, "percent of datagrams lost, each way")
 	flags.Float64Var(&c.Faults.Duplicate, "duplicate", 0, "percent of datagrams duplicated, each way")
 	flags.Float64Var(&c.Faults.Reorder, "reorder", 0, "percent of datagrams held back until others have passed, each way")
+	flags.BoolVar(&c.Beats, "beats", false, "the probes take part in rings: heartbeats and reports")
+	flags.DurationVar(&c.Stay, "stay", 0, "how long the probes go on when all is durable")
 	forge := flags.Int("forge", 0, "forged handshakes per second beside the probes")
 	flood := flags.Int("flood", 0, "genuine first messages of strangers per second, from 60000 addresses, for -flood-for; no probes")
 	floodFor := flags.Duration("flood-for", 10*time.Second, "how long")
