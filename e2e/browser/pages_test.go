@@ -47,7 +47,7 @@ func TestEveryPage(t *testing.T) {
 	b.fill("input[name=tenant]", "New Ltd\r")
 	b.sees("Create a site", 10*time.Second)
 	g.show("empty-overview")
-	for _, page := range []string{"hosts", "map", "sites", "changes", "events", "findings"} {
+	for _, page := range []string{"hosts", "map", "sites", "changes", "events", "verdicts", "findings"} {
 		b.visit(w.URL + "/" + page)
 		g.show("empty-" + page)
 	}
@@ -102,7 +102,7 @@ func TestEveryPage(t *testing.T) {
 		{"queries", "/queries"}, {"query", "/queries/allipports"}, {"query-asked", "/queries/hostdependencies?host=db1"},
 		{"search", "/search?q=assim"}, {"search-address", "/search?q=" + strings.TrimSuffix(lab.Gateway, "1")}, {"search-nothing", "/search?q=zzzz"}, {"docs", "/docs"},
 		{"host", here}, {"host-services", here + "/services"}, {"host-packages", here + "/packages?q=ssl"}, {"host-network", here + "/network"},
-		{"host-dependencies", "/hosts/db1/dependencies"}, {"host-changes", "/hosts/web1/changes"}, {"host-facts", here + "/facts/os"},
+		{"host-dependencies", "/hosts/db1/dependencies"}, {"host-changes", "/hosts/web1/changes"}, {"host-timeline", "/hosts/web1/timeline"}, {"verdicts", "/verdicts"}, {"host-facts", here + "/facts/os"},
 		{"problem", "/hosts/nothing"},
 	} {
 		b.visit(w.URL + page.path)
