@@ -101,9 +101,8 @@ func (e *Engine) asked(now time.Time, d *doubt) {
 	h.asked = &question{at: now}
 	d.asking, d.askedAt = out, now
 	e.made.Ask = append(e.made.Ask, h.ID)
-	if !now.Before(e.vouching) {
-		e.vouching = now.Add(e.config.AskLimit / 4)
-		e.askAnybody(now, 1)
+	if e.lastAsked = now; e.voucher.index == 0 {
+		e.alarms.set(&e.voucher, now.Add(e.config.AskLimit/4))
 	}
 	if d.alarm.index == 0 {
 		e.alarms.set(&d.alarm, now.Add(e.answerLost()))
@@ -200,6 +199,18 @@ func (e *Engine) vouched(now time.Time, d *doubt) bool {
 		e.check.retry = append(e.check.retry, func() { e.look(d) })
 	}
 	return false
+}
+
+// vouch asks somebody who should answer, if nobody was heard since others were
+// asked: their silence counts only beside a sign of life.
+func (e *Engine) vouch(now time.Time) {
+	if e.lastHeard.After(e.lastAsked) {
+		return
+	}
+	if h := e.lastSpoke; h != nil && h.domain != nil && h.verdict == nil && h.doubt == nil {
+		e.ask(e.doubted(now, h), urgent)
+	}
+	e.askAnybody(now, 1)
 }
 
 // lookAround has the doubts weighed in which a host is a witness.
@@ -336,7 +347,7 @@ func maxTime(a, b time.Time) time.Time {
 
 // hear notes that a host lives.
 func (e *Engine) hear(now time.Time, h *host) {
-	h.heard, h.unheard = now, false
+	h.heard, h.unheard, e.lastSpoke = now, false, h
 	if h.silent {
 		h.silent = false
 		delete(e.quiet, h)

@@ -51,7 +51,9 @@ type Engine struct {
 	wake      time.Time // as last told
 	voided    time.Time // what was asked before it does not count: the relay itself was late
 	lastHeard time.Time // a sign of life of any host
-	vouching  time.Time // until then, somebody was asked who should answer
+	lastSpoke *host     // who was heard last by name
+	lastAsked time.Time
+	voucher   alarm
 	noCarrier time.Time // zero: there is one
 	check     siteCheck
 	cut       *verdict  // the site is cut off
@@ -89,7 +91,7 @@ func New(c Config) *Engine {
 		asks: newAsker(c.Budget), openings: newBucket(float64(c.Budget) / 5),
 	}
 	e.grace.ring, e.patience.ring = e.endGrace, e.endPatience
-	e.check.alarm.ring = e.endCheck
+	e.check.alarm.ring, e.voucher.ring = e.endCheck, e.vouch
 	return e
 }
 

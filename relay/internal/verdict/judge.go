@@ -58,9 +58,11 @@ func judge(f facts) sentence {
 	switch f.answer {
 	case taken:
 		switch {
-		case witnesses+f.refused >= 2:
+		case f.refused > 0: // it may just have been killed
+			return after(f, 2, uplink.ProbeUnresponsive, 85)
+		case witnesses >= 2:
 			return after(f, 1, uplink.ProbeUnresponsive, 95)
-		case witnesses+f.refused == 1:
+		case witnesses == 1:
 			return after(f, 2, uplink.ProbeUnresponsive, 85)
 		case f.weak > 0 || f.silent || f.mute > 0:
 			return after(f, 3, uplink.ProbeUnresponsive, 70)

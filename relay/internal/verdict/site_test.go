@@ -494,8 +494,8 @@ func (s *site) restart(m *machine) {
 func (s *site) greet(m *machine) {
 	s.in(100*time.Millisecond, func() {
 		switch {
-		case m.off || m.agent != running:
-		case s.path(m, s.relay):
+		case m.off || m.agent == killed || m.agent == stopped:
+		case m.agent == running && s.path(m, s.relay):
 			s.step(Greeted{m.id})
 		default:
 			s.greet(m)
