@@ -32,7 +32,9 @@ import (
 const (
 	memoryLimit = 32 << 20
 	gcPercent   = 50
-	maxThreads  = 2
+	// maxThreads: one, for a second would be woken, to find nothing to do, with each
+	// heartbeat that comes.
+	maxThreads = 1
 	// tidyEvery is how often memory that collections no longer use goes back to
 	// the host; the runtime by itself keeps it for the next one.
 	tidyEvery = 2 * time.Minute
