@@ -103,6 +103,7 @@ func (r *Relay) Verdicts() ([]status.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
+	places := r.placeNames()
 	names := make(map[tenancy.HostID]string, len(hosts)+1)
 	names[tenancy.HostID{}] = theRelay
 	for _, h := range hosts {
@@ -120,6 +121,9 @@ func (r *Relay) Verdicts() ([]status.Verdict, error) {
 			ID: hex.EncodeToString(v.ID), Kind: v.Kind, Count: int(v.Count), Domain: hex.EncodeToString(v.Domain), LastSign: instant(v.Since),
 			At: instant(v.At), Over: instant(v.Over), Ending: v.Ending, Cause: hex.EncodeToString(v.Cause), Confidence: int(v.Confidence),
 		}
+		if v.Domain != nil {
+			shown[i].Place = places[[16]byte(v.Domain)]
+		}
 		for _, id := range v.Hosts {
 			shown[i].Hosts = append(shown[i].Hosts, status.VerdictHost{Host: id, Name: name(id)})
 		}
@@ -132,6 +136,22 @@ func (r *Relay) Verdicts() ([]status.Verdict, error) {
 		}
 	}
 	return shown, nil
+}
+
+// placeNames are those of domains and zones; none where probes are not served:
+// verdicts are worth showing without.
+func (r *Relay) placeNames() map[[16]byte]string {
+	r.mu.Lock()
+	watching := r.parts.watch
+	r.mu.Unlock()
+	if watching == nil {
+		return nil
+	}
+	places, err := watching.Places()
+	if err != nil {
+		r.log.Debug("naming the places of verdicts", "error", err)
+	}
+	return places
 }
 
 // evidenceWords follow who noticed, and come before whom it is about.

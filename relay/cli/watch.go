@@ -84,6 +84,9 @@ func hostsOf(v status.Verdict) string {
 		names = append(names, h.Name)
 	}
 	text := strings.Join(names, ", ")
+	if v.Place != "" && len(v.Hosts) > 1 {
+		text = v.Place + ": " + text
+	}
 	if more := max(v.Count, len(v.Hosts)) - len(names); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}

@@ -12,8 +12,9 @@ type Verdict struct {
 	ID         string             `json:"id"`
 	Kind       uplink.VerdictKind `json:"kind"`
 	Hosts      []VerdictHost      `json:"hosts,omitempty"`
-	Count      int                `json:"count,omitempty"` // of hosts, where they are more
-	Domain     string             `json:"domain,omitempty"`
+	Count      int                `json:"count,omitempty"`  // of hosts, where they are more
+	Domain     string             `json:"domain,omitempty"` // its opaque name, as the service has it
+	Place      string             `json:"place,omitempty"`  // what people of the site call it
 	LastSign   time.Time          `json:"last_sign,omitzero"`
 	At         time.Time          `json:"at"`
 	Over       time.Time          `json:"over,omitzero"`

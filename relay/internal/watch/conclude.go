@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -101,11 +102,22 @@ func (w *Watch) record(c Conclusion) {
 	}
 }
 
-// opaque is the engine's name of a domain.
+// opaque is the engine's name of a domain or zone. It is remembered both ways.
 func (w *Watch) opaque(domain string) []byte {
-	name := topology.Opaque(w.Secret, domain)
-	w.names[name] = domain
+	name, ok := w.opaques[domain]
+	if !ok {
+		name = topology.Opaque(w.Secret, domain)
+		w.opaques[domain], w.names[name] = name, domain
+	}
 	return name[:]
+}
+
+// Places are the names of domains and zones by the opaque ones, which verdicts
+// have.
+func (w *Watch) Places() (map[[16]byte]string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), viewTime)
+	defer cancel()
+	return ask(ctx, w, func(time.Time) map[[16]byte]string { return maps.Clone(w.names) })
 }
 
 // saveAgain is how long a verdict waits that could not be written.

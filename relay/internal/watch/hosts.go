@@ -69,9 +69,9 @@ func (w *Watch) Observe(e sessions.Event) {
 	case sessions.Cloned:
 		w.about(e.Host, func(now time.Time, h *host) { w.step(now, verdict.Cloned{About: h.id, Settled: e.Settled}) })
 	case sessions.Elsewhere:
-		w.Remove(e.Host)
+		w.about(e.Host, w.remove)
 	case sessions.Retired:
-		w.Remove(e.Host)
+		w.about(e.Host, func(now time.Time, h *host) { w.remove(now, h); delete(w.hosts, h.id) })
 	}
 }
 
@@ -115,6 +115,8 @@ func (w *Watch) place(now time.Time, h *host) {
 	for i, n := range h.neighbours {
 		watchers[i] = n.ID
 	}
+	w.opaque(h.place.Domain)
+	w.opaque(h.place.Zone)
 	w.step(now, verdict.Placed{Host: verdict.Host{Member: h.place.Member, Watchers: watchers, Assumed: !h.place.Switch}})
 }
 
@@ -172,14 +174,13 @@ func (w *Watch) leave(now time.Time, h *host) {
 	}
 }
 
-// Remove forgets a host: it is retired, or another relay's now.
-func (w *Watch) Remove(id tenancy.HostID) {
-	w.about(id, func(now time.Time, h *host) {
-		w.leave(now, h)
-		w.step(now, verdict.Removed{ID: h.id})
-		w.wanted.clear(h.id)
-		delete(w.hosts, h.id)
-	})
+// remove forgets a host but for where it stands: it is another relay's now, or
+// retired.
+func (w *Watch) remove(now time.Time, h *host) {
+	w.leave(now, h)
+	w.step(now, verdict.Removed{ID: h.id})
+	w.wanted.clear(h.id)
+	w.hosts[h.id] = &host{id: h.id, place: h.place}
 }
 
 // step has the engine take an event in, and does what it leads to.

@@ -1,8 +1,10 @@
 package watch
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -75,6 +77,7 @@ type Watch struct {
 	mail   mailbox
 	beats  chan beat
 	wanted wanted
+	ended  chan struct{} // closed when Run returns
 	asking chan struct{} // one for each host that is being connected to
 
 	// The rest belongs to Run.
@@ -93,7 +96,8 @@ type Watch struct {
 	looking bool    // again, soon, whether they are
 	saving  saving
 	open    map[verdictID]bool  // verdicts that stand
-	names   map[[16]byte]string // of domains and zones, by the opaque one
+	opaques map[string][16]byte // of domains and zones
+	names   map[[16]byte]string // the other way
 	liars   *limit.Table[ring.ID]
 }
 
@@ -114,11 +118,11 @@ func New(ctx context.Context, c Config) (*Watch, error) {
 	}
 	self := ring.ID(c.Self.UUID)
 	w := &Watch{
-		Config: c, mail: newMailbox(), beats: make(chan beat, maxBeats), asking: make(chan struct{}, maxAsking),
+		Config: c, mail: newMailbox(), beats: make(chan beat, maxBeats), ended: make(chan struct{}), asking: make(chan struct{}, maxAsking),
 		self: self, rings: ring.New(self), hosts: map[ring.ID]*host{}, edges: newEdges(self), pulse: newPulse(self, c.Beat),
 		pace: rate.NewLimiter(ordersPerSecond, ordersAtOnce), last: uint64(time.Now().UnixMilli()), up: true,
 		saving: saving{store: c.Store, log: c.Log, mail: newMailbox(), newest: map[verdictID]*uplink.VerdictBody{}},
-		open:   map[verdictID]bool{}, names: map[[16]byte]string{}, liars: newLiars(),
+		open:   map[verdictID]bool{}, opaques: map[string][16]byte{}, names: map[[16]byte]string{}, liars: newLiars(),
 	}
 	w.engine = verdict.New(verdict.Config{
 		Self: self, Beat: c.Beat, AskLimit: engineLimit, Name: w.opaque, NewID: func() (id [16]byte) { rand.Read(id[:]); return id },
@@ -134,6 +138,7 @@ func New(ctx context.Context, c Config) (*Watch, error) {
 
 // Run watches until ctx ends.
 func (w *Watch) Run(ctx context.Context, table Table) error {
+	defer close(w.ended)
 	w.table = table
 	var writing sync.WaitGroup
 	writing.Go(func() { w.saving.run(ctx) })
@@ -200,7 +205,10 @@ func (w *Watch) Beat(packet []byte, from netip.AddrPort) bool {
 // site.
 func (w *Watch) SetPolicy(p uplink.Policy, secret []byte) {
 	w.post(func(now time.Time) {
-		w.Secret = secret
+		if !bytes.Equal(w.Secret, secret) {
+			w.Secret = secret
+			clear(w.opaques)
+		}
 		every := time.Duration(p.Beat) * time.Millisecond
 		if every == 0 {
 			every = DefaultBeat
@@ -217,6 +225,8 @@ func (w *Watch) SetPolicy(p uplink.Policy, secret []byte) {
 	})
 }
 
+var errEnded = errors.New("the watch has ended")
+
 // ask runs a question in the owner's goroutine.
 func ask[A any](ctx context.Context, w *Watch, question func(now time.Time) A) (answer A, err error) {
 	result := make(chan A, 1)
@@ -224,6 +234,8 @@ func ask[A any](ctx context.Context, w *Watch, question func(now time.Time) A) (
 	select {
 	case answer = <-result:
 		return answer, nil
+	case <-w.ended:
+		return answer, errEnded
 	case <-ctx.Done():
 		return answer, fmt.Errorf("asking the watch: %w", ctx.Err())
 	}
