@@ -24,6 +24,7 @@ import (
 	"assimilation/saas/internal/relaychan"
 	"assimilation/saas/internal/search"
 	"assimilation/saas/internal/sites"
+	"assimilation/saas/internal/topology"
 	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
@@ -62,7 +63,9 @@ func (p parts) mount(w *web.Web) error {
 		return err
 	}
 	happened := &events.Service{DB: p.db}
-	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public, Verdicts: p.verdicts.OpenAt, Happened: happened.OfSite}
+	wiring := &topology.Service{DB: p.db, Log: p.log}
+	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public, Verdicts: p.verdicts.OpenAt, Happened: happened.OfSite,
+		ForgetTopology: core.ForgetTopology, Questions: wiring.Questions}
 	history := &changes.Service{DB: p.db, Kinds: kinds()}
 	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history, Happened: happened.OfHost}
 	wrong := &findings.Service{DB: p.db}
@@ -73,11 +76,13 @@ func (p parts) mount(w *web.Web) error {
 	// Relays, and what installs them.
 	programs.Mount(w)
 	places.Mount(w)
+	wiring.Mount(w, channel)
 	w.Public("POST /relay/v1/batch", uplink.MaxEnvelope, channel.Serve(uplink.PurposeBatch, core.Batch))
 
 	// The API.
 	p.people.Register(w.API)
 	places.Register(w.API)
+	wiring.Register(w.API)
 	machines.Register(w.API)
 	history.Register(w.API)
 	happened.Register(w.API)
@@ -91,6 +96,7 @@ func (p parts) mount(w *web.Web) error {
 	overview.Pages(w)
 	p.people.Pages(w)
 	places.Pages(w)
+	wiring.Pages(w)
 	machines.Pages(w)
 	history.Pages(w)
 	happened.Pages(w)

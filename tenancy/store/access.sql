@@ -23,13 +23,14 @@ GRANT SELECT ON assim.tenant_roles TO @writers@, @readers@;
 GRANT SELECT ON assim.tenants TO @writers@, @global@;
 GRANT SELECT ON assim.sites TO @writers@;
 GRANT SELECT (id, name, graph, seal_key, seal_key_hash, created_at) ON assim.tenants TO @readers@;
-GRANT SELECT (id, tenant, name, realm, site_key, orders_revision, created_at) ON assim.sites TO @readers@;
+GRANT SELECT (id, tenant, name, realm, site_key, orders_revision, created_at, residency, decided_at, beat_ms, places) ON assim.sites TO @readers@;
 
 GRANT SELECT ON assim.relays, assim.tokens, assim.token_leases, assim.token_uses, assim.hosts, assim.streams, assim.stream_epochs, assim.writers,
     assim.fact_bodies, assim.facts, assim.fact_versions, assim.undo, assim.events, assim.findings, assim.audit, assim.labels,
     assim.verdicts, assim.verdict_hosts TO @writers@, @readers@;
 GRANT INSERT, UPDATE, DELETE ON assim.sites, assim.relays, assim.tokens, assim.token_leases, assim.hosts, assim.streams, assim.writers,
     assim.fact_bodies, assim.facts, assim.findings, assim.verdicts, assim.verdict_hosts TO @writers@;
+GRANT SELECT, INSERT, DELETE ON assim.questions TO @writers@;
 -- History is written once.
 GRANT INSERT ON assim.token_uses, assim.stream_epochs, assim.fact_versions, assim.undo, assim.events, assim.audit TO @writers@;
 
@@ -38,6 +39,9 @@ DROP POLICY IF EXISTS everybody ON assim.tenants;
 CREATE POLICY everybody ON assim.tenants FOR SELECT TO @global@ USING (true);
 REVOKE EXECUTE ON FUNCTION assim.tenant_of_relay(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.tenant_of_relay(uuid) TO @global@;
+-- The one way out of history: topology that may no longer be here.
+REVOKE EXECUTE ON FUNCTION assim.forget_topology(uuid[], text[], text[], text[], text[], text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION assim.forget_topology(uuid[], text[], text[], text[], text[], text[]) TO @writers@;
 REVOKE EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) TO @global@;
 

@@ -72,6 +72,7 @@ var seed = []string{
 	`INSERT INTO assim.events (tenant, at, seen_at, type) VALUES (@, now(), now(), 'x')`,
 	`INSERT INTO assim.verdicts (tenant, id, kind, site, count, since, at, confidence, received_at) VALUES (@, @, 'host down', @, 1, now(), now(), 50, now())`,
 	`INSERT INTO assim.verdict_hosts (tenant, verdict, host) VALUES (@, @, @)`,
+	`INSERT INTO assim.questions (tenant, id, site, kind, asked_at) VALUES (@, @, @, 'topology', now())`,
 	`INSERT INTO assim.findings (tenant, host, rule, subject, detail, opened_at) VALUES (@, @, 'r', 's', 'd', now())`,
 	`INSERT INTO assim.audit (tenant, actor, action) VALUES (@, 'a', 'b')`,
 	`INSERT INTO assim.users (id, email, password_hash) VALUES (@, 'of ' || @, 'h')`,

@@ -36,6 +36,10 @@ type batch struct {
 	uses      []allowance.Use
 	verdicts  map[tenancy.VerdictID]*verdict
 
+	replicates  bool                         // the site's topology may be stored
+	tokenLabels map[string]map[string]string // by token, where they matter
+	withheld    int                          // facts and hosts' states of which it may not
+
 	taken   map[uplink.ChangeType]int
 	refusal map[wire.Reason]int
 	effect  effect
@@ -57,7 +61,9 @@ func (b *batch) take(ctx context.Context, entries []uplink.Entry) error {
 			continue
 		}
 		b.taken[e.Change.Type]++
-		b.apply(e.Change)
+		if c, keep := b.withhold(e.Change); keep {
+			b.apply(c)
+		}
 	}
 	return b.save(ctx)
 }
@@ -104,6 +110,9 @@ func (b *batch) load(ctx context.Context, entries []uplink.Entry) error {
 			return err
 		}
 	}
+	if err := b.loadPolicy(ctx, entries); err != nil {
+		return err
+	}
 	hosts := map[tenancy.HostID]bool{}
 	var keys []factKey
 	for _, e := range entries {
@@ -148,6 +157,7 @@ func (b *batch) count() {
 	for reason, n := range b.refusal {
 		b.refused.WithLabelValues(reason.String()).Add(float64(n))
 	}
+	b.Service.withheld.Add(float64(b.withheld))
 	b.elements.WithLabelValues("new").Add(float64(b.effect.created))
 	b.elements.WithLabelValues("changed").Add(float64(b.effect.changed))
 	b.elements.WithLabelValues("gone").Add(float64(b.effect.gone))

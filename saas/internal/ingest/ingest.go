@@ -25,6 +25,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"assimilation/discovery"
+	"assimilation/discovery/kinds"
+	"assimilation/discovery/residency"
 	"assimilation/saas/internal/graph"
 	"assimilation/saas/internal/relaychan"
 	"assimilation/tenancy"
@@ -43,6 +45,8 @@ type Service struct {
 	pack   *zstd.Encoder
 	unpack *zstd.Decoder
 
+	rules            *residency.Rules
+	withheld         prometheus.Counter
 	records, refused *prometheus.CounterVec
 	elements         *prometheus.CounterVec
 	seconds          prometheus.Histogram
@@ -58,18 +62,25 @@ func New(db *store.DB, log *slog.Logger, metrics prometheus.Registerer) (*Servic
 	if err != nil {
 		return nil, fmt.Errorf("making a decompressor: %w", err)
 	}
+	rules, err := residency.New(kinds.All())
+	if err != nil {
+		return nil, err
+	}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	s := &Service{
 		db: db, log: log, graph: graph.NewWriter(), turns: newTurns(), early: newEarly(), pack: pack, unpack: unpack,
+		rules: rules,
+		withheld: prometheus.NewCounter(prometheus.CounterOpts{Name: "assim_ingest_withheld_total",
+			Help: "Facts and states of hosts that came with topology which is to stay in their site."}),
 		records:  counter("assim_ingest_records_total", "Records of relays' streams that were taken in, by type.", "type"),
 		refused:  counter("assim_ingest_refused_total", "Records and batches that were refused, by reason.", "reason"),
 		elements: counter("assim_ingest_elements_total", "Graph elements that were put or removed, by effect.", "effect"),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "assim_ingest_batch_seconds", Help: "Time to take in one batch.",
 			Buckets: []float64{.005, .01, .02, .04, .06, .1, .25, .5, 1, 2.5, 10}}),
 	}
-	metrics.MustRegister(s.records, s.refused, s.elements, s.seconds)
+	metrics.MustRegister(s.withheld, s.records, s.refused, s.elements, s.seconds)
 	return s, nil
 }
 

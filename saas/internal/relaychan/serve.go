@@ -67,7 +67,7 @@ func seal(request uplink.Header, payload []byte, to uplink.SealKey, signer ed255
 }
 
 func maxBody(purpose uplink.Purpose) int64 {
-	if purpose == uplink.PurposeBatch {
+	if purpose == uplink.PurposeBatch || purpose == uplink.PurposeAnswer {
 		return uplink.MaxEnvelope
 	}
 	return MaxSmall
@@ -76,6 +76,7 @@ func maxBody(purpose uplink.Purpose) int64 {
 // endpoints are the values of the counter's label.
 var endpoints = map[uplink.Purpose]string{
 	uplink.PurposeEnrol: "enrol", uplink.PurposeBatch: "batch", uplink.PurposeOrdersRequest: "orders",
+	uplink.PurposeAnswer: "answer",
 }
 
 func (c *Channel) open(ctx context.Context, purpose uplink.Purpose, envelope []byte) (Request, error) {

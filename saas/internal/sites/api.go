@@ -91,6 +91,23 @@ func (s *Service) registerSites(api huma.API) {
 		}
 		return &one[Site]{site}, nil
 	})
+	huma.Register(api, huma.Operation{
+		OperationID: "set-site-policy", Method: http.MethodPatch, Path: "/v1/sites/{site}", Metadata: web.Needs(tenancy.Admin), Tags: []string{"sites"},
+		Summary: "Change a site's policy: what is given changes, the rest stays",
+	}, func(ctx context.Context, in *struct {
+		InSite
+		Body struct {
+			Residency *uplink.Residency `json:"residency,omitempty" enum:"site,replicate"`
+			BeatMS    *int64            `json:"beat_ms,omitempty" minimum:"500" maximum:"10000"`
+			Places    map[string]string `json:"places,omitempty" doc:"replaces all places"`
+		}
+	}) (*one[Site], error) {
+		site, err := s.SetPolicy(ctx, web.ActorFrom(ctx), in.Site, PolicyChange{in.Body.Residency, in.Body.BeatMS, in.Body.Places})
+		if err != nil {
+			return nil, err
+		}
+		return &one[Site]{site}, nil
+	})
 }
 
 func (s *Service) registerRelays(api huma.API) {

@@ -102,6 +102,13 @@ func (s *Service) await(ctx context.Context, relay relaychan.Relay, request upli
 		case now.revision != request.Revision || mustRenew(now.certificate, time.Now()):
 			return s.snapshot(ctx, relay)
 		}
+		questions, err := s.Questions(ctx, relay)
+		switch {
+		case err != nil:
+			return uplink.Orders{}, err
+		case len(questions) > 0:
+			return uplink.Orders{Revision: request.Revision, NotModified: true, Questions: questions}, nil
+		}
 		if !nextChange(end, changes) {
 			return uplink.Orders{Revision: request.Revision, NotModified: true}, ctx.Err()
 		}
@@ -167,6 +174,9 @@ func (s *Service) snapshot(ctx context.Context, relay relaychan.Relay) (orders u
 			return fmt.Errorf("reading the certificate of relay %s: %w", relay.ID, err)
 		}
 		orders.SiteSecret = relay.SiteSecret()
+		if orders.Policy, err = policyOrder(ctx, tx, relay); err != nil {
+			return err
+		}
 		if orders.Relays, err = relayOrders(ctx, tx, relay.Site); err != nil {
 			return err
 		}

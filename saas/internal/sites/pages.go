@@ -2,7 +2,9 @@ package sites
 
 import (
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"assimilation/saas/internal/web"
 	"assimilation/saas/internal/web/ui"
 	"assimilation/tenancy"
+	"assimilation/uplink"
 )
 
 const section = "/sites" // of the navigation
@@ -29,6 +32,7 @@ func (s *Service) Pages(w *web.Web) {
 		return s.showSite(w, r, a, http.StatusOK, r.PathValue("site"), nil)
 	})
 	w.Page("POST /sites/{site}/tokens", tenancy.Admin, s.postToken)
+	w.Page("POST /sites/{site}/policy", tenancy.Admin, s.postPolicy)
 	// A reload, or the script's refresh, of the page that showed a token.
 	w.Page("GET /sites/{site}/tokens", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, _ web.Actor) error {
 		http.Redirect(w, r, backTo(r), http.StatusSeeOther)
@@ -100,6 +104,43 @@ func (s *Service) postToken(w http.ResponseWriter, r *http.Request, a web.Actor)
 		return err
 	}
 	return s.showSite(w, r, a, http.StatusCreated, r.PathValue("site"), &minted)
+}
+
+func (s *Service) postPolicy(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	residency := uplink.Residency(r.PostForm.Get("residency"))
+	beat, err := number(r.PostForm.Get("beat_ms"))
+	if err != nil {
+		return huma.Error422UnprocessableEntity("the heartbeat is a whole number of milliseconds")
+	}
+	change := PolicyChange{Residency: &residency, BeatMS: &beat, Places: map[string]string{}}
+	for line := range strings.Lines(r.PostForm.Get("places")) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		// The place is last: a label has a sign of its own.
+		at := strings.LastIndex(line, ":")
+		if at < 0 {
+			return huma.Error422UnprocessableEntity("places are one per line: name=value: place")
+		}
+		change.Places[strings.TrimSpace(line[:at])] = strings.TrimSpace(line[at+1:])
+	}
+	if _, err := s.SetPolicy(r.Context(), a, web.Text(r.PathValue("site")), change); err != nil {
+		return err
+	}
+	http.Redirect(w, r, backTo(r), http.StatusSeeOther)
+	return nil
+}
+
+// placeLines are the places as the form has them.
+func placeLines(p Policy) string {
+	var lines strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(p.Places)) {
+		lines.WriteString(name + ": " + p.Places[name] + "\n")
+	}
+	return lines.String()
 }
 
 func readMint(r *http.Request) (Mint, error) {

@@ -34,6 +34,10 @@ type Service struct {
 	URL     *url.URL // public address of the service, as relays reach it
 	// Verdicts shows what is wrong at a site now, Happened its latest events.
 	Verdicts, Happened func(ctx context.Context, tx pgx.Tx, site tenancy.SiteID) (templ.Component, error)
+	// ForgetTopology is called when a site's topology may no longer be stored.
+	ForgetTopology Forgetter
+	// Questions are told to the relay with its orders.
+	Questions Questions
 }
 
 // Page is a part of a list: at most Limit items behind the one whose id is

@@ -16,6 +16,7 @@ import (
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/tenancy/keys"
+	"assimilation/uplink"
 )
 
 // Site is a place of a tenant.
@@ -26,17 +27,19 @@ type Site struct {
 	CreatedAt time.Time      `json:"created_at"`
 	Relays    int64          `json:"relays" doc:"relays enrolled and not revoked"`
 	Hosts     int64          `json:"hosts" doc:"hosts enrolled and not retired"`
+	Policy    Policy         `json:"policy"`
 }
 
 const selectSite = `
 	SELECT s.id, s.name, s.realm, s.created_at,
 		(SELECT count(*) FROM assim.relays r WHERE r.site = s.id AND r.revoked_at IS NULL),
-		(SELECT count(*) FROM assim.hosts h WHERE h.site = s.id AND h.retired_at IS NULL)
+		(SELECT count(*) FROM assim.hosts h WHERE h.site = s.id AND h.retired_at IS NULL),
+		s.residency, s.beat_ms, s.places
 	FROM assim.sites s `
 
 func scanSite(row pgx.CollectableRow) (Site, error) {
 	var s Site
-	err := row.Scan(&s.ID, &s.Name, &s.Realm, &s.CreatedAt, &s.Relays, &s.Hosts)
+	err := row.Scan(&s.ID, &s.Name, &s.Realm, &s.CreatedAt, &s.Relays, &s.Hosts, &s.Policy.Residency, &s.Policy.BeatMS, &s.Policy.Places)
 	s.CreatedAt = s.CreatedAt.UTC()
 	return s, err
 }
@@ -51,7 +54,7 @@ func (s *Service) Create(ctx context.Context, actor web.Actor, name string) (Sit
 	if err != nil {
 		return Site{}, fmt.Errorf("drawing a site key: %w", err)
 	}
-	site := Site{ID: tenancy.NewID[tenancy.SiteID](), Name: name}
+	site := Site{ID: tenancy.NewID[tenancy.SiteID](), Name: name, Policy: Policy{Residency: uplink.SiteOnly, BeatMS: 1000, Places: map[string]string{}}}
 	site.Realm = site.ID.String()
 	wrapped := s.Keys.Wrap(keys.OfSite(site.ID), private.Seed())
 	err = s.DB.In(ctx, actor.Tenant, func(tx pgx.Tx) error {

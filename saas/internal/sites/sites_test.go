@@ -72,6 +72,8 @@ func newWorld(t *testing.T) *world {
 	})
 	w.service = &sites.Service{
 		DB: w.db, Keys: master, Channel: relaychan.New(w.db, master, log, w.metrics), Hub: hub, Log: log, URL: address,
+		ForgetTopology: func(context.Context, pgx.Tx, tenancy.TenantID, tenancy.SiteID) error { return nil },
+		Questions:      func(context.Context, relaychan.Relay) ([]uplink.Question, error) { return nil, nil },
 	}
 	w.service.Register(front.API)
 	w.service.Mount(front)
