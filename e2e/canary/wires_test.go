@@ -2,10 +2,16 @@ package canary_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -14,6 +20,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -100,13 +107,23 @@ type proxy struct {
 
 func newProxy(t *testing.T, service string) *proxy {
 	t.Helper()
+	return newProxyAt(t, service, "127.0.0.1:0")
+}
+
+// newProxyAt is newProxy that listens where it is told.
+func newProxyAt(t *testing.T, service, listen string) *proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		t.Fatal(err)
+	}
 	target, err := url.Parse("http://" + service)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &proxy{}
 	back := httputil.NewSingleHostReverseProxy(target)
-	p.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return // the client went away
@@ -128,6 +145,11 @@ func newProxy(t *testing.T, service string) *proxy {
 		// A client that went away meanwhile has no use for the answer.
 		_, _ = w.Write(answer.Body.Bytes())
 	}))
+	p.server.Listener.Close()
+	p.server.Listener = listener
+	address, _, _ := net.SplitHostPort(listener.Addr().String())
+	p.server.TLS = &tls.Config{Certificates: []tls.Certificate{certificateFor(t, net.ParseIP(address))}}
+	p.server.StartTLS()
 	t.Cleanup(p.server.Close)
 	p.caFile = filepath.Join(t.TempDir(), "ca.pem")
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.server.Certificate().Raw})
@@ -135,6 +157,25 @@ func newProxy(t *testing.T, service string) *proxy {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// certificateFor makes a certificate that is its own authority.
+func certificateFor(t *testing.T, address net.IP) tls.Certificate {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IPAddresses: []net.IP{address}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}
 }
 
 func (p *proxy) exchanges() []exchange {
