@@ -63,7 +63,7 @@ type VerdictBody struct {
 	Since  int64  `cbor:"6,keyasint"`           // Unix ms: the last sign of life
 	At     int64  `cbor:"7,keyasint"`           // when it was reached
 	Over   int64  `cbor:"8,keyasint,omitempty"` // when it ended
-	Ending string `cbor:"9,keyasint,omitempty"` // "back", "retired", "part of another"
+	Ending string `cbor:"9,keyasint,omitempty"` // "back", "retired", "part of another", "momentary"
 	// Cause is the ID of the verdict that explains this one.
 	Cause []byte `cbor:"10,keyasint,omitempty"`
 	// Confidence is 1 to 100. Low: no switch is known, or a lone witness.

@@ -1,7 +1,3 @@
-// Package verdict concludes from evidence what died, and why. It is pure:
-// evidence and the time go in, questions to ask and verdicts come out.
-//
-// See Engine for the rules.
 package verdict
 
 import (
@@ -114,8 +110,10 @@ const (
 // Effects are what a step leads to.
 type Effects struct {
 	// Ask names hosts that the relay is to ask at once, by echo over their session
-	// and by connect: each answer comes back as Echoed and Connected, in
-	// Config.AskLimit at the latest.
+	// and by connect: both answers come back as Echoed and Connected, in
+	// Config.AskLimit at the latest. Several echoes and connects are tried within
+	// it, so that lost packets are no answer: the figures in this package's tests
+	// hold for three and eight. None is asked again before both came.
 	Ask []ring.ID
 	// Gone are hosts whose place in the rings is to be closed; Back those who take
 	// it again.
