@@ -8,7 +8,9 @@ import (
 	network "assimilation/discovery/network/collect"
 	os "assimilation/discovery/os/collect"
 	packages "assimilation/discovery/packages/collect"
+	seen "assimilation/discovery/seen/collect"
 	sockets "assimilation/discovery/sockets/collect"
+	switchport "assimilation/discovery/switchport/collect"
 	users "assimilation/discovery/users/collect"
 )
 
@@ -19,7 +21,9 @@ func All() []discovery.Collector {
 		os.Local(),
 		hardware.Local(),
 		network.Local(),
+		switchport.Local(),
 		neighbours.Local(),
+		seen.Local(),
 		sockets.Local(),
 		mounts.Local(),
 		users.Local(),

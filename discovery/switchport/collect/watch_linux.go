@@ -48,18 +48,20 @@ func (c *Collector) listen(ctx context.Context, changed func()) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	parts, ctx := errgroup.WithContext(ctx)
 	hear := func(f frames.Frame) {
 		c.update(changed, func(now time.Time) bool { return c.table.note(f.Link, f.Data, now) })
 	}
 	parts.Go(func() error { return lldp.Listen(ctx, hear) })
 	parts.Go(func() error { return cdp.Listen(ctx, hear) })
-	parts.Go(func() error {
-		return rtnetlink.Watch(ctx, []uint32{unix.RTNLGRP_LINK},
-			func(m netlink.Message) { c.linkEvent(m, changed) }, changed) // the next collection reads all links
-	})
 	parts.Go(func() error { return c.age(ctx, changed) })
-	return parts.Wait()
+	// Here, for it opens its socket in the network namespace of this goroutine's
+	// thread. After a loss the next collection reads all links.
+	err = rtnetlink.Watch(ctx, []uint32{unix.RTNLGRP_LINK}, func(m netlink.Message) { c.linkEvent(m, changed) }, changed)
+	cancel()
+	return errors.Join(parts.Wait(), err)
 }
 
 // update changes the table under its lock, and tells if the fact changes by it.
