@@ -74,6 +74,45 @@ func TestOldGraphsGetWhatIsMissing(t *testing.T) {
 	missing("migrating")
 }
 
+// A tenant that was there before a label was: Migrate adds it, with its indexes
+// and rights, and what the graph holds stays.
+func TestMigrateAddsLabelsToEveryGraph(t *testing.T) {
+	db, url := storetest.OpenURL(t)
+	admin := connect(t, url)
+	insert := func(tenant tenancy.TenantID, label string) error {
+		return db.In(t.Context(), tenant, func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), `INSERT INTO `+store.Graph(tenant)+`."`+label+`" (id, properties)
+				SELECT _graphid(id, 1), '{"key": "x"}'::agtype FROM assim.labels WHERE name = $1`, label)
+			return err
+		})
+	}
+	tenants := []tenancy.TenantID{storetest.Tenant(t, db), storetest.Tenant(t, db)}
+	for _, tenant := range tenants {
+		if err := insert(tenant, "Host"); err != nil {
+			t.Fatal(err)
+		}
+		for _, label := range []string{"WIRED_TO", "OF_SWITCH", "HEARS", "Switch", "SwitchPort"} {
+			exec(t, admin, `SET search_path = ag_catalog; SELECT ag_catalog.drop_label('`+store.Graph(tenant)+`', '`+label+`')`)
+		}
+	}
+	if err := store.Migrate(t.Context(), url, storetest.Passwords); err != nil {
+		t.Fatal(err)
+	}
+	for _, tenant := range tenants {
+		var labels, hosts int
+		err := db.Read(t.Context(), tenant, func(tx pgx.Tx) error {
+			return tx.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM assim.labels WHERE name NOT LIKE '\_%'), (SELECT count(*) FROM `+
+				store.Graph(tenant)+`."Host")`).Scan(&labels, &hosts)
+		})
+		if want := len(cmdb.Vertices) + len(cmdb.Edges); err != nil || labels != want || hosts != 1 {
+			t.Errorf("%d labels and %d hosts, %v; want %d and 1", labels, hosts, err, want)
+		}
+		if err := insert(tenant, "Switch"); err != nil {
+			t.Errorf("writing to the new label: %v", err)
+		}
+	}
+}
+
 func TestWrongLabelIDIsRefused(t *testing.T) {
 	db := storetest.Open(t)
 	tenant := storetest.Tenant(t, db)
