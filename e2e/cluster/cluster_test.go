@@ -107,7 +107,10 @@ func TestRelaysStandInForEachOther(t *testing.T) {
 		all[i] = newProbe(t, fmt.Sprintf("sim-%02d", i), probeToken, relays[i%2].address)
 		go all[i].run()
 	}
-	w.Probe(world.Node{Name: "probe", Host: "real", Relay: a.address, Token: text})
+	real := []string{"real-0", "real-1", "real-2"} // which watch each other, too
+	for i, name := range real {
+		w.Probe(world.Node{Name: name, Host: name, Relay: relays[i%2].address, Token: text})
+	}
 	world.Eventually(t, time.Minute, "every probe's first acknowledgement", func() (bool, string) {
 		for _, p := range all {
 			if len(p.acknowledged()) == 0 {
@@ -116,7 +119,9 @@ func TestRelaysStandInForEachOther(t *testing.T) {
 		}
 		return true, ""
 	})
-	w.HostUp("real", time.Minute)
+	for _, name := range real {
+		w.HostUp(name, time.Minute)
+	}
 
 	var waits []time.Duration
 	for round := range *kills {
@@ -245,6 +250,17 @@ func noFalseDeath(t *testing.T, w *world.World) {
 	events, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		t.Fatal(err)
+	}
+	rows, err = db.Query(context.Background(), `SELECT kind || ' ' || evidence::text FROM assim.verdicts WHERE relay IS NOT NULL AND kind <> 'site cut off'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdicts, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range verdicts {
+		t.Errorf("a relay concluded: %s", v)
 	}
 	for _, e := range events {
 		if !strings.HasPrefix(e, "host.enrolled") && !strings.HasPrefix(e, "host.up") {
