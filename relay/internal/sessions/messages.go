@@ -63,6 +63,7 @@ func (t *Table) handle(now time.Time, p *peer, r link.Received) {
 			return tx.SetState(h.id, uplink.ShutDown, m.Cause, now.UnixMilli())
 		}, func() {
 			t.Log.Info("host state", "host", h.name, "id", h.id, "state", uplink.ShutDown, "cause", m.Cause)
+			h.left = now
 			t.believe(h, uplink.ShutDown)
 			t.settleClones(h)
 			t.observe(Left{h.id, m.Cause})

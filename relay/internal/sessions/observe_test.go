@@ -204,6 +204,22 @@ func TestAHostIsBelievedUntilItSpeaks(t *testing.T) {
 	})
 }
 
+// A verdict of its goodbye may come after the host is back.
+func TestALateWordOfAGoodbye(t *testing.T) {
+	bubble(t, func(s *site, p *probe) {
+		host := hostOf(t, s)
+		p.say(&wire.Goodbye{Cause: "signal", Time: time.Now().UnixMilli()})
+		p.again(2)
+		v := uplink.VerdictBody{ID: make([]byte, 16), Kind: uplink.HostShutDown, Hosts: []tenancy.HostID{host}, At: time.Now().UnixMilli(), Confidence: 100}
+		s.save(v)
+		s.table.Believe(v.Hosts, uplink.ShutDown, time.Now())
+		p.run(time.Second)
+		if got := s.states(); got[len(got)-1] != uplink.Up {
+			t.Errorf("in the end the states are %v", got)
+		}
+	})
+}
+
 func TestARestartIsNoClone(t *testing.T) {
 	bubble(t, func(s *site, p *probe) {
 		s.observed()

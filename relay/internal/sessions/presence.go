@@ -88,6 +88,9 @@ func (t *Table) condemn(h *host, state uplink.State, since time.Time) {
 	again := h.heard
 	if state == uplink.ShutDown { // its last packets come after its goodbye
 		again = h.greeted
+		if !h.left.IsZero() {
+			since = h.left
+		}
 	}
 	h.state = state
 	t.timers.set(h, time.Time{})

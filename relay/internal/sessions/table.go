@@ -144,6 +144,7 @@ type host struct {
 	term    uint64
 	heard   time.Time
 	greeted time.Time // when its last Hello came
+	left    time.Time // when its last Goodbye came
 	echoed  int       // unanswered echoes since heard
 	writes  bool      // a change of state is on its way to disk
 	peer    *peer
