@@ -30,7 +30,7 @@ var quick = Times{
 
 // site is relays with real stores on loopback.
 type site struct {
-	t      *testing.T
+	t      testing.TB
 	secret []byte
 	relays []*relay
 }
@@ -39,7 +39,7 @@ type site struct {
 type relay struct {
 	member
 	*Cluster
-	t       *testing.T
+	t       testing.TB
 	address netip.AddrPort
 	store   *store.Store
 	stop    func()
@@ -78,7 +78,7 @@ func (r *relay) Forward(_ context.Context, origin tenancy.RelayID, b store.Recor
 	return uplink.Ack{Epoch: b.Epoch, Position: b.Last, Chain: b.Chain[:]}, nil
 }
 
-func newSite(t *testing.T, relays int) *site {
+func newSite(t testing.TB, relays int) *site {
 	t.Helper()
 	s := &site{t: t, secret: make([]byte, 32)}
 	for range relays {
