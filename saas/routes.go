@@ -64,6 +64,7 @@ func (p parts) mount(w *web.Web) error {
 	}
 	happened := &events.Service{DB: p.db}
 	wiring := &topology.Service{DB: p.db, Log: p.log}
+	questions.Live = wiring.Ports
 	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public, Verdicts: p.verdicts.OpenAt, Happened: happened.OfSite,
 		ForgetTopology: core.ForgetTopology, Questions: wiring.Questions}
 	history := &changes.Service{DB: p.db, Kinds: kinds()}

@@ -70,7 +70,7 @@ func (s *Service) showQuery(w http.ResponseWriter, r *http.Request, a web.Actor)
 			return web.BadCursor()
 		}
 	}
-	answer, err := s.Ask(r.Context(), a.Tenant, q.Name, given, page)
+	answer, err := s.AskFor(r.Context(), a, q.Name, given, page)
 	if bad, ok := errors.AsType[*BadParameter](err); ok {
 		v.wrong = "The " + bad.Error() + "."
 		return web.Render(w, r, http.StatusUnprocessableEntity, q.Name, section, queryPage(v))
@@ -93,7 +93,7 @@ func (s *Service) sendCSV(w http.ResponseWriter, r *http.Request, a web.Actor) e
 	if err != nil {
 		return err
 	}
-	answer, err := s.Ask(r.Context(), a.Tenant, q.Name, q.parametersOf(r.URL.Query()), Page{Limit: maxRows})
+	answer, err := s.AskFor(r.Context(), a, q.Name, q.parametersOf(r.URL.Query()), Page{Limit: maxRows})
 	if bad, ok := errors.AsType[*BadParameter](err); ok {
 		return huma.Error422UnprocessableEntity(bad.Error())
 	}

@@ -6,6 +6,7 @@
 //	-- param NAME TYPE: what it is        (string, int, ip, mac, host)
 //	-- example NAME=VALUE
 //	-- column NAME TYPE[: what it is]     (text, int, time)
+//	-- source relay                       (sites whose facts are not here are asked live)
 //	SELECT ...
 //	ORDER BY a total order, so that pages neither overlap nor leave out
 //
@@ -37,6 +38,7 @@ type Query struct {
 	Parameters  []Parameter `json:"parameters" nullable:"false"`
 	Columns     []Column    `json:"columns" nullable:"false"`
 	Example     string      `json:"example,omitempty" doc:"parameters as they may be given"`
+	Relay       bool        `json:"asks_relays,omitempty" doc:"sites that keep their topology are asked live, which needs the role operator"`
 
 	sql string // with {graph} where the tenant's schema belongs
 }
@@ -112,6 +114,10 @@ var (
 func (q *Query) parseHead(line string) error {
 	if example, ok := strings.CutPrefix(line, "example "); ok {
 		q.Example = example
+		return nil
+	}
+	if line == "source relay" {
+		q.Relay = true
 		return nil
 	}
 	m := headLine.FindStringSubmatch(line)

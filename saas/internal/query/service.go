@@ -29,12 +29,14 @@ const (
 type Service struct {
 	db      *store.DB
 	queries []Query
+	// Live is required where people ask.
+	Live Live
 }
 
 // New reads the questions.
 func New(db *store.DB) (*Service, error) {
 	queries, err := load()
-	return &Service{db, queries}, err
+	return &Service{db: db, queries: queries}, err
 }
 
 // Answer is a page of rows. Columns says their order.
@@ -168,7 +170,7 @@ func (s *Service) answer(ctx context.Context, name string, in *asked) (*web.Answ
 	page, err := in.page()
 	var answer Answer
 	if err == nil {
-		answer, err = s.Ask(ctx, web.ActorFrom(ctx).Tenant, name, in.values, page)
+		answer, err = s.AskFor(ctx, web.ActorFrom(ctx), name, in.values, page)
 	}
 	bad, wrong := errors.AsType[*BadParameter](err)
 	switch {

@@ -14,4 +14,6 @@ UNION ALL SELECT 'Package', count(*) FROM {Package}
 UNION ALL SELECT 'Hardware', count(*) FROM {Hardware}
 UNION ALL SELECT 'Filesystem', count(*) FROM {Filesystem}
 UNION ALL SELECT 'User', count(*) FROM {User}
+UNION ALL SELECT 'Switch', count(*) FROM {Switch}
+UNION ALL SELECT 'SwitchPort', count(*) FROM {SwitchPort}
 ORDER BY label
