@@ -33,6 +33,7 @@ type verdict struct {
 	body     uplink.VerdictBody
 	hosts    []*host // those that are down by it: host.verdict is this one
 	all      int     // that ever were
+	absent   int     // restored, and not placed yet
 	at       time.Time
 	grown    bool      // since it was told
 	toldAt   time.Time // when it grew last, and was told
@@ -127,7 +128,8 @@ func (e *Engine) detach(h *host) {
 	h.domain.judged--
 }
 
-// left counts the hosts that a verdict still holds.
+// left counts the hosts that a verdict still holds, those that are not placed
+// yet aside.
 func (v *verdict) left() int {
 	kept := v.hosts[:0]
 	for _, h := range v.hosts {
@@ -166,7 +168,7 @@ func (e *Engine) release(now time.Time, h *host, how string) {
 		return
 	}
 	e.detach(h)
-	if !v.group() || v.left() == 0 {
+	if !v.group() || v.left()+v.absent == 0 {
 		e.end(now, v, how)
 	}
 }
@@ -272,6 +274,7 @@ func (e *Engine) Restore(open []uplink.VerdictBody) (gone []ring.ID) {
 		case down:
 			for _, id := range body.Hosts {
 				e.homeless[ring.ID(id.UUID)] = v
+				v.absent++
 				gone = append(gone, ring.ID(id.UUID))
 			}
 		case body.Kind == uplink.SiteCutOff:
@@ -288,6 +291,7 @@ func (e *Engine) Restore(open []uplink.VerdictBody) (gone []ring.ID) {
 // adopt makes a host known that a restored verdict names.
 func (e *Engine) adopt(now time.Time, h *host, v *verdict) {
 	h.out = true
+	v.absent--
 	if h.doubt != nil {
 		e.dismiss(h.doubt)
 	}
@@ -296,11 +300,22 @@ func (e *Engine) adopt(now time.Time, h *host, v *verdict) {
 	case v.shutDown():
 	case v.group():
 		if v.alarm.index == 0 {
-			e.tendGroups(v)
+			e.setTend(v)
 			v.pause = e.beats(5)
 			e.alarms.set(&v.alarm, now.Add(v.pause))
 		}
 	default:
 		e.poll(now, e.doubted(now, h))
+	}
+}
+
+// endAbsent ends what stands about hosts that are no more: they were retired
+// while the relay was down.
+func (e *Engine) endAbsent(now time.Time) {
+	for id, v := range e.homeless {
+		delete(e.homeless, id)
+		if v.absent--; v.absent == 0 && v.left() == 0 && v.body.Over == 0 {
+			e.end(now, v, endedRetired)
+		}
 	}
 }

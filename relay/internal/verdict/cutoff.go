@@ -171,6 +171,7 @@ func (e *Engine) silent(now time.Time, h *host) {
 }
 
 func (e *Engine) endPatience(now time.Time) {
+	e.endAbsent(now)
 	hosts := make([]*host, 0, len(e.quiet))
 	for h := range e.quiet {
 		if h.verdict == nil {

@@ -3,28 +3,28 @@
 //
 // # The way of a suspicion
 //
-//	  a watcher misses a host, its session is silent,
-//	  an order was not acknowledged, a neighbour is in doubt
-//	         |
-//	         v               heard, or missed by nobody
-//	      +-------+ ------------------------------------> forgotten; who alone
-//	      | doubt |                                       missed it, was wrong
-//	      +-------+ <--- again, while the table below says so
-//	         | asked: echoes and connects, a round
-//	         v
-//	    nobody else was heard meanwhile? --> some others are asked --> all silent:
-//	         | no                                                      site cut off
-//	         v
-//	    two of its domain are silent (500 ms after the first doubt)?
-//	         | no       | yes: all members are asked; where two domains of a zone
-//	         |          | are dark, some members of each of its domains
-//	         v          v
-//	      one host    switch down, zone down: four of five, two at least
-//	         |          |
-//	         +----------+--> out of the rings, asked ever less often
-//	                             | heard
-//	                             v
-//	                            back
+//	a watcher misses a host, its session is silent,
+//	an order was not acknowledged, a neighbour is in doubt
+//	       |
+//	       v               heard, or missed by nobody
+//	    +-------+ ------------------------------------> forgotten; who alone
+//	    | doubt |                                       missed it, was wrong
+//	    +-------+ <--- again, while the table below says so
+//	       | asked: echoes and connects, a round
+//	       v
+//	  nobody else was heard meanwhile? --> some others are asked --> all silent:
+//	       | no                                                      site cut off
+//	       v
+//	  two of its domain are silent (500 ms after the first doubt)?
+//	       | no       | yes: all members are asked; where two domains of a zone
+//	       |          | are dark, some members of each of its domains
+//	       v          v
+//	    one host    switch down, zone down: four of five, two at least
+//	       |          |
+//	       +----------+--> out of the rings, asked ever less often
+//	                           | heard
+//	                           v
+//	                          back
 //
 // Nothing is asked or concluded in the first beats after the start, and after the
 // relay was cut off. What witnesses say meanwhile is kept.

@@ -58,13 +58,14 @@ func (e *Engine) openGroup(now time.Time, f finding, parts []*verdict) *verdict 
 		part.body.Cause = v.body.ID
 		e.end(now, part, endedPart)
 	}
-	e.tendGroups(v)
+	e.setTend(v)
 	v.toldAt, v.pause = now, e.beats(5)
 	e.alarms.set(&v.alarm, now.Add(v.pause))
 	return v
 }
 
-func (e *Engine) tendGroups(v *verdict) {
+// setTend has a verdict about many looked after when its alarm rings.
+func (e *Engine) setTend(v *verdict) {
 	v.alarm.ring = func(now time.Time) { e.tend(now, v) }
 }
 
@@ -86,13 +87,14 @@ const (
 // tend looks after a verdict about many: tells that it grew, asks whether they
 // are back, and ends it when nearly all are.
 func (e *Engine) tend(now time.Time, v *verdict) {
-	left := v.left()
+	left, since := v.left(), now.Sub(v.returned)
+	nearly := v.absent == 0 && (left == 1 || nearlyAll(v.all-left, v.all))
 	if v.grown {
 		v.toldAt = now
 		e.tell(v)
 	}
 	switch {
-	case left == 0:
+	case left+v.absent == 0:
 		e.end(now, v, endedBack)
 	case v.returned.IsZero():
 		for range min(polled, left) {
@@ -101,7 +103,7 @@ func (e *Engine) tend(now time.Time, v *verdict) {
 		}
 		e.alarms.set(&v.alarm, now.Add(v.pause))
 		v.pause = min(2*v.pause, longestPause)
-	case now.Sub(v.returned) >= returnRounds*e.beats(returnBeats), (left == 1 || nearlyAll(v.all-left, v.all)) && now.Sub(v.returned) >= e.beats(returnBeats):
+	case nearly && since >= e.beats(returnBeats), since >= returnRounds*e.beats(returnBeats):
 		rest := append([]*host(nil), v.hosts...)
 		for _, h := range rest {
 			e.detach(h)
@@ -122,7 +124,7 @@ func (e *Engine) tend(now time.Time, v *verdict) {
 
 // someReturned: a member of a group lives. Where one is back, the others may be.
 func (e *Engine) someReturned(now time.Time, v *verdict) {
-	left := v.left()
+	left := v.left() + v.absent
 	if left == 0 {
 		e.end(now, v, endedBack)
 		return

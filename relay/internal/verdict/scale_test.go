@@ -129,3 +129,25 @@ func TestLargeSite(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkDisasters prints what they cost the engine, on a site of 100,000.
+func BenchmarkDisasters(b *testing.B) {
+	s := largeSite(b)
+	s.enrol(s.hosts...)
+	s.run(time.Minute)
+	for _, d := range disasters {
+		b.Run(strings.ReplaceAll(d.name, " ", "_"), func(b *testing.B) {
+			if b.N > 1 {
+				b.Skip("it happens once: -benchtime 1x")
+			}
+			f, _ := s.suffer(d.do)
+			b.ReportMetric(f.after.Seconds(), "s/verdict")
+			b.ReportMetric(f.whole.Seconds(), "s/whole")
+			b.ReportMetric(float64(f.verdicts), "verdicts")
+			b.ReportMetric(float64(f.asks), "asked")
+			b.ReportMetric(float64(f.orders), "orders")
+			b.ReportMetric(float64(f.spent.Microseconds()), "µs-engine")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
