@@ -53,7 +53,9 @@ func TestEndsAreToldApart(t *testing.T) {
 // silence is no evidence.
 func beating(relay string) (bool, string) {
 	var rings struct {
-		Edges []struct{ Ends [2]struct{ Name, Says string } }
+		Edges []struct {
+			Ends [2]struct{ Name, Says string }
+		}
 	}
 	answer, err := http.Get("http://" + relay + "/rings")
 	if err != nil {
