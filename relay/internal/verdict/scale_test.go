@@ -119,7 +119,7 @@ func TestLargeSite(t *testing.T) {
 		f, last := s.suffer(d.do)
 		t.Logf("%s: %v", d.name, f)
 		if f.verdicts != 1 || last.Kind != d.kind || len(last.Hosts) != d.hosts {
-			t.Errorf("%s: %d verdicts, the last %s with %d hosts: %s", d.name, f.verdicts, last.Kind, len(last.Hosts), strings.Join(s.account(), "\n")[:min(400, len(strings.Join(s.account(), "\n")))])
+			t.Errorf("%s: %d verdicts, the last %s with %d hosts: %.400s", d.name, f.verdicts, last.Kind, len(last.Hosts), strings.Join(s.account(), "; "))
 		}
 		if f.after > 6*time.Second {
 			t.Errorf("%s was told after %v", d.name, f.after)
