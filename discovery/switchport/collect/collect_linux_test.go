@@ -84,6 +84,7 @@ func TestFirstFactWaits(t *testing.T) {
 		go func() { _ = c.age(ctx, func() { told = time.Now() }) }()
 		began := time.Now()
 		time.Sleep(2 * warmUp)
+		synctest.Wait()
 		if told.Sub(began) != warmUp {
 			t.Errorf("told after %v, want %v", told.Sub(began), warmUp)
 		}
@@ -91,8 +92,10 @@ func TestFirstFactWaits(t *testing.T) {
 			t.Errorf("a switch had its time: %v, %v", facts, err)
 		}
 		// What was waited for once is not waited for again.
+		c.mu.Lock()
 		c.table.note(2, lldpOf(1, "p1", 1), time.Now())
 		c.table.forget(2)
+		c.mu.Unlock()
 		if facts, err := c.Collect(t.Context()); err != nil || len(facts) != 1 {
 			t.Errorf("the link told, and lost its carrier: %v, %v", facts, err)
 		}
