@@ -27,9 +27,9 @@ const (
 	answerTime   = 10 * time.Second
 	maxPerTenant = 8
 	maxPerSite   = 2
-	// online is how lately a relay must have been heard for an answer to be waited
-	// for, where another one has answered.
-	online = time.Minute
+	// online is how lately a relay must have been heard for its answer to be waited
+	// for: it asks for orders every 25 s, and at least every minute after errors.
+	online = 2 * time.Minute
 )
 
 // kind of the questions that are asked.
@@ -182,8 +182,7 @@ func (s *Service) withdraw(ctx context.Context, tenant tenancy.TenantID, id uuid
 	}
 }
 
-// await gathers the answers of all relays that were heard lately; what others
-// say in time counts too.
+// await gathers the answers of all relays that were heard lately.
 func (s *Service) await(ctx context.Context, at site, w *waiter) (uplink.Topology, error) {
 	late := time.NewTimer(answerTime)
 	defer late.Stop()
@@ -195,7 +194,10 @@ func (s *Service) await(ctx context.Context, at site, w *waiter) (uplink.Topolog
 			open[id] = true
 		}
 	}
-	for len(parts) == 0 || len(open) > 0 {
+	if len(open) == 0 {
+		return uplink.Topology{}, noAnswer(at)
+	}
+	for len(open) > 0 {
 		select {
 		case a := <-w.answers:
 			delete(open, a.relay)
@@ -211,12 +213,16 @@ func (s *Service) await(ctx context.Context, at site, w *waiter) (uplink.Topolog
 			if len(parts) > 0 {
 				return merge(parts), nil
 			}
-			return uplink.Topology{}, web.NewProblem(http.StatusGatewayTimeout, web.Unavailable, "the site's relay did not answer: "+at.silence(time.Now()))
+			return uplink.Topology{}, noAnswer(at)
 		case <-ctx.Done():
 			return uplink.Topology{}, ctx.Err()
 		}
 	}
 	return merge(parts), nil
+}
+
+func noAnswer(at site) error {
+	return web.NewProblem(http.StatusGatewayTimeout, web.Unavailable, "the relay of "+at.name+" did not answer: "+at.silence(time.Now()))
 }
 
 func (at site) silence(now time.Time) string {
