@@ -87,6 +87,7 @@ func (r *Relay) assemble(ctx context.Context, id store.Identity) (p parts, err e
 	p.runner = &service.Runner{
 		Service: p.channel, Store: r.store, Log: r.log, Version: r.config.Version, Hosts: p.table.Hosts,
 		Cluster: told(at.cluster), Serves: told(at.serves), Doubted: p.table.Reset, Ahead: p.peers.Ahead,
+		Questioned: r.answer,
 	}
 	joined := p
 	p.runner.Ordered = func(ctx context.Context, orders uplink.Orders, retired []tenancy.HostID) error {
