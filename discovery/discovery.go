@@ -38,7 +38,8 @@ const (
 type Kind struct {
 	Name string
 	// Version of the body's schema. A change that an old reader would
-	// misunderstand gets a new number; a new optional field does not.
+	// misunderstand gets a new number; a new optional field does not, unless it is
+	// the kind's first of class topology: an older relay would let it leave.
 	Version int
 	// Public kinds may be shared across hosts of a tenant by content hash:
 	// they say nothing about the host (package lists).
