@@ -2,7 +2,9 @@ package cluster_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,12 +33,17 @@ func TestProbesAreSharedOut(t *testing.T) {
 	})
 	b := start(t, w, "relay-b", token)
 	paired(t, a, b)
+	shown := world.Run(t, nil, filepath.Join(w.Bin, "assim-relay"), "cluster", "--http", a.http)
+	if !strings.Contains(shown, "Records are on two disks") || !strings.Contains(shown, "alive") {
+		t.Errorf("assim-relay cluster:\n%s", shown)
+	}
+	t.Logf("assim-relay cluster:\n%s", shown)
 	joined := time.Now()
 	world.Eventually(t, time.Minute, "probes on the second relay", func() (bool, string) {
 		on := len(onRelay(all, b.id))
 		return on > len(all)/5, fmt.Sprint(on)
 	})
-	<-time.After(10 * time.Second) // is one more chance to flap
+	<-time.After(5 * time.Second) // is a chance to flap
 	t.Logf("%v after the second relay: %d probes on the first, %d on the second", time.Since(joined).Round(time.Second), len(onRelay(all, a.id)), len(onRelay(all, b.id)))
 	for _, p := range all {
 		p.mu.Lock()

@@ -80,8 +80,9 @@ type Cluster struct {
 	copies  copies
 	greeted []greeting // who came, and may belong elsewhere
 	sent    map[tenancy.HostID]time.Time
-	swept   string // the relays among which hosts were shared out last
-	sharing bool   // probes are being sent elsewhere
+	pruned  time.Time // when sent was
+	swept   string    // the relays among which hosts were shared out last
+	sharing bool      // probes are being sent elsewhere
 }
 
 // New makes a Cluster of the relays that the store knows. Run runs it.
@@ -151,6 +152,9 @@ func (c *Cluster) Run(ctx context.Context, table Table, service Service) error {
 	c.Store.CopyTo(c)
 	alone := time.AfterFunc(c.Times.Settle, func() { c.settled() })
 	defer alone.Stop()
+	var orphans sync.WaitGroup
+	defer orphans.Wait()
+	orphans.Go(func() { c.takeOrphans(ctx) })
 	for ctx.Err() == nil {
 		if !c.company() {
 			c.settled()

@@ -355,6 +355,45 @@ func TestTheOthersStandIn(t *testing.T) {
 	})
 }
 
+func TestARevokedRelaysHostsAreTaken(t *testing.T) {
+	s := newSite(t, 3)
+	revoked, others := s.relays[0], s.relays[1:]
+	const hosts = 20
+	for i := range hosts {
+		revoked.enrol(fmt.Sprintf("host %d", i))
+	}
+	if err := <-revoked.say(); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range others {
+		s.eventually("its hosts are known", func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return len(r.elsewhere) == hosts
+		})
+	}
+	left := slices.DeleteFunc(s.orders(), func(o uplink.RelayOrder) bool { return o.ID == revoked.id })
+	for _, r := range others {
+		r.Adopt(left, nil)
+	}
+	taken := func() (n int) {
+		for _, r := range others {
+			r.mu.Lock()
+			n += len(r.taken)
+			r.mu.Unlock()
+		}
+		return n
+	}
+	s.eventually("its hosts are taken", func() bool { return taken() == hosts })
+	if report := others[0].report(); len(report.Members) != 2 {
+		t.Errorf("members %+v", report.Members)
+	}
+	// It does not get in any more, whatever it believes.
+	if _, known := others[0].who(revoked.sign.Public().(ed25519.PublicKey)); known {
+		t.Error("its key is still good")
+	}
+}
+
 func TestALoneRelayListensToNobody(t *testing.T) {
 	s := &site{t: t, secret: make([]byte, 32)}
 	r := s.newRelay()

@@ -52,6 +52,7 @@ func (c *Cluster) enlist(ctx context.Context, parts *sync.WaitGroup, config *tls
 		if _, named := c.orders[id]; !named {
 			p.stop()
 			delete(c.peers, id)
+			parts.Go(func() { c.takeOrphans(ctx) })
 		}
 	}
 	now := time.Now()
@@ -92,11 +93,13 @@ func (c *Cluster) hearsay(id tenancy.RelayID, lives bool) {
 	}
 }
 
-// hear notes a sign of life on a stream.
-func (c *Cluster) hear(p *peer) {
+// hear notes a sign of life on a stream. Only one that begins takes back that the
+// relay has left: the other may go on a little after that.
+func (c *Cluster) hear(p *peer, begins bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p.heard, p.left, p.refused = time.Now(), false, false
+	p.heard, p.refused = time.Now(), false
+	p.left = p.left && !begins
 }
 
 func (c *Cluster) peer(id tenancy.RelayID) *peer {

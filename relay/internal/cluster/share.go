@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"sync"
 	"time"
@@ -66,10 +67,9 @@ func (c *Cluster) shareOut(ctx context.Context, parts *sync.WaitGroup, now time.
 		due = append(due, c.greeted[0].host)
 		c.greeted = c.greeted[1:]
 	}
-	for id, at := range c.sent {
-		if now.Sub(at) > c.Times.Redirect {
-			delete(c.sent, id)
-		}
+	if now.Sub(c.pruned) > c.Times.Redirect {
+		c.pruned = now
+		maps.DeleteFunc(c.sent, func(_ tenancy.HostID, at time.Time) bool { return now.Sub(at) > c.Times.Redirect })
 	}
 	if len(relays) < 2 || !all && len(due) == 0 || c.sharing {
 		return
@@ -131,7 +131,7 @@ func (c *Cluster) invitation(host tenancy.HostID, to tenancy.RelayID) (*wire.Red
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.peers[to]
-	if _, sent := c.sent[host]; sent || p == nil || p.dead || !p.connected {
+	if at, sent := c.sent[host]; sent && time.Since(at) < c.Times.Redirect || p == nil || p.dead || !p.connected {
 		return nil, false
 	}
 	address, err := netip.ParseAddrPort(p.order.Serves)

@@ -15,12 +15,14 @@ import (
 )
 
 const (
-	takeAtOnce    = 200 // hosts in one transaction
-	lookAgain     = 2 * time.Second
-	forwardPause  = time.Second
-	forwardFirst  = 2 * time.Second // hosts do not wait longer for that
-	longestPause  = time.Minute
-	forwardAtOnce = 500
+	takeAtOnce   = 200 // hosts in one transaction
+	lookAgain    = 2 * time.Second
+	forwardPause = time.Second
+	forwardFirst = 2 * time.Second // hosts do not wait longer for that
+	longestPause = time.Minute
+	// elsewhereFirst is the time for another relay that has the copy.
+	elsewhereFirst = time.Second
+	forwardAtOnce  = 500
 )
 
 // standIn does a dead relay's work until it is back and ctx ends. Whom it has
@@ -28,10 +30,13 @@ const (
 func (c *Cluster) standIn(ctx, run context.Context, parts *sync.WaitGroup, dead tenancy.RelayID) {
 	// What the dead relay was told comes before what its probes say here, or the
 	// service would find it old: the state would be right, the history short of it.
-	told := make(chan struct{})
+	told, held := make(chan struct{}), c.holds(ctx, dead)
 	parts.Go(func() { defer close(told); c.forward(ctx, dead) })
 	select {
 	case <-told:
+		if !held {
+			pause(ctx, elsewhereFirst)
+		}
 	case <-time.After(forwardFirst):
 	case <-ctx.Done():
 	}
@@ -44,11 +49,45 @@ func (c *Cluster) standIn(ctx, run context.Context, parts *sync.WaitGroup, dead 
 				before = now
 			}
 		}
-		select {
-		case <-time.After(lookAgain):
-		case <-ctx.Done():
+		pause(ctx, lookAgain)
+	}
+}
+
+// holds reports whether the copy of a relay's stream is here.
+func (c *Cluster) holds(ctx context.Context, relay tenancy.RelayID) bool {
+	origins, err := c.Store.Origins(ctx)
+	return err == nil && slices.ContainsFunc(origins, func(o store.Origin) bool { return o.Relay == relay && o.Last > o.Acked })
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// takeOrphans takes the hosts of relays that the service names no more: they were
+// revoked. Their logs nobody wants.
+func (c *Cluster) takeOrphans(ctx context.Context) {
+	hosts, err := c.Store.Hosts(ctx)
+	if err != nil {
+		return // the next change of orders, or start, looks again
+	}
+	c.mu.Lock()
+	orphaned := map[tenancy.RelayID]bool{}
+	for _, h := range hosts {
+		if _, named := c.orders[h.ServedBy]; !named && !h.ServedBy.IsZero() && len(c.orders) > 0 {
+			orphaned[h.ServedBy] = true
 		}
 	}
+	c.mu.Unlock()
+	var calls sync.WaitGroup
+	for relay := range orphaned {
+		if err := c.takeHosts(ctx, ctx, &calls, relay, c.survivors()); err != nil && ctx.Err() == nil {
+			c.Log.Error("taking over the hosts of a relay that is no more", "id", relay, "error", err)
+		}
+	}
+	calls.Wait()
 }
 
 func sameRelays(a, b []tenancy.RelayID) bool {
@@ -122,7 +161,7 @@ func (c *Cluster) spread(hosts []store.Host) {
 // forward sends what is held of a dead relay's stream to the service, until all
 // of it is there or the relay is back.
 func (c *Cluster) forward(ctx context.Context, dead tenancy.RelayID) {
-	pause, said := forwardPause, ""
+	wait, said := forwardPause, ""
 	for {
 		err := c.forwardAll(ctx, dead)
 		if err == nil || ctx.Err() != nil {
@@ -132,12 +171,8 @@ func (c *Cluster) forward(ctx context.Context, dead tenancy.RelayID) {
 			said = err.Error()
 			c.Log.Warn("forwarding a dead relay's records", "id", dead, "error", err)
 		}
-		select {
-		case <-time.After(pause):
-			pause = min(2*pause, longestPause)
-		case <-ctx.Done():
-			return
-		}
+		pause(ctx, wait)
+		wait = min(2*wait, longestPause)
 	}
 }
 

@@ -91,7 +91,7 @@ func (c *Cluster) converse(ctx context.Context, p *peer, address string, config 
 		p.since = time.Now()
 	}
 	c.mu.Unlock()
-	c.hear(p)
+	c.hear(p, true)
 	c.nudge()
 	s := &sender{Cluster: c, peer: p, conn: conn, refusals: make(chan struct{}, 1)}
 	if err := s.resume(ctx, *first.Have); err != nil {
@@ -157,7 +157,7 @@ func (s *sender) listen() error {
 		if err != nil {
 			return err
 		}
-		s.hear(s.peer)
+		s.hear(s.peer, false)
 		if f.Have == nil {
 			continue
 		}
@@ -322,6 +322,7 @@ func (c *Cluster) attend(ctx context.Context, p *peer, conn net.Conn) error {
 	if err != nil {
 		return err
 	}
+	c.hear(p, true)
 	if err := write(conn, frame{Have: haveOf(origin, nil)}); err != nil {
 		return err
 	}
@@ -333,7 +334,7 @@ func (c *Cluster) attend(ctx context.Context, p *peer, conn net.Conn) error {
 		if c.peer(p.id) != p {
 			return errStranger
 		}
-		c.hear(p)
+		c.hear(p, false)
 		answer, err := c.take(ctx, p, f)
 		if err != nil {
 			return err
@@ -359,7 +360,7 @@ func (c *Cluster) take(ctx context.Context, p *peer, f frame) (*frame, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p.listed = p.listed || f.Listed
-	p.left = f.Leaving
+	p.left = p.left || f.Leaving
 	c.nudge()
 	return nil, nil
 }
