@@ -47,7 +47,9 @@ func (w *Watch) ask(id ring.ID) {
 		w.post(func(now time.Time) { w.step(now, verdict.Connected{About: id, Outcome: o}) })
 	}
 	address := netip.AddrPortFrom(h.address.Addr(), h.listen)
-	if !address.IsValid() || h.listen == 0 {
+	// A probe listens where it sends from. If that is not where its packets come
+	// from there is a NAT between, and it would be that one's kernel that answers.
+	if !address.IsValid() || h.listen == 0 || h.listen != h.address.Port() {
 		answer(verdict.NoPort)
 		return
 	}
