@@ -41,7 +41,7 @@ func (s *site) reorder(orders []ring.Order) {
 			}
 		}
 		if m != s.relay {
-			s.step(Placed{Host{Member: m.member(), Watchers: watchers}})
+			s.step(m.placed(watchers...))
 		}
 	}
 }

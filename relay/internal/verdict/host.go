@@ -1,7 +1,6 @@
 package verdict
 
 import (
-	"slices"
 	"time"
 
 	"assimilation/uplink"
@@ -104,24 +103,6 @@ func (e *Engine) weighAgain(now time.Time, d *doubt) {
 		e.replace(now, h, f)
 		e.poll(now, d)
 	}
-}
-
-// corroborate adds the word of a witness that comes when the verdict is already
-// told, for a while.
-func (e *Engine) corroborate(now time.Time, h *host, w *watch) {
-	v := h.verdict
-	if v.body.Kind != uplink.HostDown || now.Sub(v.at) > e.beats(5) {
-		return
-	}
-	word := missedEvidence(e.config.Self, h, w)
-	if slices.ContainsFunc(v.body.Evidence, func(x uplink.Evidence) bool { return x.Kind == word.Kind && x.By == word.By }) {
-		return
-	}
-	v.add(word)
-	if !w.late && v.body.Confidence < 95 && v.body.Confidence > 60 {
-		v.body.Confidence = 95
-	}
-	e.tell(v)
 }
 
 // evidence puts down what speaks for and against a host.

@@ -181,6 +181,46 @@ func TestSmallSites(t *testing.T) {
 	}
 }
 
+// TestSubnet: where no switch is known, hosts are grouped by subnet, of any size;
+// a sample is asked before all are.
+func TestSubnet(t *testing.T) {
+	subnet := func() *site {
+		s := newSite(t, 5)
+		s.add("a", "", 600)
+		s.add("b", "", 20)
+		for _, w := range s.switches {
+			w.assumed = true
+		}
+		return s.settled()
+	}
+	t.Run("down", func(t *testing.T) {
+		s := subnet()
+		s.do("down", []string{"a"})
+		s.run(30 * time.Second)
+		last := s.told[len(s.told)-1]
+		if last.Kind != uplink.SwitchDown || len(last.Hosts) != 600 || last.Confidence != 40 {
+			t.Errorf("%s, %d hosts, confidence %d", last.Kind, len(last.Hosts), last.Confidence)
+		}
+		t.Logf("after %v, %d asked", s.told[0].after, s.asks)
+	})
+	t.Run("partly", func(t *testing.T) {
+		s := subnet()
+		for i := range 6 {
+			m := s.named("a1").wiring.hosts[100*i+7]
+			m.off = true
+			s.changed(m)
+		}
+		s.run(30 * time.Second)
+		if got := s.account(); len(got) != 6 || s.told[5].Kind != uplink.HostDown {
+			t.Errorf("told %q", got)
+		}
+		if s.asks > 150 {
+			t.Errorf("%d asked for 6 deaths", s.asks)
+		}
+		t.Logf("after %v, the last after %v, %d asked", s.told[0].after, s.told[5].after, s.asks)
+	})
+}
+
 // follows plays a script for two minutes, and holds what is told against what
 // should be; the first of it within the goal of 6 s, if no other is set.
 func (s *site) follows(script string, want []string, within time.Duration) {

@@ -55,6 +55,7 @@ type told struct {
 type wiring struct {
 	name, zone string
 	down       bool
+	assumed    bool // it is a guess
 	hosts      []*machine
 }
 
@@ -67,7 +68,6 @@ type machine struct {
 	cut    bool // its cable
 	agent  agent
 	noPort bool
-	liar   bool
 	edges  map[ring.ID]*edge
 	asking bool
 	owed   map[ring.ID]Event // what it has to report and could not
@@ -126,6 +126,10 @@ func (s *site) add(name, zone string, hosts int) []*machine {
 	return w.hosts
 }
 
+func (m *machine) placed(watchers ...ring.ID) Placed {
+	return Placed{Host{Member: m.member(), Watchers: watchers, Assumed: m.wiring.assumed}}
+}
+
 func (m *machine) member() ring.Member {
 	return ring.Member{ID: m.id, Domain: m.wiring.name, Zone: m.wiring.zone}
 }
@@ -133,7 +137,7 @@ func (m *machine) member() ring.Member {
 // enrol tells engine and rings of hosts, and lets them greet.
 func (s *site) enrol(hosts ...*machine) {
 	for _, m := range hosts {
-		s.step(Placed{Host{Member: m.member()}})
+		s.step(m.placed())
 		s.step(Greeted{m.id})
 		s.reorder(s.rings.Join(m.member()))
 	}

@@ -30,7 +30,6 @@ func (e *Engine) missed(now time.Time, ev Missed) {
 	e.noteAccused(h)
 	switch {
 	case h.verdict != nil:
-		e.corroborate(now, h, w)
 	case news && !h.out:
 		e.suspect(now, h, urgent)
 	default:
