@@ -65,7 +65,7 @@ func start(t *testing.T, w *world.World, name, token string) *relay {
 	t.Helper()
 	r := &relay{http: world.FreeTCP(t)}
 	r.Process, r.address = w.Relay(world.Node{
-		Name: name, HTTP: r.http, Token: token, Env: []string{"ASSIM_CLUSTER=" + world.FreeTCP(t), "ASSIM_ADVERTISE=127.0.0.1"},
+		Name: name, HTTP: r.http, Token: token,
 	})
 	var status struct {
 		Relay tenancy.RelayID `json:"relay"`

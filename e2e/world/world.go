@@ -142,6 +142,9 @@ func (w *World) Relay(n Node) (*Process, string) {
 	if n.Token == "" {
 		_, n.Token = w.Token("relay")
 	}
+	if n.Netns == "" { // other worlds of this machine have relays, too
+		n.Env = append([]string{"ASSIM_CLUSTER=" + FreeTCP(w.t)}, n.Env...)
+	}
 	p := w.start("assim-relay", n, "run", "--listen", n.Listen, "--http", n.HTTP)
 	if n.Netns == "" {
 		Answers(w.t, "http://"+n.HTTP+"/readyz")
