@@ -13,5 +13,7 @@
 // webhook that the host is down; of memberlist, until the first of the living
 // nodes has declared it dead. Bytes are those of loopback, with 14 more for the
 // Ethernet header of each packet, over a time in which nothing dies; ours include
-// what relay and probes say to each other.
+// what relay and probes say to each other. Both crowds run with a raised priority
+// (the relay and the service do not), for on a busy machine memberlist's nodes
+// call each other dead.
 package benchswim

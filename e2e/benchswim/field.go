@@ -39,9 +39,9 @@ func newField(b *testing.B, name, namespace string, size int, dir string) *field
 		"add rule inet swim in ip daddr @dead drop\n")
 	cmd := exec.Command("ip", "netns", "exec", namespace, os.Args[0], "crowd", name, fmt.Sprint(size), dir)
 	// Not the limits that a probe sets its process.
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT=8GiB", "GOGC=100", fmt.Sprint("GOMAXPROCS=", 2))
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT=8GiB", "GOGC=100", "GOMAXPROCS=2")
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		b.Fatal(err)

@@ -19,7 +19,17 @@ import (
 	"assimilation/e2e/world"
 )
 
-var kills = flag.Int("kills", 6, "how many hosts die")
+var (
+	kills = flag.Int("kills", 6, "how many hosts die")
+	only  = flag.Int("only", 0, "measure this size alone")
+)
+
+func sizes() []int {
+	if *only > 0 {
+		return []int{*only}
+	}
+	return []int{16, 64, goalSize}
+}
 
 func TestMain(m *testing.M) {
 	crowdMain()
@@ -42,7 +52,7 @@ const (
 func BenchmarkSWIM(b *testing.B) {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "hosts\t\tdetection s: min\tmedian\tmax\tbytes/s per host\tpackets/s per host\twrong\ttimes as fast\tbytes to theirs\t")
-	for _, size := range []int{16, 64, goalSize} {
+	for _, size := range sizes() {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			ours, theirs := run(b, size)
 			ratio, bytes := theirs.median()/ours.median(), ours.bytes/theirs.bytes
@@ -119,6 +129,7 @@ func run(b *testing.B, size int) (ours, theirs figures) {
 func start(b *testing.B, size int) (probes, members *field) {
 	theirs := netns.New(b, 0)
 	members = newField(b, "memberlist", theirs.LAN, size, "")
+	members.awaitReady(b) // their start takes all of a small machine
 
 	lab := netns.New(b, 0)
 	w := world.New(b, world.Options{Listen: lab.Service + ":8080"})
@@ -143,7 +154,6 @@ func start(b *testing.B, size int) (probes, members *field) {
 		state, _, _ = strings.Cut(state, "\n")
 		return strings.Contains(metrics, want), state
 	})
-	members.awaitReady(b)
 	return probes, members
 }
 
