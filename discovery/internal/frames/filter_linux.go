@@ -10,6 +10,8 @@ type Filter struct {
 	// AtPort gives frames the link by which they came into the host, not the one
 	// that the kernel handed them on to (a bond, a VLAN).
 	AtPort bool
+	// most is how many bytes of a frame are kept.
+	most int
 	// program judges a frame from its destination address on; its result is how
 	// many bytes are kept.
 	program []unix.SockFilter
@@ -20,11 +22,10 @@ const (
 	maxDiscovery = 1600 // an LLDP or CDP frame and then some
 	maxARP       = 64
 	maxND        = 512 // options that matter stand at the front
-	maxFrame     = maxDiscovery
 )
 
 // LLDP passes frames to the group addresses of IEEE 802.1AB table 7-1.
-var LLDP = Filter{unix.ETH_P_LLDP, true, []unix.SockFilter{
+var LLDP = Filter{unix.ETH_P_LLDP, true, maxDiscovery, []unix.SockFilter{
 	load(unix.BPF_W, 2),
 	equal(0xc200000e, 2, 0),
 	equal(0xc2000003, 1, 0),
@@ -36,7 +37,7 @@ var LLDP = Filter{unix.ETH_P_LLDP, true, []unix.SockFilter{
 }}
 
 // CDP passes frames to Cisco's group address with Cisco's SNAP protocol 2000.
-var CDP = Filter{unix.ETH_P_802_2, true, []unix.SockFilter{
+var CDP = Filter{unix.ETH_P_802_2, true, maxDiscovery, []unix.SockFilter{
 	load(unix.BPF_W, 2),
 	equal(0x0ccccccc, 0, 7),
 	load(unix.BPF_H, 0),
@@ -51,7 +52,7 @@ var CDP = Filter{unix.ETH_P_802_2, true, []unix.SockFilter{
 
 // ARP passes requests and replies for IPv4 on Ethernet (RFC 826) that are for
 // this host or for all.
-var ARP = Filter{unix.ETH_P_ARP, false, []unix.SockFilter{
+var ARP = Filter{unix.ETH_P_ARP, false, maxARP, []unix.SockFilter{
 	load(unix.BPF_W, packetType),
 	equal(unix.PACKET_OTHERHOST, 8, 0),
 	load(unix.BPF_W, 14),
@@ -67,7 +68,7 @@ var ARP = Filter{unix.ETH_P_ARP, false, []unix.SockFilter{
 
 // ND passes the five messages of RFC 4861, ICMPv6 types 133 to 137 right behind
 // the IPv6 header, that come from the link itself (hop limit 255).
-var ND = Filter{unix.ETH_P_IPV6, false, []unix.SockFilter{
+var ND = Filter{unix.ETH_P_IPV6, false, maxND, []unix.SockFilter{
 	load(unix.BPF_B, 20), // next header
 	equal(unix.IPPROTO_ICMPV6, 0, 8),
 	load(unix.BPF_B, 21), // hop limit

@@ -13,8 +13,10 @@ import (
 )
 
 // pause is how long a socket rests after it was read to its end. A segment
-// where many speak then wakes the probe some times a second, not for each frame.
-const pause = 300 * time.Millisecond
+// where many speak then wakes the probe once a second, not for each frame, and
+// what no longer fits the socket's buffer meanwhile is lost: who was heard will
+// be heard again.
+const pause = time.Second
 
 // Frame is one frame.
 type Frame struct {
@@ -24,9 +26,9 @@ type Frame struct {
 
 // Socket receives the frames of one filter.
 type Socket struct {
-	file *os.File
-	raw  syscall.RawConn
-	name uint16
+	file   *os.File
+	raw    syscall.RawConn
+	filter Filter
 }
 
 // Open opens a socket in the caller's network namespace, on all links. It needs
@@ -63,7 +65,7 @@ func open(f Filter) (*Socket, error) {
 		file.Close()
 		return nil, err
 	}
-	return &Socket{file, raw, f.EtherType}, nil
+	return &Socket{file, raw, f}, nil
 }
 
 func networkOrder(n uint16) uint16 {
@@ -92,7 +94,7 @@ func (s *Socket) Close() error { return s.file.Close() }
 func (s *Socket) Listen(ctx context.Context, each func(Frame)) error {
 	stop := context.AfterFunc(ctx, func() { s.file.Close() })
 	defer stop()
-	buffer := make([]byte, maxFrame)
+	received := newBatch(s.filter.most)
 	rest := time.NewTimer(0)
 	defer rest.Stop()
 	for {
@@ -104,36 +106,17 @@ func (s *Socket) Listen(ctx context.Context, each func(Frame)) error {
 		var failed error
 		err := s.raw.Read(func(fd uintptr) bool {
 			var some bool
-			some, failed = drain(int(fd), buffer, each)
+			some, failed = received.drain(int(fd), each)
 			return some || failed != nil
 		})
 		switch {
 		case ctx.Err() != nil, errors.Is(err, os.ErrClosed):
 			return nil
 		case err != nil:
-			return fmt.Errorf("waiting for frames of type %#04x: %w", s.name, err)
+			return fmt.Errorf("waiting for frames of type %#04x: %w", s.filter.EtherType, err)
 		case failed != nil:
-			return fmt.Errorf("reading frames of type %#04x: %w", s.name, failed)
+			return fmt.Errorf("reading frames of type %#04x: %w", s.filter.EtherType, failed)
 		}
 		rest.Reset(pause)
-	}
-}
-
-// drain reads until nothing waits.
-func drain(fd int, buffer []byte, each func(Frame)) (some bool, err error) {
-	for {
-		n, from, err := unix.Recvfrom(fd, buffer, 0)
-		switch {
-		case errors.Is(err, unix.EAGAIN):
-			return some, nil
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil:
-			return some, err
-		}
-		some = true
-		if at, ok := from.(*unix.SockaddrLinklayer); ok {
-			each(Frame{at.Ifindex, buffer[:n]})
-		}
 	}
 }
