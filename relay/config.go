@@ -77,5 +77,5 @@ func (c Config) Check() error {
 	if c.Name == "" || len(c.Name) > wire.MaxHostName {
 		errs = append(errs, fmt.Errorf("name %q is empty or longer than %d bytes", c.Name, wire.MaxHostName))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.Notify.Check())...)
 }

@@ -57,6 +57,7 @@ func (r *Relay) assemble(ctx context.Context, id store.Identity) (p parts, err e
 	if p.notices, err = notify.New(telling, r.log); err != nil {
 		return p, err
 	}
+	r.metrics.Registry.MustRegister(p.notices)
 	if p.watch, err = r.newWatch(ctx, id, p.socket, p.notices); err != nil {
 		return p, err
 	}

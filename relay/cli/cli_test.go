@@ -48,6 +48,7 @@ func TestExitCodesAndWords(t *testing.T) {
 		"enrol without token":  {[]string{"enrol", "--state", state}, "", exitRefused, "not enrolled"},
 		"enrol, damaged token": {[]string{"enrol", "--state", state, "--token-file", damaged}, "", exitRefused, "malformed"},
 		"enrol from stdin":     {[]string{"enrol", "--state", state, "--token-file", "-"}, "hunter2\n", exitRefused, "malformed"},
+		"run, notify nobody":   {[]string{"run", "--state", state, "--notify-exec", "/nowhere"}, "", exitUsage, "notifying by exec"},
 		"notify-test, nowhere": {[]string{"notify-test"}, "", exitWrong, "no channel is configured"},
 		"notify-test, wrong":   {[]string{"notify-test", "--notify-webhook", "hunter2"}, "", exitUsage, "notifying by webhook"},
 		"notify-test":          {[]string{"notify-test", "--notify-exec", "/bin/true"}, "", exitOK, "exec  told"},

@@ -49,7 +49,13 @@ type Notifier struct {
 	couriers []*courier
 }
 
-// New checks the configuration: its error says what is wrong with which channel.
+// Check says what is wrong with which channel.
+func (c Config) Check() error {
+	_, err := New(c, slog.New(slog.DiscardHandler))
+	return err
+}
+
+// New opens the channels; its error is Check's.
 func New(config Config, log *slog.Logger) (*Notifier, error) {
 	n := &Notifier{relay: config.Relay, log: log}
 	var errs []error
