@@ -21,8 +21,11 @@ func (s *site) wiring() (map[string]place, error) {
 		}
 		Hosts []struct{ Host, Name string }
 	}
-	out := s.world.Assim("topology", s.world.Site, "-o", "json")
-	if err := json.Unmarshal([]byte(out), &topology); err != nil {
+	out, err := s.world.Try("topology", s.world.Site, "-o", "json")
+	if err == nil {
+		err = json.Unmarshal([]byte(out), &topology)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
 	byID := map[string]string{}

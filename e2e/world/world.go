@@ -96,6 +96,14 @@ func (w *World) Assim(args ...string) string {
 	return Run(w.t, []string{w.Config()}, filepath.Join(w.Bin, "assim"), args...)
 }
 
+// Try is Assim for a command that may yet fail.
+func (w *World) Try(args ...string) (string, error) {
+	cmd := exec.Command(filepath.Join(w.Bin, "assim"), args...)
+	cmd.Env = append(os.Environ(), w.Config())
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
 // Rows runs a command of the tenant's command line that prints a list.
 func (w *World) Rows(args ...string) []map[string]any {
 	w.t.Helper()
