@@ -66,7 +66,7 @@ func exchange(e service.Exchange) status.Exchange {
 func (r *Relay) Probes() ([]status.Probe, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), reportTime)
 	defer cancel()
-	hosts, err := r.store.Hosts(ctx)
+	hosts, err := r.store.OwnHosts(ctx)
 	if err != nil {
 		return nil, err
 	}

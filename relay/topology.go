@@ -30,7 +30,7 @@ func (r *Relay) Topology() (uplink.Topology, error) {
 	if err != nil {
 		return uplink.Topology{}, err
 	}
-	hosts, err := r.store.Hosts(ctx)
+	hosts, err := r.store.OwnHosts(ctx)
 	if err != nil {
 		return uplink.Topology{}, err
 	}

@@ -61,9 +61,19 @@ func scanHost(scan func(...any) error) (h Host, err error) {
 	return h, err
 }
 
-// Hosts reads all hosts, ordered by id.
+// Hosts reads all hosts, ordered by id; also those that other relays of the site
+// have.
 func (s *Store) Hosts(ctx context.Context) ([]Host, error) {
-	rows, err := s.readers.QueryContext(ctx, "SELECT "+hostColumns+" FROM hosts ORDER BY id")
+	return s.hosts(ctx, "SELECT "+hostColumns+" FROM hosts ORDER BY id")
+}
+
+// OwnHosts reads the hosts that this relay has, ordered by id.
+func (s *Store) OwnHosts(ctx context.Context) ([]Host, error) {
+	return s.hosts(ctx, "SELECT "+hostColumns+" FROM hosts WHERE served_by IS NULL ORDER BY id")
+}
+
+func (s *Store) hosts(ctx context.Context, query string) ([]Host, error) {
+	rows, err := s.readers.QueryContext(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("reading hosts: %w", err)
 	}

@@ -20,7 +20,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	stats := Stats{Hosts: map[uplink.State]int{
 		uplink.Up: 0, uplink.Silent: 0, uplink.ShutDown: 0, uplink.Down: 0, uplink.AgentDown: 0, uplink.Unresponsive: 0, uplink.Unreachable: 0,
 	}}
-	rows, err := s.readers.QueryContext(ctx, "SELECT state, count(*) FROM hosts GROUP BY state")
+	rows, err := s.readers.QueryContext(ctx, "SELECT state, count(*) FROM hosts WHERE served_by IS NULL GROUP BY state")
 	if err != nil {
 		return Stats{}, fmt.Errorf("counting hosts: %w", err)
 	}
