@@ -49,6 +49,7 @@
 //	no    silence   watchers' packets refused, 0 miss it  2    agent down          60
 //	no    taken     2 witnesses                           1    agent unresponsive  95
 //	no    taken     1 witness, or refused before          2    agent unresponsive  85
+//	no    taken     2 weak                                2    agent unresponsive  75
 //	no    taken     weak, mute or session silent          3    agent unresponsive  70
 //	no    refused   1 witness                             1    agent down          95
 //	no    refused   weak, mute or session silent          2    agent down          80

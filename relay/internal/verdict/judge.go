@@ -64,6 +64,8 @@ func judge(f facts) sentence {
 			return after(f, 1, uplink.ProbeUnresponsive, 95)
 		case witnesses == 1:
 			return after(f, 2, uplink.ProbeUnresponsive, 85)
+		case f.weak >= 2:
+			return after(f, 2, uplink.ProbeUnresponsive, 75)
 		case f.weak > 0 || f.silent || f.mute > 0:
 			return after(f, 3, uplink.ProbeUnresponsive, 70)
 		}
