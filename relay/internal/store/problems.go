@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"fmt"
 
 	"assimilation/tenancy"
@@ -69,6 +70,26 @@ func (tx *Tx) Clear(p Problem, from string, now int64) error {
 		return err
 	}
 	return tx.appendProblem(p, from, true, now)
+}
+
+// ClearBy is Clear for all that a source has noticed.
+func (tx *Tx) ClearBy(source string, now int64) error {
+	var standing []Problem
+	err := tx.each("SELECT host, kind, instance FROM problems WHERE source = ?", []any{source}, func(rows *sql.Rows) error {
+		p := Problem{Source: source}
+		err := rows.Scan(&p.Host, &p.Kind, &p.Instance)
+		standing = append(standing, p)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("looking for problems that stand: %w", err)
+	}
+	for _, p := range standing {
+		if err := tx.Clear(p, "", now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (tx *Tx) appendProblem(p Problem, from string, cleared bool, now int64) error {

@@ -19,6 +19,8 @@ const (
 	refutedOften = 3
 	refutedTime  = 5 * time.Minute
 	maxLiars     = 4096
+	// findingLife is how long a finding stands after its newest reason.
+	findingLife = time.Hour
 )
 
 // check is something that was said too early to count.
@@ -36,7 +38,7 @@ func (w *Watch) report(now time.Time, h *host, r *wire.Report) {
 	if r.Stepped != 0 {
 		w.step(now, verdict.Stepped{About: h.id, By: time.Duration(r.Stepped) * time.Millisecond})
 	}
-	w.countDropped(h, r)
+	w.countDropped(now, h, r)
 	for _, said := range r.Edges {
 		e := w.edges.byID[said.ID]
 		if e == nil || e.pair[e.index(h.id)] != h.id {
@@ -84,15 +86,15 @@ func (w *Watch) recheck(now time.Time) (next time.Time) {
 }
 
 // countDropped makes a finding of heartbeats that somebody forges or replays.
-func (w *Watch) countDropped(h *host, r *wire.Report) {
+func (w *Watch) countDropped(now time.Time, h *host, r *wire.Report) {
 	grew := reported{r.Forged, r.Replayed}
 	if grew.forged > h.reported.forged {
 		w.Metrics.beatsDropped("forged at a probe", r.Forged-h.reported.forged)
-		w.raise(h, "heartbeat", wire.BadSignature, "heartbeats come to this host that no neighbour has made")
+		w.raise(now, h, finding{kind: "heartbeat", instance: "forged"}, wire.BadSignature, "heartbeats come to this host that no neighbour has made")
 	}
 	if grew.replayed > h.reported.replayed {
 		w.Metrics.beatsDropped("replayed at a probe", r.Replayed-h.reported.replayed)
-		w.raise(h, "heartbeat", wire.Replayed, "heartbeats come to this host that came before")
+		w.raise(now, h, finding{kind: "heartbeat", instance: "replayed"}, wire.Replayed, "heartbeats come to this host that came before")
 	}
 	h.reported = grew
 }
@@ -108,17 +110,52 @@ func (w *Watch) refuted(now time.Time, id ring.ID) {
 	if h == nil || w.liars.Allow(id, now) {
 		return
 	}
-	w.raise(h, "neighbour-report", wire.Malformed,
+	w.raise(now, h, finding{kind: "neighbour-report"}, wire.Malformed,
 		fmt.Sprintf("it says again and again that neighbours are silent which answer the relay: a lossy network, or it lies (%d times within %v)", refutedOften, refutedTime))
 }
 
-// raise records a finding about a host, once while it stands.
-func (w *Watch) raise(h *host, subject string, reason wire.Reason, detail string) {
-	problem := store.Problem{Host: hostID(h.id), Source: store.ByWatch, Kind: subject, Reason: reason, Detail: detail}
-	name := h.name
-	w.saving.submit(func(tx *store.Tx) error { return tx.Raise(problem, name, time.Now().UnixMilli()) }, func(err error) {
+// finding names one about a host.
+type finding struct {
+	host           ring.ID
+	kind, instance string
+}
+
+// raise records a finding about a host, once while it stands: until an hour has
+// passed without a reason for it.
+func (w *Watch) raise(now time.Time, h *host, f finding, reason wire.Reason, detail string) {
+	f.host = h.id
+	_, stands := w.findings[f]
+	w.findings[f] = now
+	if stands {
+		return
+	}
+	w.note(h.name, store.Problem{Host: hostID(h.id), Source: store.ByWatch, Kind: f.kind, Instance: f.instance, Reason: reason, Detail: detail}, now)
+	w.clearLater(h.name, f, findingLife)
+}
+
+func (w *Watch) clearLater(name string, f finding, d time.Duration) {
+	time.AfterFunc(d, func() {
+		w.post(func(now time.Time) {
+			if left := w.findings[f].Add(findingLife).Sub(now); left > 0 {
+				w.clearLater(name, f, left)
+				return
+			}
+			delete(w.findings, f)
+			w.note(name, store.Problem{Host: hostID(f.host), Source: store.ByWatch, Kind: f.kind, Instance: f.instance}, now)
+		})
+	})
+}
+
+// note writes that a problem stands, or without a detail that it stands no more.
+func (w *Watch) note(name string, p store.Problem, now time.Time) {
+	w.saving.submit(func(tx *store.Tx) error {
+		if p.Detail == "" {
+			return tx.Clear(p, name, now.UnixMilli())
+		}
+		return tx.Raise(p, name, now.UnixMilli())
+	}, func(err error) {
 		if err != nil {
-			w.Log.Error("recording a finding about a host", "host", name, "reason", reason, "error", err)
+			w.Log.Error("recording a finding about a host", "host", name, "kind", p.Kind, "error", err)
 		}
 	})
 }

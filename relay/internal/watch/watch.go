@@ -81,24 +81,25 @@ type Watch struct {
 	asking chan struct{} // one for each host that is being connected to
 
 	// The rest belongs to Run.
-	self    ring.ID
-	table   Table
-	engine  *verdict.Engine
-	rings   *ring.State
-	hosts   map[ring.ID]*host
-	edges   edges
-	pulse   pulse
-	queue   []ring.ID // hosts that have to be told their neighbours
-	pace    *rate.Limiter
-	checks  []check // of what was said too early, by time
-	last    uint64  // revision of the newest order
-	up      bool    // the relay's own links, towards hosts
-	looking bool    // again, soon, whether they are
-	saving  saving
-	open    map[verdictID]bool  // verdicts that stand
-	opaques map[string][16]byte // of domains and zones
-	names   map[[16]byte]string // the other way
-	liars   *limit.Table[ring.ID]
+	self     ring.ID
+	table    Table
+	engine   *verdict.Engine
+	rings    *ring.State
+	hosts    map[ring.ID]*host
+	edges    edges
+	pulse    pulse
+	queue    []ring.ID // hosts that have to be told their neighbours
+	pace     *rate.Limiter
+	checks   []check // of what was said too early, by time
+	last     uint64  // revision of the newest order
+	up       bool    // the relay's own links, towards hosts
+	looking  bool    // again, soon, whether they are
+	saving   saving
+	open     map[verdictID]bool  // verdicts that stand
+	opaques  map[string][16]byte // of domains and zones
+	names    map[[16]byte]string // the other way
+	liars    *limit.Table[ring.ID]
+	findings map[finding]time.Time // that stand, with their newest reason
 }
 
 // beat is a heartbeat packet as it came.
@@ -113,6 +114,10 @@ func New(ctx context.Context, c Config) (*Watch, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Nobody would clear those of an earlier run.
+	if err := c.Store.Do(ctx, func(tx *store.Tx) error { return tx.ClearBy(store.ByWatch, time.Now().UnixMilli()) }); err != nil {
+		return nil, fmt.Errorf("clearing findings about heartbeats: %w", err)
+	}
 	if c.Beat == 0 {
 		c.Beat = DefaultBeat
 	}
@@ -122,7 +127,7 @@ func New(ctx context.Context, c Config) (*Watch, error) {
 		self: self, rings: ring.New(self), hosts: map[ring.ID]*host{}, edges: newEdges(self), pulse: newPulse(self, c.Beat),
 		pace: rate.NewLimiter(ordersPerSecond, ordersAtOnce), last: uint64(time.Now().UnixMilli()), up: true,
 		saving: saving{store: c.Store, log: c.Log, mail: newMailbox(), newest: map[verdictID]*uplink.VerdictBody{}},
-		open:   map[verdictID]bool{}, opaques: map[string][16]byte{}, names: map[[16]byte]string{}, liars: newLiars(),
+		open:   map[verdictID]bool{}, opaques: map[string][16]byte{}, names: map[[16]byte]string{}, liars: newLiars(), findings: map[finding]time.Time{},
 	}
 	w.engine = verdict.New(verdict.Config{
 		Self: self, Beat: c.Beat, AskLimit: engineLimit, Name: w.opaque, NewID: func() (id [16]byte) { rand.Read(id[:]); return id },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -269,7 +270,11 @@ func (f *field) findings() (all []string) {
 			f.t.Fatal(err)
 		}
 		if change.Type == uplink.Refusal {
-			all = append(all, change.Refusal.Subject+" of "+change.Refusal.From)
+			text := change.Refusal.Subject + " of " + change.Refusal.From
+			if change.Refusal.Cleared {
+				text = "no " + text
+			}
+			all = append(all, text)
 		}
 	}
 	return all
@@ -354,9 +359,20 @@ func TestWhatProbesDropIsAFinding(t *testing.T) {
 			all[0].report(&wire.Report{Forged: n, Replayed: n})
 		}
 		time.Sleep(time.Second)
-		want := "heartbeat of " + all[0].host.Name
-		if got := f.findings(); len(got) == 0 || got[0] != want {
+		one := "heartbeat of " + all[0].host.Name
+		if got, want := f.findings(), []string{one, one}; !slices.Equal(got, want) {
 			t.Errorf("findings are %q, want %q", got, want)
+		}
+		time.Sleep(30 * time.Minute)
+		all[0].report(&wire.Report{Forged: 5, Replayed: 4})
+		time.Sleep(45 * time.Minute)
+		if got, want := f.findings(), []string{one, one, "no " + one}; !slices.Equal(got, want) {
+			t.Errorf("after more than an hour they are %q, want %q", got, want)
+		}
+		f.stop()
+		f.start()
+		if got, want := f.findings(), []string{one, one, "no " + one, "no heartbeat of "}; !slices.Equal(got, want) {
+			t.Errorf("after a restart they are %q, want %q", got, want)
 		}
 		f.quiet("after forged heartbeats")
 	})
