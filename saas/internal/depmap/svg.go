@@ -90,8 +90,10 @@ func stateColour(state string) string {
 	switch state {
 	case "up":
 		return "#146c43"
-	case "silent":
+	case "silent", "agent down", "unresponsive":
 		return "#855300"
+	case "down", "unreachable":
+		return "#a8281f"
 	}
 	return "#4a5568"
 }

@@ -52,8 +52,8 @@ func (s *Service) Watch(ctx context.Context) error {
 	}
 }
 
-// look visits once every tenant that has a silent relay, or a verdict of the
-// service's own that is not settled. Unless judging, it opens nothing.
+// look visits once every tenant that has a silent relay, or a verdict that waits
+// for the service to settle it. Unless judging, it opens nothing.
 func (s *Service) look(ctx context.Context, now time.Time, judging bool) error {
 	var tenants []tenancy.TenantID
 	err := s.DB.Global(ctx, func(tx pgx.Tx) error {
@@ -189,7 +189,7 @@ func (l *looker) close(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("noting that sites are heard again: %w", err)
 	}
-	return nil
+	return l.closeOrphans(ctx)
 }
 
 // explain tells apart why sites were dark, once their relays have told all that

@@ -229,3 +229,33 @@ func TestManyProcessesMakeOneVerdict(t *testing.T) {
 	p.want("in the end", "site dark 0-300 WAN cut")
 	p.told("verdict.site-dark", "verdict.over", "verdict.explained")
 }
+
+// A relay that died, or was revoked, ends its verdicts no more.
+func TestVerdictsOutliveNoRelay(t *testing.T) {
+	p := newPlace(t, storetest.Open(t))
+	p.heard(0, 0)
+	second := tenancy.NewID[tenancy.RelayID]()
+	p.exec(`INSERT INTO assim.relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate, seen_at) VALUES ($1, $2, $3, 'r2', '', '', $4, '', '', $5)`,
+		second, p.tenant, p.site, second.UUID[:], at(1000))
+	verdict := func(kind, host string, second int) {
+		id := tenancy.NewID[tenancy.VerdictID]()
+		p.exec(`INSERT INTO assim.verdicts (tenant, id, kind, site, relay, count, since, at, confidence, received_at) VALUES ($1, $2, $3, $4, $5, 1, $6, $6, 90, $6)`,
+			p.tenant, id, kind, p.site, p.relay, at(second))
+		p.exec(`INSERT INTO assim.verdict_hosts (tenant, verdict, host) SELECT tenant, $1, id FROM assim.hosts WHERE name = $2`, id, host)
+	}
+	verdict("host down", "web", 10)
+	verdict("link", "web", 11)
+	verdict("agent down", "db", 12)
+	p.exec(`UPDATE assim.hosts SET state = 'down' WHERE name = 'web'`)
+	p.exec(`UPDATE assim.hosts SET state = 'agent down' WHERE name = 'db'`)
+	p.look(100)
+	p.want("both relays serve", "host down 10-", "link 11-", "agent down 12-")
+	p.exec(`UPDATE assim.hosts SET state = 'up', state_at = $2, relay = $1 WHERE name = 'web'`, second, at(90))
+	p.look(101)
+	p.want("the host is the other relay's", "host down 10-90 heard by another relay", "link 11-", "agent down 12-")
+	p.exec(`UPDATE assim.relays SET revoked_at = $2 WHERE id = $1`, p.relay, at(110))
+	p.look(111)
+	p.look(112)
+	p.want("the relay is revoked", "host down 10-90 heard by another relay", "link 11-110 relay revoked", "agent down 12-110 relay revoked")
+	p.told("verdict.over", "verdict.over", "verdict.over")
+}

@@ -101,6 +101,10 @@ const (
 	relayCutOff    = "relay cut off"
 	relayRestarted = "relay restarted"
 	noRelayLeft    = "no relay left"
+
+	// Of relays' verdicts that they cannot end themselves.
+	relayRevoked   = "relay revoked"
+	heardByAnother = "heard by another relay"
 )
 
 // endingText says how a verdict ended.
@@ -118,6 +122,10 @@ func endingText(v Verdict) string {
 		return "the relay was down: it started again meanwhile"
 	case noRelayLeft:
 		return "the site's relays were revoked"
+	case relayRevoked:
+		return "the relay that concluded it was revoked; nobody knows how it went on"
+	case heardByAnother:
+		return "another relay of the site serves the host now, and hears it"
 	}
 	return v.Ending
 }

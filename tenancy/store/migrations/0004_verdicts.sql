@@ -28,8 +28,8 @@ CREATE UNIQUE INDEX verdicts_dark ON assim.verdicts (tenant, site) WHERE relay I
 
 CREATE INDEX verdicts_unexplained ON assim.verdicts (tenant, site) WHERE relay IS NULL AND ending = 'heard again';
 
--- Which tenants have relays that went silent, or a verdict of the service's own
--- that is not settled: the lookup that spares a transaction for each tenant.
+-- Which tenants have relays that went silent, or a verdict that waits for the
+-- service to settle it: the lookup that spares a transaction for each tenant.
 -- +goose StatementBegin
 CREATE FUNCTION assim.tenants_with_silent_relays(since timestamptz) RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
@@ -37,6 +37,8 @@ CREATE FUNCTION assim.tenants_with_silent_relays(since timestamptz) RETURNS SETO
         SELECT tenant FROM assim.relays WHERE revoked_at IS NULL AND seen_at < since
         UNION SELECT tenant FROM assim.verdicts WHERE relay IS NULL AND over_at IS NULL
         UNION SELECT tenant FROM assim.verdicts WHERE relay IS NULL AND ending = 'heard again'
+        UNION SELECT v.tenant FROM assim.relays r JOIN assim.verdicts v ON v.tenant = r.tenant AND v.site = r.site AND v.relay = r.id
+            WHERE r.revoked_at IS NOT NULL AND v.over_at IS NULL
     $$;
 -- +goose StatementEnd
 
