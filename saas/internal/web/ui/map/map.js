@@ -26,7 +26,8 @@ const style = () => [
     "min-width": "data(innerW)", "min-height": "data(innerH)", "min-height-bias-top": "100%", "min-height-bias-bottom": "0%",
   }},
   {selector: "node[kind = 'address']", style: {"border-style": "dashed", "background-color": token("bg"), "color": token("muted")}},
-  {selector: "node[state = 'silent']", style: {"border-color": token("warn"), "border-width": 2}},
+  {selector: "node[state = 'silent'], node[state = 'agent down'], node[state = 'unresponsive']", style: {"border-color": token("warn"), "border-width": 2}},
+  {selector: "node[state = 'down'], node[state = 'unreachable']", style: {"border-color": token("bad"), "border-width": 2}},
   {selector: "node[?focus]", style: {"border-color": token("accent"), "border-width": 2}},
   {selector: "edge", style: {
     "width": 1.5, "line-color": token("faint"), "curve-style": "unbundled-bezier", "control-point-distances": "data(distances)", "control-point-weights": "data(weights)",
