@@ -128,6 +128,11 @@ func (s *service) signUp(email, tenant, site string) *estate {
 		_, err := tx.Exec(s.t.Context(), `
 			INSERT INTO assim.relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate) VALUES ($1, $2, $3, $4, '', '', $5, '', $6)`,
 			e.source.Relay, e.source.Tenant, e.source.Site, site+"-relay", e.source.Relay.UUID[:], certificate.Append(nil))
+		if err != nil {
+			return err
+		}
+		// There is no relay that could be asked: what is known is here.
+		_, err = tx.Exec(s.t.Context(), `UPDATE assim.sites SET residency = 'replicate'`)
 		return err
 	})
 	e.chain = uplink.ChainStart(e.source.Relay, e.epoch)

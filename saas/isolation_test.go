@@ -36,6 +36,10 @@ func bodyOf(o operation) string {
 	switch o.path {
 	case "/v1/sites":
 		return `{"name":"new"}`
+	case "/v1/sites/{site}":
+		if o.method == "PATCH" {
+			return `{"beat_ms":2000}`
+		}
 	case "/v1/sites/{site}/tokens":
 		return `{"kind":"probe"}`
 	case "/v1/api-tokens":
@@ -69,10 +73,10 @@ func TestStrangersReachNothing(t *testing.T) {
 		}
 	}
 	site := ada.source.Site.String()
-	for _, path := range append(pagesOf(ada, web.id.String()), "/verdicts/"+condemned, "/verdicts?site="+site, "/events?site="+site) {
+	for _, path := range append(pagesOf(ada, web.id.String()), "/verdicts/"+condemned, "/sites/"+site+"/topology", "/verdicts?site="+site, "/events?site="+site) {
 		requests = append(requests, operation{"GET", path})
 	}
-	for _, path := range []string{"/hosts/{host}/retire", "/sites/{site}/tokens", "/sites/{site}/tokens/{token}/revoke", "/sites/{site}/relays/{relay}/revoke", "/account/tokens/{id}/revoke"} {
+	for _, path := range []string{"/hosts/{host}/retire", "/sites/{site}/policy", "/sites/{site}/tokens", "/sites/{site}/tokens/{token}/revoke", "/sites/{site}/relays/{relay}/revoke", "/account/tokens/{id}/revoke"} {
 		requests = append(requests, operation{"POST", path})
 	}
 	for _, query := range []string{"/v1/changes?host=", "/v1/events?host=", "/v1/findings?host=", "/v1/hosts?name=", "/v1/verdicts?host=", "/verdicts?host=", "/v1/events?after=0&host=", "/v1/queries/hostipports?host=", "/changes?window=all&host=", "/events?host=", "/findings?host=", "/v1/map?host=", "/v1/map.svg?host=", "/map?host=", "/v1/search?q=", "/search?q="} {
@@ -146,12 +150,12 @@ func filled(pattern string, ids map[string][]string) []string {
 // a new operation must be added here.
 func TestRoles(t *testing.T) {
 	needs := map[string]tenancy.Role{
-		"POST /v1/sites": tenancy.Admin, "POST /v1/sites/{site}/tokens": tenancy.Admin, "DELETE /v1/tokens/{token}": tenancy.Admin,
+		"POST /v1/sites": tenancy.Admin, "PATCH /v1/sites/{site}": tenancy.Admin, "POST /v1/sites/{site}/tokens": tenancy.Admin, "DELETE /v1/tokens/{token}": tenancy.Admin,
 		"DELETE /v1/relays/{relay}": tenancy.Admin, "POST /v1/hosts/{host}/retire": tenancy.Operator,
 		"POST /v1/api-tokens": tenancy.Viewer, "DELETE /v1/api-tokens/{id}": tenancy.Viewer, "DELETE /v1/sessions/{id}": tenancy.Viewer,
 	}
 	pages := map[string]tenancy.Role{
-		"POST /sites": tenancy.Admin, "POST /sites/{site}/tokens": tenancy.Admin, "POST /sites/{site}/tokens/{token}/revoke": tenancy.Admin,
+		"POST /sites": tenancy.Admin, "POST /sites/{site}/policy": tenancy.Admin, "POST /sites/{site}/tokens": tenancy.Admin, "POST /sites/{site}/tokens/{token}/revoke": tenancy.Admin,
 		"POST /sites/{site}/relays/{relay}/revoke": tenancy.Admin, "POST /hosts/{host}/retire": tenancy.Operator, "POST /account/tokens": tenancy.Viewer,
 	}
 	s := newService(t)

@@ -75,6 +75,10 @@ func (s *Service) showQuery(w http.ResponseWriter, r *http.Request, a web.Actor)
 		v.wrong = "The " + bad.Error() + "."
 		return web.Render(w, r, http.StatusUnprocessableEntity, q.Name, section, queryPage(v))
 	}
+	if problem, ok := errors.AsType[*web.Problem](err); ok {
+		v.wrong = problem.Detail + "."
+		return web.Render(w, r, problem.Status, q.Name, section, queryPage(v))
+	}
 	if err != nil {
 		return err
 	}

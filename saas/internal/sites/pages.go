@@ -110,12 +110,20 @@ func (s *Service) postPolicy(w http.ResponseWriter, r *http.Request, a web.Actor
 	if err := parseForm(r); err != nil {
 		return err
 	}
-	residency := uplink.Residency(r.PostForm.Get("residency"))
+	var change PolicyChange
+	if residency := uplink.Residency(r.PostForm.Get("residency")); residency != "" {
+		change.Residency = &residency
+	}
 	beat, err := number(r.PostForm.Get("beat_ms"))
 	if err != nil {
 		return huma.Error422UnprocessableEntity("the heartbeat is a whole number of milliseconds")
 	}
-	change := PolicyChange{Residency: &residency, BeatMS: &beat, Places: map[string]string{}}
+	if beat != 0 {
+		change.BeatMS = &beat
+	}
+	if r.PostForm.Has("places") {
+		change.Places = map[string]string{}
+	}
 	for line := range strings.Lines(r.PostForm.Get("places")) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
