@@ -41,7 +41,7 @@ func newBatch(most int) *batch {
 }
 
 // drain hands over frames until none waits.
-func (b *batch) drain(fd int, each func(Frame)) (some bool, err error) {
+func (b *batch) drain(fd int, each func(Frame)) error {
 	for {
 		for i := range b.messages {
 			b.messages[i].header.Namelen = unix.SizeofSockaddrLinklayer
@@ -52,17 +52,16 @@ func (b *batch) drain(fd int, each func(Frame)) (some bool, err error) {
 		case unix.EINTR:
 			continue
 		case unix.EAGAIN:
-			return some, nil
+			return nil
 		default:
-			return some, errno
+			return errno
 		}
 		for i := range int(n) {
 			size := min(int(b.messages[i].size), b.most)
 			each(Frame{int(b.senders[i].Ifindex), b.data[i*b.most : i*b.most+size]})
 		}
-		some = true
 		if int(n) < len(b.messages) {
-			return true, nil
+			return nil
 		}
 	}
 }

@@ -106,6 +106,7 @@ func TestListen(t *testing.T) {
 			}
 			ready <- err
 			if err == nil {
+				defer s.Close()
 				err = s.Listen(ctx, func(f Frame) { got <- heard{i, bytes.Clone(f.Data)} })
 			}
 			if err != nil {

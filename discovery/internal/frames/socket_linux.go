@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,9 +24,13 @@ type Frame struct {
 }
 
 // Socket receives the frames of one filter.
+//
+// Go's runtime would be woken by every frame of a socket that it knows of, wanted
+// or not. So it knows an epoll(7) of our own instead, which holds the socket and
+// fires once until it is armed again.
 type Socket struct {
-	file   *os.File
-	raw    syscall.RawConn
+	fd     int
+	bell   *os.File // the epoll
 	filter Filter
 }
 
@@ -55,68 +58,105 @@ func open(f Filter) (*Socket, error) {
 	if err == nil {
 		err = unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(f.EtherType)})
 	}
+	var bell *os.File
+	if err == nil {
+		bell, err = newBell(fd)
+	}
 	if err != nil {
 		unix.Close(fd)
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), "packet socket")
-	raw, err := file.SyscallConn()
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	return &Socket{file, raw, f}, nil
+	return &Socket{fd, bell, f}, nil
 }
 
 func networkOrder(n uint16) uint16 {
 	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, n))
 }
 
+// once asks for one event and no more until the socket is armed again.
+func once(fd int) *unix.EpollEvent {
+	return &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT, Fd: int32(fd)}
+}
+
+func newBell(fd int) (*os.File, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(unix.SetNonblock(epoll, true), unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, once(fd)))
+	if err != nil {
+		unix.Close(epoll)
+		return nil, err
+	}
+	return os.NewFile(uintptr(epoll), "packet socket"), nil
+}
+
 // Join asks the interface for the frames to a group address.
 func (s *Socket) Join(link int, group [6]byte) error {
 	request := unix.PacketMreq{Ifindex: int32(link), Type: unix.PACKET_MR_MULTICAST, Alen: uint16(len(group))}
 	copy(request.Address[:], group[:])
-	var failed error
-	err := s.raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptPacketMreq(int(fd), unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &request)
-	})
-	if err = errors.Join(err, failed); err != nil {
+	if err := unix.SetsockoptPacketMreq(s.fd, unix.SOL_PACKET, unix.PACKET_ADD_MEMBERSHIP, &request); err != nil {
 		return fmt.Errorf("joining a link layer group: %w", err)
 	}
 	return nil
 }
 
-// Close ends Listen.
-func (s *Socket) Close() error { return s.file.Close() }
+// Close closes the socket, once and after Listen.
+func (s *Socket) Close() error { return errors.Join(ignoreClosed(s.bell.Close()), unix.Close(s.fd)) }
 
-// Listen hands every frame to each until ctx ends or the socket is closed; then
-// it returns nil. It sleeps in the kernel as long as no frame comes.
+// ignoreClosed: Listen may have closed it.
+func ignoreClosed(err error) error {
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Listen hands every frame to each until ctx ends; then it returns nil. It sleeps
+// in the kernel as long as no frame comes.
 func (s *Socket) Listen(ctx context.Context, each func(Frame)) error {
-	stop := context.AfterFunc(ctx, func() { s.file.Close() })
+	stop := context.AfterFunc(ctx, func() { s.bell.Close() })
 	defer stop()
+	err := s.listen(ctx, each)
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("listening to frames of type %#04x: %w", s.filter.EtherType, err)
+}
+
+func (s *Socket) listen(ctx context.Context, each func(Frame)) error {
+	raw, err := s.bell.SyscallConn()
+	if err != nil {
+		return err
+	}
 	received := newBatch(s.filter.most)
-	rest := time.NewTimer(0)
-	defer rest.Stop()
 	for {
+		var failed error
+		err := raw.Read(func(epoll uintptr) bool {
+			var event [1]unix.EpollEvent
+			n, err := unix.EpollWait(int(epoll), event[:], 0)
+			if errors.Is(err, unix.EINTR) {
+				return true
+			}
+			failed = err
+			return n > 0 || err != nil
+		})
+		if err = errors.Join(err, failed); err != nil {
+			return err
+		}
+		if err := received.drain(s.fd, each); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-rest.C:
+		case <-time.After(pause):
 		}
-		var failed error
-		err := s.raw.Read(func(fd uintptr) bool {
-			var some bool
-			some, failed = received.drain(int(fd), each)
-			return some || failed != nil
+		err = raw.Control(func(epoll uintptr) {
+			failed = unix.EpollCtl(int(epoll), unix.EPOLL_CTL_MOD, s.fd, once(s.fd))
 		})
-		switch {
-		case ctx.Err() != nil, errors.Is(err, os.ErrClosed):
-			return nil
-		case err != nil:
-			return fmt.Errorf("waiting for frames of type %#04x: %w", s.filter.EtherType, err)
-		case failed != nil:
-			return fmt.Errorf("reading frames of type %#04x: %w", s.filter.EtherType, failed)
+		if err = errors.Join(err, failed); err != nil {
+			return err
 		}
-		rest.Reset(pause)
 	}
 }

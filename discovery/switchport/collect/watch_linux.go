@@ -40,8 +40,9 @@ func (c *Collector) listen(ctx context.Context, changed func()) error {
 	}
 	defer cdp.Close()
 
+	defer c.setGroups(nil, nil) // before they are closed
+	c.setGroups(lldp, cdp)
 	c.mu.Lock()
-	c.groups.lldp, c.groups.cdp = lldp, cdp
 	err = c.readLinks()
 	c.since = time.Now()
 	c.mu.Unlock()
@@ -62,6 +63,12 @@ func (c *Collector) listen(ctx context.Context, changed func()) error {
 	err = rtnetlink.Watch(ctx, []uint32{unix.RTNLGRP_LINK}, func(m netlink.Message) { c.linkEvent(m, changed) }, changed)
 	cancel()
 	return errors.Join(parts.Wait(), err)
+}
+
+func (c *Collector) setGroups(lldp, cdp *frames.Socket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.groups.lldp, c.groups.cdp = lldp, cdp
 }
 
 // update changes the table under its lock, and tells if the fact changes by it.
