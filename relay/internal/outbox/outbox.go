@@ -97,7 +97,8 @@ func (o *Outbox) Next(ctx context.Context) (Batch, error) {
 		}
 		head = o.Store.Head()
 	}
-	if head.Retelling && head.Backlog() < resyncBacklog {
+	// Of many hosts there is nothing to tell anew: then the next ones follow at once.
+	for steps := 0; head.Retelling && head.Backlog() < resyncBacklog && (steps == 0 || head.Backlog() == 0); steps++ {
 		err := o.Store.Do(ctx, func(tx *store.Tx) error {
 			_, err := tx.Retell(resyncHosts, time.Now().UnixMilli())
 			return err

@@ -197,7 +197,7 @@ func (w *writer) transact(group []write) (err error) {
 
 // publish adopts what a commit has made durable.
 func (w *writer) publish(head Head, grown int64) {
-	grew := head.Epoch != w.head.Epoch || head.Last > w.head.Last
+	grew := head.Epoch != w.head.Epoch || head.Last > w.head.Last || head.Retelling && !w.head.Retelling
 	w.head = head
 	w.headMu.Lock()
 	w.last = head

@@ -346,3 +346,20 @@ func TestAPreviewIsWhatLeaves(t *testing.T) {
 		t.Errorf("of a host that is not there: %+v, %v", p, err)
 	}
 }
+
+func TestADecisionWakesTheSender(t *testing.T) {
+	s := guarded(t, t.TempDir(), rulesWith(t))
+	defer s.Close()
+	enrol(t, s)
+	acknowledge(t, s)
+	select {
+	case <-s.Appended():
+	default:
+	}
+	order(t, s, 1, uplink.Policy{Residency: uplink.Replicate, Decided: 1})
+	select {
+	case <-s.Appended():
+	default:
+		t.Error("nobody is told that hosts are to be told of anew")
+	}
+}

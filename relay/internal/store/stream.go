@@ -38,7 +38,7 @@ func (s *Store) Head() Head {
 	return s.writer.last
 }
 
-// Appended receives after commits that added records.
+// Appended receives after commits that added records, or made Retell due.
 func (s *Store) Appended() <-chan struct{} { return s.writer.appended }
 
 func (w *writer) adoptHead(ctx context.Context) error {
