@@ -86,9 +86,10 @@ func TestWiringStaysInTheSite(t *testing.T) {
 		_, missing := held()
 		return len(missing) == 0, fmt.Sprint("missing: ", missing)
 	})
-	if rows := w.Rows("query", "allswitchports"); len(rows) < len(f.Hosts()) {
-		t.Errorf("%d rows of switch ports from the graph: %v", len(rows), rows)
-	}
+	world.Eventually(t, time.Minute, "all switch ports in the graph", func() (bool, string) {
+		rows := w.Rows("query", "allswitchports")
+		return len(rows) == len(f.Hosts()), fmt.Sprint(rows)
+	})
 	w.Assim("site", "set", w.Site, "--residency", "site")
 	world.Eventually(t, time.Minute, "the database forgets the wiring", func() (bool, string) {
 		found, _ := held()

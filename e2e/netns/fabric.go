@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"assimilation/e2e/world"
 )
@@ -141,7 +142,8 @@ func (h *Wired) Cut(cut bool) {
 	h.Switch.fabric.ip("-n " + h.Switch.Netns + " link set " + h.device + " " + updown(!cut))
 }
 
-// Move plugs the host's cable into the port of another switch.
+// Move plugs the host's cable into the port of another switch. It must not be a
+// switch's first one: the switch is known by its address.
 func (h *Wired) Move(to *Switch, port string, names Names) {
 	from := h.Switch
 	f := from.fabric
@@ -156,6 +158,10 @@ func (h *Wired) Move(to *Switch, port string, names Names) {
 	}
 	h.Switch, h.Port, h.device = to, names.Port+port, device
 	to.Hosts = append(to.Hosts, h)
+	world.Eventually(f.t, 30*time.Second, "lldpd noticing the new port", func() (bool, string) {
+		out, err := to.tell("show", "interfaces", "ports", device)
+		return err == nil && strings.Contains(out, device), out
+	})
 	to.name(h, names)
 }
 

@@ -60,8 +60,8 @@ func (s *site) wired() (bool, string) {
 func TestCableMoves(t *testing.T) {
 	s := newSite(t)
 	world.Eventually(t, time.Minute, "the wiring", s.wired)
-	for i := range max(*others, 1) {
-		h := s.Hosts()[i]
+	for i := range *others {
+		h := s.Switches[i%3].Hosts[1+i/3]
 		from := h.Switch.Name
 		begun := time.Now()
 		h.Move(s.Switches[(h.Switch.Number)%3], fmt.Sprintf("1/%d", i), words)
