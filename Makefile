@@ -20,7 +20,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist up down logs test test-race test-pg18 e2e screenshots fuzz bench bench-probe bench-swim loadtest lint generate check-generated check-truth
+.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-loss screenshots fuzz bench bench-probe bench-swim loadtest lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,12 @@ bench: ## ingest beside plain tables and UNWIND MERGE SET, and the rest, beside 
 bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; needs root; WINDOW=2m
 	@ops/postgres/up.sh
 	@go test -run '^$$' -bench . -benchtime 1x ./e2e/benchprobe $(if $(WINDOW),-window $(WINDOW))
+
+e2e-netns: ## a site of 3 switches with real lldpd: a host dies 30 times, all else happens 5 times; needs root and lldpd
+	go test -count=1 -v -timeout 60m ./e2e/netns -args -deaths 30 -others 5
+
+e2e-loss: ## the same site while 5 % of all datagrams are lost and probes freeze: nobody may die; WINDOW=30m
+	go test -count=1 -v -timeout 120m -run TestNobodyDiesOfLoss ./e2e/netns -args -lossy $(or $(WINDOW),30m)
 
 bench-swim: ## time to detection and bytes per host beside memberlist's LAN defaults, N=16, 64, 256; needs root; KILLS=6
 	@ops/postgres/up.sh
