@@ -71,6 +71,10 @@ func writeSVG(w io.Writer, t uplink.Topology, rings bool) error {
 	for _, name := range order {
 		d.zone(cmp.Or(name, "no zone known"), byZone[name], of)
 	}
+	if d.left > 0 {
+		fmt.Fprintf(&d.b, `<text x="%d" y="%d" fill="#4a5568">and %d more, which the table has</text>`, boxGap, d.bottom+rowHeight, d.left)
+		d.bottom += rowHeight
+	}
 	if rings {
 		for _, r := range t.Rings {
 			d.ring(r)
