@@ -79,10 +79,12 @@ bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; needs root
 	@ops/postgres/up.sh
 	@go test -run '^$$' -bench . -benchtime 1x ./e2e/benchprobe $(if $(WINDOW),-window $(WINDOW))
 
-e2e-netns: ## a site of 3 switches with real lldpd: a host dies 30 times, all else happens 5 times; needs root and lldpd
+e2e-netns: ## a site of 3 switches with real lldpd: a host dies 30 times, all else happens 5 times; needs root, lldpd and nft
+	@ops/postgres/up.sh
 	go test -count=1 -v -timeout 60m ./e2e/netns -args -deaths 30 -others 5
 
 e2e-loss: ## the same site while 5 % of all datagrams are lost and probes freeze: nobody may die; WINDOW=30m
+	@ops/postgres/up.sh
 	go test -count=1 -v -timeout 120m -run TestNobodyDiesOfLoss ./e2e/netns -args -lossy $(or $(WINDOW),30m)
 
 bench-swim: ## time to detection and bytes per host beside memberlist's LAN defaults, N=16, 64, 256; needs root; KILLS=6

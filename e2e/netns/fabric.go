@@ -60,15 +60,17 @@ type Wired struct {
 // and of where they stand.
 type Names struct{ Switch, Port, Rack, Room string }
 
-// NewFabric makes a fabric; it goes when the test ends. It needs root and
-// lldpd.
+// NewFabric makes a fabric; it goes when the test ends. It needs root,
+// lldpd and nft.
 func NewFabric(t testing.TB, names Names) *Fabric {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("needs root: it makes network namespaces")
 	}
-	if _, err := exec.LookPath("lldpd"); err != nil {
-		t.Skip("no lldpd: apt-get install lldpd")
+	for program, from := range map[string]string{"lldpd": "lldpd", "nft": "nftables"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("no %s: apt-get install %s", program, from)
+		}
 	}
 	number := labs.Add(1)
 	prefix := fmt.Sprintf("asf%x%d", os.Getpid(), number)
