@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -36,13 +37,12 @@ func (s *Service) Questions(ctx context.Context, relay relaychan.Relay) (open []
 			return fmt.Errorf("reading the questions for relay %s: %w", relay.ID, err)
 		}
 		var id uuid.UUID
-		var q uplink.Question
+		var kind string
 		var asked time.Time
 		open = nil
-		_, err = pgx.ForEachRow(rows, []any{&id, &q.Kind, &asked}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&id, &kind, &asked}, func() error {
 			if s.tell(telling{relay.ID, id}, now) {
-				q.ID, q.At = id[:], asked.UnixMilli()
-				open = append(open, uplink.Question{ID: append([]byte{}, id[:]...), Kind: q.Kind, At: q.At})
+				open = append(open, uplink.Question{ID: bytes.Clone(id[:]), Kind: kind, At: asked.UnixMilli()})
 			}
 			return nil
 		})
