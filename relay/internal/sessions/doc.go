@@ -21,6 +21,14 @@
 //	+------------ shut down
 //
 // After the relay's own start every host gets 90 s before it is called silent.
+// Where hosts watch each other a verdict comes long before that: it makes the
+// state (Believe), and the host's next word makes it up again.
+//
+// # Clones
+//
+// A key that two machines hold shows by the boot numbers of their Hellos, or by
+// an address that alternates (clones.go). From then on a new session of the key
+// becomes the host's only if its Hello is of the one that was there first.
 //
 // # Ownership
 //

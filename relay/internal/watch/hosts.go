@@ -2,8 +2,6 @@ package watch
 
 import (
 	"net/netip"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"assimilation/relay/internal/ring"
@@ -11,7 +9,6 @@ import (
 	"assimilation/relay/internal/topology"
 	"assimilation/relay/internal/verdict"
 	"assimilation/tenancy"
-	"assimilation/wire"
 )
 
 // host is one that the relay knows.
@@ -170,7 +167,16 @@ func (w *Watch) join(now time.Time, h *host) {
 func (w *Watch) leave(now time.Time, h *host) {
 	if h.member {
 		h.member = false
+		former := h.neighbours
+		w.setNeighbours(h.id, nil)
 		w.rearrange(now, w.rings.Leave(h.id))
+		// Should it come back, its edges are others: an end that has forgotten one
+		// would count from 1 again, and the other take that for a replay.
+		for _, n := range former {
+			if !isNeighbour(w.neighbours(n.ID), h.id) {
+				w.edges.end(h.id, n.ID)
+			}
+		}
 	}
 }
 
@@ -226,39 +232,3 @@ func subject(e verdict.Event) (about ring.ID, ok bool) {
 	}
 	return about, false
 }
-
-// wanted are the hosts of which a sign of life is worth telling. Each is told
-// once: then the owner has to want it again, so that a host that says much costs
-// little.
-type wanted struct {
-	any   atomic.Int64
-	mu    sync.Mutex
-	hosts map[ring.ID]struct{}
-}
-
-// Wanted is for the sessions' table, which asks it for every datagram.
-func (w *Watch) Wanted(id tenancy.HostID) bool {
-	return w.wanted.any.Load() > 0 && w.wanted.clear(ring.ID(id.UUID))
-}
-
-func (s *wanted) set(id ring.ID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hosts == nil {
-		s.hosts = map[ring.ID]struct{}{}
-	}
-	s.hosts[id] = struct{}{}
-	s.any.Store(int64(len(s.hosts)))
-}
-
-func (s *wanted) clear(id ring.ID) (was bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, was = s.hosts[id]
-	delete(s.hosts, id)
-	s.any.Store(int64(len(s.hosts)))
-	return was
-}
-
-// addressOf is how a message carries where a neighbour is.
-func addressOf(a netip.AddrPort) []byte { return wire.AppendAddress(nil, a) }

@@ -127,7 +127,7 @@ func (w *Watch) ringOf(h *host) (*wire.Ring, []uint32) {
 		}
 		var address []byte // of the relay: none
 		if peer := w.hosts[n.ID]; peer != nil && peer.address.IsValid() {
-			address = addressOf(peer.address)
+			address = wire.AppendAddress(nil, peer.address)
 		} else if n.ID != w.self {
 			continue
 		}
