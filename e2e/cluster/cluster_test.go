@@ -136,6 +136,13 @@ func TestRelaysStandInForEachOther(t *testing.T) {
 		world.Answers(t, "http://"+victim.http+"/readyz")
 		paired(t, a, b)
 	}
+	// One hangs for longer than that, and goes on as if nothing had been.
+	frozen, other := relays[*kills%2], relays[(*kills+1)%2]
+	frozen.Freeze()
+	hung := served(t, all, frozen, other, time.Now())
+	frozen.Thaw()
+	paired(t, a, b)
+	t.Logf("%d probes moved from a relay that hung", len(hung))
 	slices.Sort(waits)
 	if len(waits) == 0 {
 		t.Fatal("no probe ever had to move")

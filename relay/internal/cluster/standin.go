@@ -34,7 +34,7 @@ func (c *Cluster) standIn(ctx, run context.Context, parts *sync.WaitGroup, dead 
 	parts.Go(func() { defer close(told); c.forward(ctx, dead) })
 	select {
 	case <-told:
-		if !held {
+		if !held && len(c.survivors()) > 1 {
 			pause(ctx, elsewhereFirst)
 		}
 	case <-time.After(forwardFirst):
