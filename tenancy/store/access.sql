@@ -27,10 +27,11 @@ GRANT SELECT (id, tenant, name, realm, site_key, orders_revision, created_at, re
 
 GRANT SELECT ON assim.relays, assim.tokens, assim.token_leases, assim.token_uses, assim.hosts, assim.streams, assim.stream_epochs, assim.writers,
     assim.fact_bodies, assim.facts, assim.fact_versions, assim.undo, assim.events, assim.findings, assim.audit, assim.labels,
-    assim.verdicts, assim.verdict_hosts TO @writers@, @readers@;
+    assim.verdicts, assim.verdict_hosts, assim.history TO @writers@, @readers@;
 GRANT INSERT, UPDATE, DELETE ON assim.sites, assim.relays, assim.tokens, assim.token_leases, assim.hosts, assim.streams, assim.writers,
     assim.fact_bodies, assim.facts, assim.findings, assim.verdicts, assim.verdict_hosts TO @writers@;
 GRANT SELECT, INSERT, DELETE ON assim.questions TO @writers@;
+GRANT UPDATE (fact_days, graph_days, kept_at) ON assim.history TO @writers@;
 -- History is written once.
 GRANT INSERT ON assim.token_uses, assim.stream_epochs, assim.fact_versions, assim.undo, assim.events, assim.audit TO @writers@;
 
@@ -39,7 +40,11 @@ DROP POLICY IF EXISTS everybody ON assim.tenants;
 CREATE POLICY everybody ON assim.tenants FOR SELECT TO @global@ USING (true);
 REVOKE EXECUTE ON FUNCTION assim.tenant_of_relay(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.tenant_of_relay(uuid) TO @global@;
--- The one way out of history: topology that may no longer be here.
+-- The two ways out of history: what is older than it is to be held, in steps or
+-- a partition at a time, and topology that may no longer be here.
+REVOKE EXECUTE ON FUNCTION assim.forget_history(integer), assim.turn_history(), assim.begin_history(), assim.history_partitions() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION assim.forget_history(integer) TO @writers@;
+GRANT EXECUTE ON FUNCTION assim.turn_history() TO @global@;
 REVOKE EXECUTE ON FUNCTION assim.forget_topology(uuid[], text[], text[], text[], text[], text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.forget_topology(uuid[], text[], text[], text[], text[], text[]) TO @writers@;
 REVOKE EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) FROM PUBLIC;

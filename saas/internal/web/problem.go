@@ -27,6 +27,8 @@ const (
 	TooLarge        Code = "too_large"
 	Invalid         Code = "invalid" // errors says which field
 	InvalidCursor   Code = "invalid_cursor"
+	NotHeld         Code = "not_held"        // the past is not held that far back
+	NoLookingBack   Code = "no_looking_back" // this can only be asked of now
 	TooMany         Code = "too_many_requests"
 	Internal        Code = "internal" // the cause is in the service's log
 	Unavailable     Code = "unavailable"
@@ -34,7 +36,7 @@ const (
 
 // Codes lists them, for the description of the API.
 var Codes = []Code{BadRequest, Unauthenticated, MalformedToken, WrongTokenKind, UnknownToken, ExpiredToken, RevokedToken, UnknownSession,
-	Forbidden, NotFound, NoSuchMethod, Conflict, AmbiguousName, TooLarge, Invalid, InvalidCursor, TooMany, Internal, Unavailable}
+	Forbidden, NotFound, NoSuchMethod, Conflict, AmbiguousName, TooLarge, Invalid, InvalidCursor, NotHeld, NoLookingBack, TooMany, Internal, Unavailable}
 
 // Problem is an error answer (RFC 9457) with a code. Features may return one;
 // every other error gets the code of its status.
@@ -67,6 +69,8 @@ func codeOf(status int) Code {
 		return NoSuchMethod
 	case http.StatusConflict:
 		return Conflict
+	case http.StatusGone:
+		return NotHeld
 	case http.StatusRequestEntityTooLarge:
 		return TooLarge
 	case http.StatusUnprocessableEntity:
