@@ -455,3 +455,6 @@ CREATE OR REPLACE AGGREGATE cypher.sum(jsonb) (SFUNC = cypher.sum_step, STYPE = 
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA cypher FROM PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA cypher TO @readers@;
+
+-- The most that a statement of a reader may put aside on disk, of sorts and walks.
+ALTER ROLE @reader@ IN DATABASE @database@ SET temp_file_limit = '512MB';

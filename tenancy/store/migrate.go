@@ -18,6 +18,9 @@ var migrations embed.FS
 //go:embed access.sql
 var accessSQL string
 
+//go:embed cypher.sql
+var cypherSQL string
+
 // Migrate brings the database to the state that this program needs: tables,
 // login roles, rights, and the labels of every tenant's graph. It may run at any
 // time, in several processes at once, and again after a crash.
@@ -88,7 +91,7 @@ func grantAccess(ctx context.Context, conn *pgx.Conn, database string, passwords
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, r.replacer(database).Replace(accessSQL))
+		_, err := tx.Exec(ctx, r.replacer(database).Replace(accessSQL+cypherSQL))
 		return err
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -26,6 +27,31 @@ func (db *DB) In(ctx context.Context, tenant tenancy.TenantID, fn func(pgx.Tx) e
 func (db *DB) Read(ctx context.Context, tenant tenancy.TenantID, fn func(pgx.Tx) error) error {
 	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE " + quote(readerRole(tenant))
 	return db.run(ctx, db.reader, begin, fn)
+}
+
+// Limits of a statement that people made up, see ReadBounded.
+const (
+	boundedTimeout = 5 * time.Second
+	boundedMemory  = "32MB" // of each sort and hash; what is beyond goes to disk, see cypher.sql
+)
+
+// ReadBounded is Read for statements that people made up: with less time, less
+// memory and one processor, and always rolled back.
+func (db *DB) ReadBounded(ctx context.Context, tenant tenancy.TenantID, fn func(pgx.Tx) error) error {
+	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE " + quote(readerRole(tenant)) +
+		"; SET LOCAL statement_timeout = " + milliseconds(boundedTimeout) + "; SET LOCAL work_mem = '" + boundedMemory +
+		"'; SET LOCAL max_parallel_workers_per_gather = 0"
+	done := errors.New("rolled back")
+	err := db.run(ctx, db.reader, begin, func(tx pgx.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return done
+	})
+	if err == done {
+		return nil
+	}
+	return err
 }
 
 // Global runs fn in a transaction that sees people, their memberships, sessions
