@@ -18,7 +18,7 @@ type Fact struct {
 	Schema   int
 	Hash     []byte
 	Size     int       // bytes of the body
-	Version  int64     // 0: older than what is held
+	Version  int64     // 0: older than what is held; of a current fact it rises without a change
 	At       time.Time // zero: older than what is held
 	SeenAt   time.Time // zero: older than what is held
 	Packed   []byte    // zstd of the body; nil when only the head was read
