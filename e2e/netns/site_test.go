@@ -145,9 +145,19 @@ func (s *site) ringsFollow(byID map[string]string) (bool, string) {
 			Name    string
 			Members []string // ids
 		}
+		Edges []struct {
+			Ends [2]struct{ Name, Says string }
+		}
 	}
 	if err := s.get("/rings", &view); err != nil {
 		return false, err.Error()
+	}
+	for _, e := range view.Edges {
+		for i, end := range e.Ends {
+			if end.Says != "heard" {
+				return false, fmt.Sprintf("%s says %q of %s", end.Name, end.Says, e.Ends[1-i].Name)
+			}
+		}
 	}
 	have := map[string]bool{}
 	for _, r := range view.Rings {

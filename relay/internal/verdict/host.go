@@ -46,6 +46,11 @@ func (e *Engine) poll(now time.Time, d *doubt) {
 	e.alarms.set(&d.alarm, now.Add(d.pause))
 }
 
+// homecoming is how many rounds in a row the kernel of a host that was down has
+// to answer without its probe, before that is worth a verdict of its own: a
+// probe that has lost its relay needs some seconds to find it again.
+const homecoming = 8
+
 // weighAgain looks at a host that has a verdict: whether it is another by now.
 func (e *Engine) weighAgain(now time.Time, d *doubt) {
 	h := d.host
@@ -84,7 +89,7 @@ func (e *Engine) weighAgain(now time.Time, d *doubt) {
 				e.poll(now, d)
 			}
 		}
-	case d.rounds < 2:
+	case d.rounds < 2 || v.body.Kind == uplink.HostDown && d.rounds < homecoming:
 		e.ask(d, urgent)
 	case kind == uplink.HostDown && !e.vouched(now, d):
 	default:

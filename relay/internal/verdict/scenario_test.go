@@ -119,6 +119,8 @@ func TestScenarios(t *testing.T) {
 		{"a host's cable is pulled", "0 cut a1", []string{"host down a1"}, 0},
 		{"a host loses its power", "0 off b3", []string{"host down b3"}, 0},
 		{"it is there again", "0 cut a1\n20 plug a1", []string{"host down a1", "host down a1: back"}, 0},
+		{"its kernel is there again before its probe", "0 cut a1\n19 freeze a1\n20 plug a1\n26 thaw a1", []string{"host down a1", "host down a1: back"}, 0},
+		{"its probe is not", "0 cut a1\n19 freeze a1\n20 plug a1", []string{"host down a1", "agent unresponsive a1", "host down a1: part of another"}, 0},
 		{"its probe is killed", "0 kill a2", []string{"agent down a2"}, 0},
 		{"and started again", "0 kill a2\n9 start a2", []string{"agent down a2", "agent down a2: back"}, 0},
 		{"its probe is frozen", "0 freeze c2", []string{"agent unresponsive c2"}, 0},
