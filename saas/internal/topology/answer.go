@@ -98,6 +98,14 @@ func (s *Service) Take(ctx context.Context, r relaychan.Request) ([]byte, error)
 		if err != nil {
 			return nil, err
 		}
+		s.mu.Lock()
+		again := w.answered[r.Relay.ID]
+		w.answered[r.Relay.ID] = true
+		s.mu.Unlock()
+		if again { // it was told the question twice
+			ack.Reason, ack.Detail = wire.Replayed, "the relay has answered"
+			break
+		}
 		select {
 		case w.answers <- given:
 		default:
@@ -118,10 +126,7 @@ func (s *Service) read(ctx context.Context, relay relaychan.Relay, a uplink.Answ
 		}
 		return given, nil
 	}
-	if err := json.Unmarshal(a.Body, &given.topology); err != nil {
-		return answer{}, &wire.Error{Reason: wire.Malformed, What: "answer is no topology"}
-	}
-	if err := check(given.topology); err != nil {
+	if err := s.decode(a.Body, &given.topology); err != nil {
 		return answer{}, err
 	}
 	var hosts []tenancy.HostID
@@ -138,4 +143,17 @@ func (s *Service) read(ctx context.Context, relay relaychan.Relay, a uplink.Answ
 	}
 	given.topology = only(given.topology, hosts)
 	return given, nil
+}
+
+// decode reads a topology, one at a time: a large one takes much memory.
+func (s *Service) decode(body []byte, t *uplink.Topology) error {
+	if err := weigh(body); err != nil {
+		return err
+	}
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if err := json.Unmarshal(body, t); err != nil {
+		return &wire.Error{Reason: wire.Malformed, What: "answer is no topology"}
+	}
+	return check(*t)
 }

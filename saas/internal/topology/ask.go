@@ -40,6 +40,8 @@ type Service struct {
 	DB  *store.DB
 	Log *slog.Logger
 
+	reading sync.Mutex // an answer
+
 	mu      sync.Mutex
 	waiting map[uuid.UUID]*waiter
 	told    map[telling]time.Time
@@ -47,9 +49,10 @@ type Service struct {
 
 // waiter is one question that somebody waits for.
 type waiter struct {
-	tenant  tenancy.TenantID
-	site    tenancy.SiteID
-	answers chan answer
+	tenant   tenancy.TenantID
+	site     tenancy.SiteID
+	answers  chan answer
+	answered map[tenancy.RelayID]bool // guarded by Service.mu
 }
 
 type answer struct {
@@ -79,7 +82,7 @@ func (s *Service) Ask(ctx context.Context, actor web.Actor, ref string) (uplink.
 		return uplink.Topology{}, huma.Error409Conflict("the site has no relay to ask")
 	}
 	id := uuid.New()
-	w := &waiter{tenant: actor.Tenant, site: at.id, answers: make(chan answer, uplink.MaxRelays)}
+	w := &waiter{tenant: actor.Tenant, site: at.id, answers: make(chan answer, uplink.MaxRelays), answered: map[tenancy.RelayID]bool{}}
 	if err := s.enter(id, w); err != nil {
 		return uplink.Topology{}, err
 	}

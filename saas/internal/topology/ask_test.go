@@ -213,6 +213,24 @@ func TestARelayThatCannotAnswerSaysSo(t *testing.T) {
 	}
 }
 
+// A relay that answers again and again fills no memory.
+func TestARelayAnswersOnce(t *testing.T) {
+	db := storetest.Open(t)
+	p := newPlace(t, db, &topology.Service{DB: db, Log: slog.New(slog.DiscardHandler)})
+	// Another relay is to answer too, so that the question stays open.
+	p.exec(`INSERT INTO assim.relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate, seen_at)
+		VALUES (gen_random_uuid(), $1, $2, 'r2', '', '', '', '', '', now())`, p.relay.Tenant, p.relay.Site)
+	ctx, cancel := context.WithCancel(t.Context())
+	q, done := p.ask(ctx, tenancy.Operator)
+	for i, want := range []wire.Reason{wire.Accepted, wire.Replayed, wire.Replayed} {
+		if ack, err := p.answer(q, p.topology(p.host), wire.Accepted); err != nil || ack.Reason != want {
+			t.Errorf("answer %d: %+v, %v", i, ack, err)
+		}
+	}
+	cancel()
+	wait(t, done)
+}
+
 func TestWhoMayAsk(t *testing.T) {
 	db := storetest.Open(t)
 	service := &topology.Service{DB: db, Log: slog.New(slog.DiscardHandler)}

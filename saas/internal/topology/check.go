@@ -17,7 +17,34 @@ const (
 	maxHosts = 200_000
 	maxParts = 200_000 // zones, switches, ports and members of rings, each
 	maxText  = 4096    // bytes
+	// What JSON takes no room for may take much when it is read: "{}," is a switch.
+	// The longest answer of a relay has fewer than half so many.
+	maxObjects = 600_000
+	maxValues  = 4_000_000
 )
+
+// weigh refuses what would take too much memory to read.
+func weigh(body []byte) error {
+	objects, values, quoted := 0, 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{':
+			objects++
+			values++
+		case c == ',' || c == '[':
+			values++
+		}
+	}
+	if objects > maxObjects || values > maxValues {
+		return &wire.Error{Reason: wire.TooLarge, What: "topology of more than a site can have"}
+	}
+	return nil
+}
 
 // check refuses what no relay would say.
 func check(t uplink.Topology) error {
@@ -94,6 +121,7 @@ func merge(parts []uplink.Topology) uplink.Topology {
 	slices.SortFunc(parts, func(a, b uplink.Topology) int { return cmp.Compare(a.Relay, b.Relay) })
 	all := uplink.Topology{Zones: []uplink.TopologyZone{}, Switches: []uplink.TopologySwitch{}, Hosts: []uplink.TopologyHost{}, Rings: []uplink.TopologyRing{}}
 	switches, zones, hosts := map[string]int{}, map[string]int{}, map[tenancy.HostID]int{}
+	ports := map[portAt]bool{}
 	var relays []string
 	for _, t := range parts {
 		relays = append(relays, t.Relay)
@@ -105,6 +133,12 @@ func merge(parts []uplink.Topology) uplink.Topology {
 			for _, p := range s.Ports {
 				wired[p.Host] = true
 			}
+			s.Ports = slices.DeleteFunc(s.Ports, func(p uplink.TopologyPort) bool {
+				at := portAt{s.Domain, p}
+				known := ports[at]
+				ports[at] = true
+				return known
+			})
 			if i, known := switches[s.Domain]; known {
 				joinSwitch(&all.Switches[i], s)
 				continue
@@ -134,37 +168,40 @@ func merge(parts []uplink.Topology) uplink.Topology {
 		}
 		all.Rings = append(all.Rings, t.Rings...)
 	}
-	for i := range all.Zones {
-		count(&all.Zones[i], all.Hosts)
-	}
+	count(all.Zones, zones, all.Hosts)
 	all.Relay = strings.Join(relays, ", ")
 	return all
 }
 
-func joinSwitch(s *uplink.TopologySwitch, other uplink.TopologySwitch) {
-	ports := s.Ports
-	if s.Chassis == "" {
-		*s = other
-		s.Ports = append(ports, other.Ports...)
-		return
-	}
-	for _, p := range other.Ports {
-		if !slices.Contains(ports, p) {
-			s.Ports = append(s.Ports, p)
-		}
-	}
+// portAt is a port of a domain.
+type portAt struct {
+	domain string
+	uplink.TopologyPort
 }
 
-// count says how many hosts are in a zone, of all relays together, and whether
+// joinSwitch adds what another relay says of the same switch: other ports.
+func joinSwitch(s *uplink.TopologySwitch, other uplink.TopologySwitch) {
+	ports := append(s.Ports, other.Ports...)
+	if s.Chassis == "" {
+		*s = other
+	}
+	s.Ports = ports
+}
+
+// count says how many hosts are in each zone, of all relays together, and whether
 // any can be reached.
-func count(z *uplink.TopologyZone, hosts []uplink.TopologyHost) {
-	z.Hosts, z.State = 0, "down"
+func count(zones []uplink.TopologyZone, index map[string]int, hosts []uplink.TopologyHost) {
+	for i := range zones {
+		zones[i].Hosts, zones[i].State = 0, "down"
+	}
 	for _, h := range hosts {
-		if h.Zone == z.Name {
-			z.Hosts++
-			if h.State != string(uplink.Unreachable) {
-				z.State = "up"
-			}
+		i, known := index[h.Zone]
+		if !known {
+			continue
+		}
+		zones[i].Hosts++
+		if h.State != string(uplink.Unreachable) {
+			zones[i].State = "up"
 		}
 	}
 }
