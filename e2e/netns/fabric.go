@@ -72,10 +72,9 @@ func NewFabric(t testing.TB, names Names) *Fabric {
 			t.Skipf("no %s: apt-get install %s", program, from)
 		}
 	}
-	number := labs.Add(1)
-	prefix := fmt.Sprintf("asf%x%d", os.Getpid(), number)
-	net := fmt.Sprintf("10.%d.%d", 128+os.Getpid()%64, int(number)%256)
-	f := &Fabric{Core: prefix + "core", RelayNetns: prefix + "relay", RelayAddress: net + ".1", Service: net + ".253", t: t, wan: prefix + "w"}
+	prefix := fmt.Sprintf("asf%x%d", os.Getpid(), labs.Add(1))
+	lan := subnet(t)
+	f := &Fabric{Core: prefix + "core", RelayNetns: prefix + "relay", RelayAddress: lan + ".1", Service: lan + ".253", t: t, wan: prefix + "w"}
 
 	f.namespace(f.Core)
 	f.bridge(f.Core)
@@ -85,7 +84,7 @@ func NewFabric(t testing.TB, names Names) *Fabric {
 	f.ip("link add " + f.wan + " type veth peer name up netns " + f.RelayNetns)
 	f.ip("addr add " + f.Service + "/30 dev " + f.wan)
 	f.ip("link set " + f.wan + " up")
-	f.ip("-n " + f.RelayNetns + " addr add " + net + ".254/30 dev up")
+	f.ip("-n " + f.RelayNetns + " addr add " + lan + ".254/30 dev up")
 	f.ip("-n " + f.RelayNetns + " link set dev up up")
 
 	for i := 1; i <= 3; i++ {
@@ -95,7 +94,7 @@ func NewFabric(t testing.TB, names Names) *Fabric {
 		}
 		s := &Switch{
 			Number: i, Netns: fmt.Sprintf("%ss%d", prefix, i), Chassis: fmt.Sprintf("02:00:00:00:%02x:01", i),
-			Name: fmt.Sprintf("%s-%d", names.Switch, i), Zone: zone, management: fmt.Sprintf("%s.%d", net, 100+i), fabric: f,
+			Name: fmt.Sprintf("%s-%d", names.Switch, i), Zone: zone, management: fmt.Sprintf("%s.%d", lan, 100+i), fabric: f,
 		}
 		f.Switches = append(f.Switches, s)
 		f.namespace(s.Netns)
@@ -105,7 +104,7 @@ func NewFabric(t testing.TB, names Names) *Fabric {
 		f.ip("-n " + s.Netns + " addr add " + s.management + "/25 dev br0")
 		for j := 1; j <= 4; j++ {
 			h := &Wired{Name: fmt.Sprintf("host%d%d", i, j), Port: fmt.Sprintf("%s0/%d", names.Port, j), Switch: s, device: fmt.Sprintf("p%d", j)}
-			h.Netns, h.IP = fmt.Sprintf("%sh%d%d", prefix, i, j), fmt.Sprintf("%s.%d%d", net, i, j)
+			h.Netns, h.IP = fmt.Sprintf("%sh%d%d", prefix, i, j), fmt.Sprintf("%s.%d%d", lan, i, j)
 			f.namespace(h.Netns)
 			f.cable(s.Netns, h.device, h.Netns, "eth0")
 			f.ip(fmt.Sprintf("-n %s link set %s address 02:00:00:00:%02x:%02x", s.Netns, h.device, i, j))

@@ -12,8 +12,11 @@ package netns
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -37,6 +40,24 @@ type Host struct {
 
 var labs atomic.Int32
 
+// subnet is the start of a network that nobody on this machine has: each lab has
+// one address in our own namespace, and others may have labs at the same time.
+func subnet(t testing.TB) string {
+	t.Helper()
+	taken, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		start := fmt.Sprintf("10.%d.%d", 64+rand.IntN(128), rand.IntN(256))
+		if !slices.ContainsFunc(taken, func(a net.Addr) bool { return strings.HasPrefix(a.String(), start+".") }) {
+			return start
+		}
+	}
+	t.Fatal("no network is free between 10.64 and 10.191")
+	return ""
+}
+
 // New makes a lab with n hosts; it goes when the test ends. It needs root.
 func New(t testing.TB, n int) *Lab {
 	t.Helper()
@@ -45,8 +66,8 @@ func New(t testing.TB, n int) *Lab {
 	}
 	// The process id keeps apart what two test processes make at once.
 	prefix := fmt.Sprintf("asm%x%d", os.Getpid(), labs.Add(1))
-	net := fmt.Sprintf("10.%d.%d", 64+os.Getpid()%64, int(labs.Load())%256)
-	l := &Lab{LAN: prefix, Gateway: net + ".1", Service: net + ".253"}
+	lan := subnet(t)
+	l := &Lab{LAN: prefix, Gateway: lan + ".1", Service: lan + ".253"}
 	ip := func(args string) { world.Run(t, nil, "ip", strings.Fields(args)...) }
 
 	namespace := func(name string) {
@@ -67,11 +88,11 @@ func New(t testing.TB, n int) *Lab {
 	ip("link add " + up + " type veth peer name up netns " + l.LAN)
 	ip("addr add " + l.Service + "/30 dev " + up)
 	ip("link set " + up + " up")
-	ip("-n " + l.LAN + " addr add " + net + ".254/30 dev up")
+	ip("-n " + l.LAN + " addr add " + lan + ".254/30 dev up")
 	ip("-n " + l.LAN + " link set dev up up")
 
 	for i := range n {
-		h := Host{Netns: fmt.Sprintf("%sh%d", prefix, i+1), IP: fmt.Sprintf("%s.%d", net, 11+i)}
+		h := Host{Netns: fmt.Sprintf("%sh%d", prefix, i+1), IP: fmt.Sprintf("%s.%d", lan, 11+i)}
 		namespace(h.Netns)
 		port := fmt.Sprintf("p%d", i+1)
 		ip("-n " + l.LAN + " link add " + port + " type veth peer name eth0 netns " + h.Netns)

@@ -372,6 +372,14 @@ func (p *probe) step(beat bool) {
 	}
 }
 
+// say is a report of the test's making.
+func (p *probe) say(r *wire.Report) {
+	p.field.mu.Lock()
+	defer p.field.mu.Unlock()
+	p.report(r)
+}
+
+// report tells how the neighbours are; field.mu is held.
 func (p *probe) report(r *wire.Report) {
 	r.Revision, r.Time = p.revision, time.Now().UnixMilli()
 	for _, e := range p.edges {

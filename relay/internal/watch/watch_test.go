@@ -356,7 +356,7 @@ func TestForgedHeartbeats(t *testing.T) {
 func TestWhatProbesDropIsAFinding(t *testing.T) {
 	inField(t, 2, 2, func(f *field, all []*probe) {
 		for n := range uint64(5) {
-			all[0].report(&wire.Report{Forged: n, Replayed: n})
+			all[0].say(&wire.Report{Forged: n, Replayed: n})
 		}
 		time.Sleep(time.Second)
 		one := "heartbeat of " + all[0].host.Name
@@ -364,7 +364,7 @@ func TestWhatProbesDropIsAFinding(t *testing.T) {
 			t.Errorf("findings are %q, want %q", got, want)
 		}
 		time.Sleep(30 * time.Minute)
-		all[0].report(&wire.Report{Forged: 5, Replayed: 4})
+		all[0].say(&wire.Report{Forged: 5, Replayed: 4})
 		time.Sleep(45 * time.Minute)
 		if got, want := f.findings(), []string{one, one, "no " + one}; !slices.Equal(got, want) {
 			t.Errorf("after more than an hour they are %q, want %q", got, want)
