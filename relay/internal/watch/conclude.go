@@ -103,10 +103,28 @@ func (w *Watch) record(c Conclusion) {
 func (w *Watch) opaque(domain string) []byte {
 	name, ok := w.opaques[domain]
 	if !ok {
+		if len(w.names) >= spareNames+4*len(w.hosts) {
+			w.forgetPlaces()
+		}
 		name = topology.Opaque(w.Secret, domain)
 		w.opaques[domain], w.names[name] = name, domain
 	}
 	return name[:]
+}
+
+// spareNames is how many names of domains and zones are remembered beside those
+// in which hosts stand.
+const spareNames = 1024
+
+// forgetPlaces forgets domains and zones in which no host stands: a probe may say
+// that it stands somewhere else every second.
+func (w *Watch) forgetPlaces() {
+	clear(w.opaques)
+	clear(w.names)
+	for _, h := range w.hosts {
+		w.opaque(h.place.Domain)
+		w.opaque(h.place.Zone)
+	}
 }
 
 // Places are the names of domains and zones by the opaque ones, which verdicts

@@ -40,6 +40,7 @@ type end struct {
 	// may not.
 	adopted time.Time
 	state   wire.EdgeState // of the other, as it has said
+	turned  time.Time      // since when it says so
 	age     time.Duration  // since it heard the other, when it said so
 	said    time.Time
 	late    uint8 // of its own last 16 beats

@@ -120,6 +120,9 @@ func (w *Watch) receive(now time.Time, b beat) {
 	if heartbeat.Flags&wire.Leaving != 0 {
 		mine.state = wire.EdgeLeft
 	}
+	if was != mine.state {
+		mine.turned = now
+	}
 	if own.missed || was != mine.state {
 		own.missed = false
 		w.say(now, e, w.self)
@@ -221,10 +224,10 @@ func (w *Watch) say(now time.Time, e *edge, by ring.ID) {
 		}
 		due := since.Add(w.pulse.patience * missedAfter / 2)
 		if said.state == wire.EdgeLeft {
-			due = said.said.Add(goodbyeTime) // its goodbye to the relay says more
+			due = said.turned.Add(goodbyeTime) // its goodbye to the relay says more
 		}
 		if due.After(now) {
-			w.checks = append(w.checks, check{due, e.id, by})
+			w.lookLater(check{e.id, by}, due)
 			return
 		}
 		w.step(now, verdict.Missed{

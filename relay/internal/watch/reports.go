@@ -23,9 +23,8 @@ const (
 	findingLife = time.Hour
 )
 
-// check is something that was said too early to count.
+// check names something that was said too early to count.
 type check struct {
-	at   time.Time
 	edge uint32
 	by   ring.ID
 }
@@ -44,8 +43,13 @@ func (w *Watch) report(now time.Time, h *host, r *wire.Report) {
 		if e == nil || e.pair[e.index(h.id)] != h.id {
 			continue // ended meanwhile; or not its own
 		}
+		was := *e.end(h.id)
+		turned := was.turned
+		if said.State != was.state {
+			turned = now
+		}
 		*e.end(h.id) = end{
-			adopted: e.end(h.id).adopted, state: said.State, age: time.Duration(said.Age) * time.Millisecond, said: now,
+			adopted: was.adopted, state: said.State, turned: turned, age: time.Duration(said.Age) * time.Millisecond, said: now,
 			late: r.Health, lost: said.Lost,
 		}
 		if e.end(h.id).adopted.IsZero() && !h.queued {
@@ -61,28 +65,33 @@ func (w *Watch) adopted(now time.Time, e *edge, id ring.ID) {
 	e.end(id).adopted = now
 	for _, by := range e.pair {
 		if s := e.end(by).state; s != wire.EdgeNew && s != wire.EdgeHeard && s != 0 {
-			w.checks = append(w.checks, check{now.Add(w.pulse.patience * missedAfter / 2), e.id, by})
+			w.lookLater(check{e.id, by}, now.Add(w.pulse.patience*missedAfter/2))
 		}
 	}
 }
 
 // recheck looks again at what was said too early, and returns when to do so next.
 func (w *Watch) recheck(now time.Time) (next time.Time) {
-	due := w.checks
-	w.checks = nil
-	for _, c := range due {
-		if c.at.After(now) {
-			w.checks = append(w.checks, c)
-			if next.IsZero() || c.at.Before(next) {
-				next = c.at
+	for c, at := range w.checks {
+		if at.After(now) {
+			if next.IsZero() || at.Before(next) {
+				next = at
 			}
 			continue
 		}
+		delete(w.checks, c)
 		if e := w.edges.byID[c.edge]; e != nil {
 			w.say(now, e, c.by)
 		}
 	}
 	return next
+}
+
+// lookLater has what an end says looked at again, once, however often it says so.
+func (w *Watch) lookLater(c check, at time.Time) {
+	if before, waits := w.checks[c]; !waits || at.Before(before) {
+		w.checks[c] = at
+	}
 }
 
 // countDropped makes a finding of heartbeats that somebody forges or replays.

@@ -90,10 +90,10 @@ type Watch struct {
 	pulse    pulse
 	queue    []ring.ID // hosts that have to be told their neighbours
 	pace     *rate.Limiter
-	checks   []check // of what was said too early, by time
-	last     uint64  // revision of the newest order
-	up       bool    // the relay's own links, towards hosts
-	looking  bool    // again, soon, whether they are
+	checks   map[check]time.Time // when to look again at what was said too early
+	last     uint64              // revision of the newest order
+	up       bool                // the relay's own links, towards hosts
+	looking  bool                // again, soon, whether they are
 	saving   saving
 	open     map[verdictID]bool  // verdicts that stand
 	opaques  map[string][16]byte // of domains and zones
@@ -128,6 +128,7 @@ func New(ctx context.Context, c Config) (*Watch, error) {
 		pace: rate.NewLimiter(ordersPerSecond, ordersAtOnce), last: uint64(time.Now().UnixMilli()), up: true,
 		saving: saving{store: c.Store, log: c.Log, mail: newMailbox(), newest: map[verdictID]*uplink.VerdictBody{}},
 		open:   map[verdictID]bool{}, opaques: map[string][16]byte{}, names: map[[16]byte]string{}, liars: newLiars(), findings: map[finding]time.Time{},
+		checks: map[check]time.Time{},
 	}
 	w.engine = verdict.New(verdict.Config{
 		Self: self, Beat: c.Beat, AskLimit: engineLimit, Name: w.opaque, NewID: func() (id [16]byte) { rand.Read(id[:]); return id },
