@@ -45,6 +45,9 @@ type Kind struct {
 	// they say nothing about the host (package lists).
 	Public bool
 	Needs  []Capability
+	// After names kinds whose change asks for a collection of this one: a new
+	// listener for the checksums of its files.
+	After []string
 	// Interval between two collections when no event asks for one earlier.
 	Interval time.Duration
 	Timeout  time.Duration
@@ -77,6 +80,19 @@ type Collector interface {
 // as it did not listen for long enough to say what there is. It is no problem,
 // and what is known from before stays known.
 var ErrNotYet = errors.New("listening has only begun")
+
+// ErrUnfinished is what a collector that keeps to a budget returns, without
+// facts, until it has gone through everything: asked again, it goes on. What is
+// known from before stays known.
+var ErrUnfinished = errors.New("not everything was read yet")
+
+// Follower is a Collector that is told what the kinds in its Kind.After found,
+// each time that this is not what it was before. It may be told while it
+// collects.
+type Follower interface {
+	Collector
+	Follow(kind string, facts []Fact)
+}
 
 // Watcher is a Collector to which the kernel tells changes: Watch calls
 // changed (which never blocks) after each event, until ctx ends. It returns

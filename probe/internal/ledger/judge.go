@@ -15,7 +15,7 @@ func judge(kind string, err error) (problems map[Key]Problem, usable bool) {
 	problems, usable = map[Key]Problem{}, true
 	var needs []string
 	for _, leaf := range leaves(err) {
-		if errors.Is(leaf, discovery.ErrNotYet) {
+		if errors.Is(leaf, discovery.ErrNotYet) || errors.Is(leaf, discovery.ErrUnfinished) {
 			usable = false
 			continue
 		}

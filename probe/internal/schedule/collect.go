@@ -38,7 +38,13 @@ func (s *Schedule) collect(ctx context.Context, j *job) {
 	took := now.Sub(began)
 	j.rest = now.Add(max(minRest, restFactor*took))
 	j.due = now.Add(max(jittered(j.kind.Interval), restFactor*took))
+	if errors.Is(result.err, discovery.ErrUnfinished) {
+		j.due = j.rest
+	}
 	s.recorder.Record(j.kind, result.facts, result.err, now)
+	if result.err == nil || len(result.facts) > 0 {
+		follow(s.jobs, j, result.facts, now)
+	}
 	if p, ok := errors.AsType[*panicked](result.err); ok && p.Error() != j.panicked {
 		j.panicked = p.Error()
 		s.log.Error("collector panicked", "kind", j.kind.Name, "panic", p.value, "stack", p.stack)
@@ -79,16 +85,24 @@ func start(ctx context.Context, c discovery.Collector, timeout time.Duration) ch
 	return done
 }
 
-// Once runs every collector one time, in order, and hands over what each
-// returned: what `assim-probe facts` prints.
+// Once runs every collector one time, in order, those that keep to a budget
+// until they are through, and hands over what each returned: what
+// `assim-probe facts` prints.
 func Once(ctx context.Context, collectors []discovery.Collector, report func(discovery.Kind, []discovery.Fact, error)) {
-	for _, c := range collectors {
-		j := &job{collector: c, kind: c.Kind()}
-		j.busy = start(ctx, c, j.kind.Timeout)
-		r, ended := j.await(ctx)
-		if !ended {
-			r.err = j.hung()
+	jobs := make([]*job, len(collectors))
+	for i, c := range collectors {
+		jobs[i] = &job{collector: c, kind: c.Kind()}
+	}
+	for _, j := range jobs {
+		r := outcome{err: discovery.ErrUnfinished}
+		for errors.Is(r.err, discovery.ErrUnfinished) && ctx.Err() == nil {
+			j.busy = start(ctx, j.collector, j.kind.Timeout)
+			var ended bool
+			if r, ended = j.await(ctx); !ended {
+				r.err = j.hung()
+			}
 		}
+		follow(jobs, j, r.facts, time.Now())
 		report(j.kind, r.facts, r.err)
 	}
 }

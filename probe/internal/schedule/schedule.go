@@ -55,7 +55,9 @@ type job struct {
 	rest      time.Time // no event may ask for a collection before this
 	hinted    atomic.Bool
 	busy      chan outcome
-	panicked  string // text of the last panic, so that it is logged once
+	found     bool     // it has been collected with success
+	digest    [32]byte // of what was found, see follow
+	panicked  string   // text of the last panic, so that it is logged once
 }
 
 // New prepares the collectors. Settled is called once, after the first

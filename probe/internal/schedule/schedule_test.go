@@ -261,3 +261,71 @@ func TestAllowStorm(t *testing.T) {
 		}
 	})
 }
+
+// follower is a fake that notes what it was told.
+type follower struct {
+	fake
+	told []string
+}
+
+func (f *follower) Follow(kind string, facts []discovery.Fact) {
+	for _, fact := range facts {
+		f.told = append(f.told, kind+" "+fact.Instance)
+	}
+}
+
+// A kind that comes after another is collected when that one changed, and only
+// then, and is told what it found.
+func TestAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rounds := 0
+		first := &fake{kind("a", time.Minute), func(context.Context) ([]discovery.Fact, error) {
+			rounds++
+			instance := "one"
+			if rounds >= 4 {
+				instance = "two"
+			}
+			if rounds == 3 {
+				return nil, errors.New("not now")
+			}
+			return []discovery.Fact{{Kind: "a", Instance: instance}}, nil
+		}}
+		second := &follower{fake: *quick("b", 24*time.Hour)}
+		second.kind.After = []string{"a"}
+		lines, _, _ := during(t, 210*time.Second, []discovery.Collector{first, second}, nil)
+		if lines != "a, b, settled, a, a: not now, a, b" {
+			t.Error(lines)
+		}
+		if got := strings.Join(second.told, ", "); got != "a one, a two" {
+			t.Error(got)
+		}
+	})
+}
+
+// A collector that is not through is asked again after its rest.
+func TestUnfinished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		left := 3
+		slow := quick("a", time.Hour)
+		slow.collect = func(context.Context) ([]discovery.Fact, error) {
+			time.Sleep(100 * time.Millisecond)
+			if left--; left > 0 {
+				return nil, discovery.ErrUnfinished
+			}
+			return []discovery.Fact{{Kind: "a"}}, nil
+		}
+		lines, at, _ := during(t, time.Minute, []discovery.Collector{slow}, nil)
+		if want := "a: not everything was read yet, settled, a: not everything was read yet, a"; lines != want {
+			t.Fatal(lines)
+		}
+		if pause := at[3] - at[2]; pause < 2*time.Second {
+			t.Errorf("asked again after %v", pause)
+		}
+		left = 3
+		schedule.Once(t.Context(), []discovery.Collector{slow}, func(_ discovery.Kind, facts []discovery.Fact, err error) {
+			if len(facts) != 1 || err != nil {
+				t.Errorf("%d facts, %v", len(facts), err)
+			}
+		})
+	})
+}
