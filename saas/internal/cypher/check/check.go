@@ -37,6 +37,17 @@ func Check(q *syntax.Query, parameters map[string]any) (info *Info, err error) {
 			c.projection(clause)
 		}
 	}
+	for path, s := range c.info.Paths {
+		if !s.Whole {
+			continue
+		}
+		for _, n := range path.Nodes {
+			c.info.Nodes[n].need()
+		}
+		for _, r := range path.Rels {
+			c.info.Rels[r].need()
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		if !c.used[name] {
 			c.info.Hints = append(c.info.Hints, "the parameter "+name+" is not used")
