@@ -45,6 +45,9 @@ func (t *Table) handle(now time.Time, p *peer, r link.Received) {
 		t.report(p, "message put off: too much waits for the service", wire.Busy, "")
 		return
 	}
+	if loud(r.Message) {
+		h.spend(now, loudCost)
+	}
 	switch m := r.Message.(type) {
 	case *wire.Hello:
 		t.hello(now, p, r.ID, h, m)
@@ -80,6 +83,18 @@ func (t *Table) handle(now time.Time, p *peer, r link.Received) {
 func volatile(m wire.Message) bool {
 	_, ok := m.(*wire.Report)
 	return ok
+}
+
+// loud messages are told to people, or have a host's neighbours ordered anew: a
+// probe has few reasons to send one.
+func loud(m wire.Message) bool {
+	switch m := m.(type) {
+	case *wire.Hello, *wire.Goodbye:
+		return true
+	case *wire.Report:
+		return m.Stepped != 0
+	}
+	return false
 }
 
 // write is the way of most messages: write, then acknowledge.

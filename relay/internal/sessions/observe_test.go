@@ -98,6 +98,47 @@ func TestObservers(t *testing.T) {
 	})
 }
 
+// What people are told of, and what neighbours are ordered anew for, a probe may
+// not say as often as it can.
+func TestALoudHostIsPutOff(t *testing.T) {
+	for name, say := range map[string]func(n int) wire.Message{
+		"clock steps": func(int) wire.Message { return &wire.Report{Stepped: 5000, Time: time.Now().UnixMilli()} },
+		"restarts": func(n int) wire.Message {
+			return &wire.Hello{AgentVersion: "1", HostName: "db1", Boot: uint64(n) + 100, Labels: map[string]string{"rack": fmt.Sprint(n)}, Time: time.Now().UnixMilli()}
+		},
+		"goodbyes": func(int) wire.Message { return &wire.Goodbye{Cause: "signal", Time: time.Now().UnixMilli()} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(s *site, p *probe) {
+				s.observed()
+				start, busy := time.Now(), 0
+				for n := range 200 {
+					if _, err := p.link.Send(time.Now(), say(n)); err != nil {
+						t.Fatal(err)
+					}
+					for _, event := range p.run(20 * time.Millisecond) {
+						switch e := event.(type) {
+						case link.Received:
+							p.link.Done(e.ID)
+						case link.Refused:
+							if e.Reason == wire.Busy {
+								busy++
+							}
+						}
+					}
+				}
+				if most, told := 40+int(time.Since(start).Seconds()), len(s.observed()); told == 0 || told > most || busy == 0 {
+					t.Errorf("within %v %d are passed on, %d put off", time.Since(start), told, busy)
+				}
+				time.Sleep(time.Minute)
+				if reason, _ := p.hello(); reason != wire.Accepted {
+					t.Errorf("a minute later it is told %v", reason)
+				}
+			})
+		})
+	}
+}
+
 func TestAStrangersReportIsRefused(t *testing.T) {
 	bubble(t, func(s *site, _ *probe) {
 		s.observed()

@@ -35,6 +35,9 @@ const (
 	hostBurst   = 64 << 20
 	hostRate    = 2 << 20
 	messageCost = 16 << 10
+	// loudCost is that of a message that is heard by more than the relay: 32 at once,
+	// then one in a second.
+	loudCost = 2 << 20
 )
 
 // Times.
