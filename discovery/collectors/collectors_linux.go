@@ -2,6 +2,7 @@ package collectors
 
 import (
 	"assimilation/discovery"
+	containers "assimilation/discovery/containers/collect"
 	hardware "assimilation/discovery/hardware/collect"
 	mounts "assimilation/discovery/mounts/collect"
 	neighbours "assimilation/discovery/neighbours/collect"
@@ -10,6 +11,7 @@ import (
 	packages "assimilation/discovery/packages/collect"
 	seen "assimilation/discovery/seen/collect"
 	sockets "assimilation/discovery/sockets/collect"
+	sshd "assimilation/discovery/sshd/collect"
 	switchport "assimilation/discovery/switchport/collect"
 	users "assimilation/discovery/users/collect"
 )
@@ -27,6 +29,8 @@ func All() []discovery.Collector {
 		sockets.Local(),
 		mounts.Local(),
 		users.Local(),
+		sshd.Local(),
 		packages.Local(),
+		containers.Local(),
 	}
 }

@@ -4,6 +4,7 @@ package kinds
 
 import (
 	"assimilation/discovery"
+	"assimilation/discovery/containers"
 	"assimilation/discovery/hardware"
 	"assimilation/discovery/mounts"
 	"assimilation/discovery/neighbours"
@@ -12,6 +13,7 @@ import (
 	"assimilation/discovery/packages"
 	"assimilation/discovery/seen"
 	"assimilation/discovery/sockets"
+	"assimilation/discovery/sshd"
 	"assimilation/discovery/switchport"
 	"assimilation/discovery/users"
 )
@@ -20,7 +22,8 @@ import (
 func All() []discovery.Kind {
 	return []discovery.Kind{
 		os.Kind, hardware.Kind, network.Kind, neighbours.Kind, sockets.Kind, mounts.Kind, users.Kind, packages.Kind,
-		switchport.Kind, seen.Kind,
+		switchport.Kind, seen.Kind, sshd.Kind,
+		containers.Kind,
 	}
 }
 

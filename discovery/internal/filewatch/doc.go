@@ -1,2 +1,3 @@
-// Package filewatch tells when files are written or replaced, by inotify(7).
+// Package filewatch tells when files are written or replaced, and when the
+// content of directories changes, by inotify(7).
 package filewatch

@@ -22,8 +22,9 @@ var (
 // Watch calls changed whenever one of the files was written or renamed over,
 // until ctx ends. It watches their directories, since a watch on a file would
 // stay with the inode that was replaced; a file need not exist, and where its
-// directory does not, it is not watched. It is an error if none of the
-// directories exists.
+// directory does not, it is not watched. A name that ends in "/" is a directory,
+// in which everything counts: files and links that come, go, or change owner or
+// mode. It is an error, fs.ErrNotExist, if none of the directories exists.
 func Watch(ctx context.Context, files []string, changed func()) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -37,7 +38,7 @@ func Watch(ctx context.Context, files []string, changed func()) error {
 	}
 	stop := context.AfterFunc(ctx, func() { events.Close() })
 	defer stop()
-	buf := make([]byte, 16<<10)
+	buf := make([]byte, 4<<10) // an event has at most 272 bytes; one for each kind is kept
 	for {
 		n, err := events.Read(buf)
 		if ctx.Err() != nil {
@@ -62,7 +63,11 @@ func watchDirectories(fd int, files []string) (map[int32][]string, error) {
 	var missing error
 	for _, file := range files {
 		dir, name := path.Split(file)
-		wd, err := unix.InotifyAddWatch(fd, dir, unix.IN_CLOSE_WRITE|unix.IN_MOVED_TO|unix.IN_ONLYDIR)
+		mask := uint32(unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_ONLYDIR | unix.IN_MASK_ADD)
+		if name == "" {
+			mask |= unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_ATTRIB
+		}
+		wd, err := unix.InotifyAddWatch(fd, dir, mask)
 		if errors.Is(err, fs.ErrNotExist) {
 			missing = fmt.Errorf("watching %s: %w", dir, err)
 			continue
@@ -93,7 +98,8 @@ func concerns(b []byte, names map[int32][]string) (bool, error) {
 		if mask&unix.IN_IGNORED != 0 {
 			return found, errWatchGone
 		}
-		found = found || mask&unix.IN_Q_OVERFLOW != 0 || slices.Contains(names[wd], unix.ByteSliceToString(b[:length]))
+		found = found || mask&unix.IN_Q_OVERFLOW != 0 ||
+			slices.Contains(names[wd], unix.ByteSliceToString(b[:length])) || slices.Contains(names[wd], "")
 		b = b[length:]
 	}
 	return found, nil

@@ -1,0 +1,98 @@
+package conffile
+
+import (
+	"iter"
+	"strings"
+
+	"assimilation/discovery"
+)
+
+// Lines yields the lines of a text without blanks around them, without empty ones
+// and comments ("#" at the start).
+func Lines(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(text) {
+			line = strings.TrimSpace(line)
+			if line != "" && line[0] != '#' && !yield(line) {
+				return
+			}
+		}
+	}
+}
+
+// Joined joins each line that ends in a backslash with the next.
+func Joined(text string) string {
+	if !strings.Contains(text, "\\\n") {
+		return text
+	}
+	return strings.ReplaceAll(text, "\\\n", " ")
+}
+
+// Words splits a line at blanks. Within quotes of either sort blanks count as any
+// other character; the quotes are taken away, and a quote may be escaped by a
+// backslash. A word that begins with "#" ends the line.
+func Words(line string) (words []string) {
+	var word strings.Builder
+	quote, in := byte(0), false
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		blank := c == ' ' || c == '\t' || c == '\r'
+		switch {
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote, in = c, true
+		case c == '\\' && i+1 < len(line) && strings.IndexByte(`"'\`, line[i+1]) >= 0:
+			i++
+			word.WriteByte(line[i])
+			in = true
+		case quote == 0 && c == '#' && !in:
+			return words
+		case quote == 0 && blank:
+			if in {
+				words = append(words, word.String())
+				word.Reset()
+			}
+			in = false
+		default:
+			word.WriteByte(c)
+			in = true
+		}
+	}
+	if in {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+// Section is one part of a file in the manner of .ini, as systemd.syntax(7) and
+// NetworkManager have them.
+type Section struct {
+	Name, Key, Value string
+}
+
+// Sections yields each assignment of such a file. Comments begin with "#" or ";".
+func Sections(text string) iter.Seq[Section] {
+	return func(yield func(Section) bool) {
+		section := ""
+		for line := range Lines(Joined(text)) {
+			if line[0] == ';' {
+				continue
+			}
+			if line[0] == '[' {
+				section = strings.Trim(line, "[]")
+				continue
+			}
+			key, value, ok := strings.Cut(line, "=")
+			if ok && !yield(Section{section, strings.TrimSpace(key), strings.TrimSpace(value)}) {
+				return
+			}
+		}
+	}
+}
+
+// Clean makes a text of a file fit for a fact.
+func Clean(s string) string { return discovery.Clean(s, maxValue) }
+
+// Blanks makes each run of blanks one space.
+func Blanks(s string) string { return strings.Join(strings.Fields(s), " ") }
