@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+	"golang.org/x/time/rate"
 
 	"assimilation/tenancy"
 )
@@ -42,7 +43,7 @@ func newGossip(self tenancy.RelayID, secret []byte, t *transport, known func(ten
 	c.Name, c.Transport, c.SecretKey = self.String(), t, key
 	c.ProbeInterval, c.ProbeTimeout, c.SuspicionMult = probeInterval, probeTimeout, suspicions
 	c.Events, c.Alive = g, g
-	c.Logger = log.New(lines{logger}, "", 0)
+	c.Logger = log.New(lines{logger, newComplaints()}, "", 0)
 	c.DNSConfigPath = "/dev/null"
 	if g.list, err = memberlist.Create(c); err != nil {
 		return nil, fmt.Errorf("starting memberlist: %w", err)
@@ -93,14 +94,21 @@ func (g *gossip) tell(node *memberlist.Node, lives bool) {
 	}
 }
 
-// lines puts memberlist's log into ours.
-type lines struct{ log *slog.Logger }
+// lines puts memberlist's log into ours. Anybody's datagram may make it say
+// something.
+type lines struct {
+	log  *slog.Logger
+	pace *rate.Limiter
+}
 
 func (l lines) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	level := slog.LevelDebug
 	switch {
 	case strings.HasPrefix(text, "[ERR]"), strings.HasPrefix(text, "[WARN]"):
+		if !l.pace.Allow() {
+			return len(line), nil
+		}
 		level = slog.LevelInfo
 	}
 	_, text, _ = strings.Cut(text, "memberlist: ")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+	"golang.org/x/time/rate"
 )
 
 const shakeTime = 5 * time.Second
@@ -28,14 +29,13 @@ type transport struct {
 	inbox    chan *memberlist.Packet
 	gossip   chan net.Conn
 	streams  chan *tls.Conn // ours
-	shaking  chan struct{}  // bounds the handshakes at a time
+	entrance *entrance
+	complain *rate.Limiter
 
 	end     context.CancelFunc
 	ended   context.Context
 	running sync.WaitGroup
 }
-
-const maxShaking = 16
 
 func listen(address string, local netip.AddrPort, config *tls.Config, log *slog.Logger) (*transport, error) {
 	listener, err := net.Listen("tcp", address)
@@ -55,7 +55,7 @@ func listen(address string, local netip.AddrPort, config *tls.Config, log *slog.
 	}
 	t := &transport{
 		log: log, packets: packets, listener: listener, local: local, config: config, inbox: make(chan *memberlist.Packet, 64),
-		gossip: make(chan net.Conn), streams: make(chan *tls.Conn), shaking: make(chan struct{}, maxShaking),
+		gossip: make(chan net.Conn), streams: make(chan *tls.Conn), entrance: newEntrance(), complain: newComplaints(),
 	}
 	t.ended, t.end = context.WithCancel(context.Background())
 	t.running.Go(t.receive)
@@ -96,12 +96,12 @@ func (t *transport) accept() {
 				return
 			}
 		}
-		select {
-		case t.shaking <- struct{}{}:
-			t.running.Go(func() { t.sort(conn); <-t.shaking })
-		default:
-			_ = conn.Close() // more than a site has relays
+		leave, ok := t.entrance.enter(conn, time.Now())
+		if !ok {
+			_ = conn.Close() // more than a site's relays have reason to
+			continue
 		}
+		t.running.Go(func() { t.sort(conn); leave() })
 	}
 }
 
@@ -111,7 +111,9 @@ func (t *transport) sort(conn net.Conn) {
 	ctx, cancel := context.WithTimeout(t.ended, shakeTime)
 	defer cancel()
 	if err := secure.HandshakeContext(ctx); err != nil {
-		t.log.Warn("turning away who calls itself a relay", "address", conn.RemoteAddr(), "error", err)
+		if t.complain.Allow() {
+			t.log.Warn("turning away who calls itself a relay", "address", conn.RemoteAddr(), "error", err)
+		}
 		_ = conn.Close()
 		return
 	}
