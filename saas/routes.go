@@ -14,6 +14,7 @@ import (
 	"assimilation/saas/internal/accounts"
 	"assimilation/saas/internal/changes"
 	"assimilation/saas/internal/console"
+	"assimilation/saas/internal/cypher"
 	"assimilation/saas/internal/depmap"
 	"assimilation/saas/internal/downloads"
 	"assimilation/saas/internal/events"
@@ -64,12 +65,14 @@ func (p parts) mount(w *web.Web) error {
 	}
 	happened := &events.Service{DB: p.db}
 	wiring := &topology.Service{DB: p.db, Log: p.log}
-	questions.Live = wiring.Ports
+	questions.Live, questions.Topology = wiring.Ports, wiring.Ask
 	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public, Verdicts: p.verdicts.OpenAt, Happened: happened.OfSite,
 		ForgetTopology: core.ForgetTopology, Questions: wiring.Questions}
 	history := &changes.Service{DB: p.db, Kinds: kinds()}
+	questions.Say = history.Say
 	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history, Happened: happened.OfHost}
 	wrong := &findings.Service{DB: p.db}
+	asked := cypher.New(p.db)
 	who := &depmap.Service{DB: p.db}
 	finder := &search.Service{DB: p.db}
 	overview := &console.Service{DB: p.db, Changes: history.Recent, Verdicts: p.verdicts.Open, Events: happened.Recent}
@@ -90,6 +93,7 @@ func (p parts) mount(w *web.Web) error {
 	p.verdicts.Register(w.API)
 	wrong.Register(w.API)
 	questions.Register(w.API)
+	asked.Register(w.API)
 	who.Register(w.API)
 	finder.Register(w.API)
 
@@ -104,6 +108,7 @@ func (p parts) mount(w *web.Web) error {
 	p.verdicts.Pages(w)
 	wrong.Pages(w)
 	questions.Pages(w)
+	asked.Pages(w)
 	who.Pages(w)
 	finder.Pages(w)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,11 +20,20 @@ type Live func(ctx context.Context, actor web.Actor, host string) ([]map[string]
 // AskFor is Ask for a person. Rows that relays tell come before those of the
 // graph; they are as of now on every page.
 func (s *Service) AskFor(ctx context.Context, actor web.Actor, name string, parameters url.Values, page Page) (Answer, error) {
-	i := slices.IndexFunc(s.queries, func(q Query) bool { return q.Name == name })
-	if i < 0 || !s.queries[i].Relay {
+	q := s.named(name)
+	switch {
+	case q == nil || !q.Relay:
 		return s.Ask(ctx, actor.Tenant, name, parameters, page)
+	case q.wiring:
+		known, notes, err := s.askWiring(ctx, actor, q, parameters)
+		if err != nil {
+			return Answer{}, err
+		}
+		answer, err := s.ask(ctx, actor.Tenant, q, parameters, page, known)
+		answer.Note = strings.TrimSpace(answer.Note + " " + strings.Join(notes, " "))
+		return answer, err
 	}
-	host, err := s.hostOf(ctx, actor, &s.queries[i], parameters)
+	host, err := s.hostOf(ctx, actor, q, parameters)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -71,7 +81,7 @@ func (s *Service) hostOf(ctx context.Context, actor web.Actor, q *Query, paramet
 			return "", fmt.Errorf("asking %s: %w", q.Name, err)
 		}
 		if host == "" {
-			return "", &BadParameter{p.Name, "names no enrolled host, or several: use the id"}
+			return "", noHost(p.Name)
 		}
 	}
 	return host, nil

@@ -7,11 +7,16 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+
+	"assimilation/tenancy"
 )
 
 // Type of a parameter.
@@ -24,10 +29,18 @@ const (
 	IP     Type = "ip"
 	MAC    Type = "mac"
 	Host   Type = "host" // name or id of an enrolled host; the question sees its id
+
+	Duration Type = "duration" // as 90m, 24h or 30d; the question sees seconds
+	Regex    Type = "regex"    // of RE2's syntax, as far as Postgres has the same
+	Entity   Type = "entity"   // a host, a service or an address, where a walk begins
 )
 
-// maxValue bounds a parameter's value, in bytes.
-const maxValue = 255
+// Limits of a value: bytes, bytes of a regular expression, and a duration.
+const (
+	maxValue    = 255
+	maxRegex    = 100
+	maxDuration = 10 * 366 * 24 * time.Hour
+)
 
 // readers turn what a person wrote into what the graph has. A host is looked up
 // later. Their errors say what is expected and never repeat the input.
@@ -55,7 +68,41 @@ var readers = map[Type]func(string) (any, error){
 		}
 		return mac.String(), nil
 	},
+	Duration: readDuration,
+	Regex:    readRegex,
+	Entity:   readEntity,
 }
+
+// readDuration reads what time.ParseDuration does, and days.
+func readDuration(s string) (any, error) {
+	unit := time.Duration(1)
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		s, unit = days+"h", 24
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 || d > maxDuration/unit {
+		return nil, errors.New("is no duration such as 90m, 24h or 30d")
+	}
+	return int64((d * unit).Seconds()), nil
+}
+
+// readRegex refuses what could take long: RE2 has no references back and bounds
+// repetitions. What Postgres reads otherwise than RE2 is refused too.
+func readRegex(s string) (any, error) {
+	if len(s) > maxRegex {
+		return nil, fmt.Errorf("is longer than %d bytes", maxRegex)
+	}
+	tree, err := syntax.Parse(s, syntax.Perl&^syntax.UnicodeGroups)
+	if err != nil {
+		return nil, errors.New("is no regular expression, or one with references back, classes by letter or look-around")
+	}
+	if tree.MaxCap() > maxGroups || strings.HasPrefix(s, "***") {
+		return nil, errors.New("is no regular expression of a few groups")
+	}
+	return s, nil
+}
+
+const maxGroups = 10
 
 // BadParameter is what is wrong with a parameter.
 type BadParameter struct{ Name, Why string }
@@ -71,7 +118,11 @@ func (q *Query) read(given map[string][]string) ([]any, error) {
 	}
 	values := make([]any, len(q.Parameters))
 	for i, p := range q.Parameters {
-		switch given := given[p.Name]; {
+		given := given[p.Name]
+		if p.Default != "" && (len(given) == 0 || len(given) == 1 && given[0] == "") {
+			given = []string{p.Default}
+		}
+		switch {
 		case len(given) == 0 || given[0] == "":
 			return nil, &BadParameter{p.Name, "is missing: " + p.Doc}
 		case len(given) > 1:
@@ -111,28 +162,54 @@ func (q *Query) usage() string {
 	return strings.Join(names, ", ")
 }
 
-// bind looks hosts up and writes all values as agtype, which is JSON.
-func (q *Query) bind(ctx context.Context, tx pgx.Tx, values []any) ([]any, error) {
-	bound := make([]any, len(values))
+// bind looks up what values name and writes them as JSON, which agtype is; before
+// them comes the table that a walk makes.
+func (q *Query) bind(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, values []any) (bound []any, note string, err error) {
+	values = slices.Clone(values)
+	var from start
 	for i, p := range q.Parameters {
-		v := values[i]
+		named, isEntity := values[i].(entity)
 		if p.Type == Host {
-			id, err := findHost(ctx, tx, v.(string))
+			id, err := findHost(ctx, tx, values[i].(string))
 			if err != nil {
-				return nil, err
+				return nil, "", err
 			}
 			if id == "" {
-				return nil, &BadParameter{p.Name, "names no enrolled host, or several: use the id"}
+				return nil, "", noHost(p.Name)
 			}
-			v = id
+			values[i], named = id, entity{word: "host", name: id}
 		}
-		text, err := json.Marshal(v)
-		if err != nil {
-			return nil, fmt.Errorf("encoding parameter %s: %w", p.Name, err)
+		if isEntity {
+			values[i] = named.name
 		}
-		bound[i] = string(text)
+		if q.walk.way != "" && q.walk.from == i {
+			if from, err = named.find(ctx, tx, tenant, p.Name); err != nil {
+				return nil, "", err
+			}
+		}
 	}
-	return bound, nil
+	if q.walk.way != "" {
+		m, err := q.walk.follow(ctx, tx, tenant, from, q.hops(values))
+		if err != nil {
+			return nil, "", err
+		}
+		bound = m.columns()
+		if m.cut {
+			note = fmt.Sprintf("More than %d services are concerned; the nearest are shown.", maxMet)
+		}
+	}
+	for _, i := range q.bound {
+		text, err := json.Marshal(values[i])
+		if err != nil {
+			return nil, "", fmt.Errorf("encoding parameter %s: %w", q.Parameters[i].Name, err)
+		}
+		bound = append(bound, string(text))
+	}
+	return bound, note, nil
+}
+
+func noHost(parameter string) error {
+	return &BadParameter{parameter, "names no enrolled host, or several: use the id"}
 }
 
 // findHost returns the id of the one host that has the id or the name.

@@ -102,11 +102,11 @@ func TestAnswers(t *testing.T) {
 		want             []string // rows as JSON lists in the order of the columns
 	}{
 		{"allservers", "", []string{`["DB","` + dbID + `","silent","cellar",null,null,null,null]`, `["web","` + webID + `","up","cellar","Debian 12","6.1","amd64","1.0"]`}},
-		{"allips", "", []string{`["10.0.0.1",24,"web","eth0","02:00:00:00:00:01","s"]`, `["10.0.0.2",24,"DB","eth0",null,"s"]`}},
+		{"allips", "", []string{`["10.0.0.1",24,"web","eth0","02:00:00:00:00:01",null,"s"]`, `["10.0.0.2",24,"DB","eth0",null,null,"s"]`}},
 		{"findip", "ip=::ffff:10.0.0.1", []string{`["10.0.0.1","has","web","eth0","02:00:00:00:00:01","s"]`, `["10.0.0.1","sees","DB","eth0","02:00:00:00:00:01","s"]`}},
 		{"findip", "ip=10.9.9.9", nil},
-		{"findmac", "mac=02-00-00-00-00-01", []string{`["02:00:00:00:00:01","has","web","eth0","10.0.0.1","s"]`, `["02:00:00:00:00:01","sees","DB","eth0","10.0.0.1","s"]`}},
-		{"unknownips", "", []string{`["10.0.0.9",null,"s",1,"web"]`, `["10.0.0.10","02:00:00:00:00:0a","s",2,"DB, web"]`}},
+		{"findmac", "mac=02-00-00-00-00-01", []string{`["02:00:00:00:00:01",null,"has","web","eth0","10.0.0.1","s"]`, `["02:00:00:00:00:01",null,"sees","DB","eth0","10.0.0.1","s"]`}},
+		{"unknownips", "", []string{`["10.0.0.9",null,null,"s",1,"web"]`, `["10.0.0.10","02:00:00:00:00:0a",null,"s",2,"DB, web"]`}},
 		{"allipports", "", []string{`["DB","10.0.0.2",5432,"tcp","postgres",null,-1,null,null]`, `["web","10.0.0.1",80,"tcp","nginx","/usr/sbin/nginx",33,null,"0.0.0.0"]`}},
 		{"hostipports", "host=WEB", []string{`["web","10.0.0.1",80,"tcp","nginx","/usr/sbin/nginx",33,null,"0.0.0.0"]`}},
 		{"hostdependencies", "host=web", []string{
@@ -171,12 +171,16 @@ func lines(t *testing.T, a Answer) (out []string) {
 // What a file's head says of its columns is what its SQL gives.
 func TestHeadsAreTrue(t *testing.T) {
 	s, tenant := newEstate(t)
-	types := map[uint32]string{25: "text", 20: "int", 1184: "time"} // pg_type.oid
+	types := map[uint32]string{25: "text", 20: "int", 1184: "time", 3802: "json"} // pg_type.oid
 	for _, q := range s.queries {
 		err := s.db.Read(t.Context(), tenant, func(tx pgx.Tx) error {
-			arguments := make([]any, len(q.Parameters))
-			for i := range arguments {
-				arguments[i] = `"x"`
+			arguments := make([]any, q.hiddenColumns())
+			for _, i := range q.bound {
+				value := `"x"`
+				if kind := q.Parameters[i].Type; kind == Int || kind == Duration {
+					value = "1"
+				}
+				arguments = append(arguments, value)
 			}
 			rows, err := tx.Query(t.Context(), q.text(tenant), append(arguments, 1, 0)...)
 			if err != nil {
@@ -189,7 +193,7 @@ func TestHeadsAreTrue(t *testing.T) {
 			}
 			var want []string
 			for _, c := range q.Columns {
-				want = append(want, c.Name+" "+c.Type)
+				want = append(want, c.Name+" "+string(c.Type))
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("%s has columns %q, its head says %q", q.Name, got, want)
@@ -306,17 +310,26 @@ func TestREST(t *testing.T) {
 }
 
 func TestBadFilesAreRefused(t *testing.T) {
+	const head = "-- A.\n-- group hosts\n"
 	for text, want := range map[string]string{
-		"SELECT 1 ORDER BY 1":                                          "missing",
-		"-- A.\n-- column a text\nSELECT 1":                            "missing",
-		"-- A.\n-- column a blob\nSELECT 1 ORDER BY 1":                 `unknown type "blob"`,
-		"-- A.\n-- param a blob: x\nSELECT 1 ORDER BY 1":               `unknown type "blob"`,
-		"-- A.\n-- nonsense\nSELECT 1 ORDER BY 1":                      "neither param",
-		"-- A.\n-- column a text\nSELECT {$x} ORDER BY 1":              `"x" is not declared`,
-		"-- A.\n-- column a text\nSELECT {Nothing} ORDER BY 1":         "no label",
-		"-- A.\n-- column a text\nSELECT {h.'; DROP TABLE} ORDER BY 1": "no label",
-		"-- A.\n-- column a text\nSELECT {@h.name:int} ORDER BY 1":     "no label",
-		"-- A.\n-- column a text\nSELECT {@h.name} ORDER BY {Host}":    "",
+		"SELECT 1 ORDER BY 1":                                                     "missing",
+		head + "-- column a text\nSELECT 1":                                       "missing",
+		"-- A.\n-- column a text\nSELECT 1 ORDER BY 1":                            `group "" is none`,
+		head + "-- column a blob\nSELECT 1 ORDER BY 1":                            `unknown type "blob"`,
+		head + "-- column a text=1\nSELECT 1 ORDER BY 1":                          "is not column",
+		head + "-- param a blob: x\nSELECT 1 ORDER BY 1":                          `unknown type "blob"`,
+		head + "-- param a int=x: x\nSELECT 1 ORDER BY 1":                         "default of parameter a is no whole number",
+		head + "-- nonsense\nSELECT 1 ORDER BY 1":                                 "begins with no word",
+		head + "-- walk clients x\nSELECT 1 ORDER BY 1":                           "is not walk",
+		head + "-- param x int: x\n-- walk clients x\nSELECT 1":                   "is not walk",
+		head + "-- missing b\n-- column a text\nSELECT 1 ORDER BY":                `column "b"`,
+		head + "-- column a text\nSELECT {$x} ORDER BY 1":                         `"x" is not declared`,
+		head + "-- column a text\nSELECT {walk} ORDER BY 1":                       "no label",
+		head + "-- column a text\nSELECT {Nothing} ORDER BY 1":                    "no label",
+		head + "-- column a text\nSELECT {h.'; DROP T} ORDER BY 1":                "no label",
+		head + "-- column a text\nSELECT {@h.name:int} ORDER BY 1":                "no label",
+		head + "-- column a text\nSELECT {@h.name} ORDER BY {Host}":               "",
+		head + "-- param a int: x\n-- column a text\nSELECT {$a:date} ORDER BY 1": `cannot be written as "date"`,
 	} {
 		_, err := parse("x", text)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
@@ -29,8 +30,10 @@ const (
 type Service struct {
 	db      *store.DB
 	queries []Query
-	// Live is required where people ask.
-	Live Live
+	// All are required where people ask.
+	Live     Live
+	Topology Topology
+	Say      Say
 }
 
 // New reads the questions.
@@ -44,6 +47,7 @@ type Answer struct {
 	Columns    []string         `json:"columns" nullable:"false"`
 	Items      []map[string]any `json:"items" nullable:"false" doc:"one object per row, by column; null where there is nothing"`
 	NextCursor string           `json:"next_cursor,omitempty" doc:"cursor of the next page; absent on the last"`
+	Note       string           `json:"note,omitempty" doc:"what is missing from this answer, and why"`
 }
 
 // ErrUnknown is the error of a question that there is not.
@@ -54,45 +58,113 @@ type Page struct {
 	Offset, Limit int
 }
 
-// Ask answers a question. What is wrong with a parameter is a *BadParameter.
+// Ask answers a question from the graph alone. What is wrong with a parameter is
+// a *BadParameter.
 func (s *Service) Ask(ctx context.Context, tenant tenancy.TenantID, name string, parameters url.Values, page Page) (Answer, error) {
-	i := slices.IndexFunc(s.queries, func(q Query) bool { return q.Name == name })
-	if i < 0 {
+	q := s.named(name)
+	if q == nil {
 		return Answer{}, ErrUnknown
 	}
-	q := &s.queries[i]
+	return s.ask(ctx, tenant, q, parameters, page, wires{})
+}
+
+func (s *Service) named(name string) *Query {
+	i := slices.IndexFunc(s.queries, func(q Query) bool { return q.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &s.queries[i]
+}
+
+func (s *Service) ask(ctx context.Context, tenant tenancy.TenantID, q *Query, parameters url.Values, page Page, known wires) (Answer, error) {
 	values, err := q.read(parameters)
 	if err != nil {
 		return Answer{}, err
 	}
-	answer := Answer{Items: []map[string]any{}}
+	var answer Answer
 	for _, c := range q.Columns {
 		answer.Columns = append(answer.Columns, c.Name)
 	}
 	err = s.db.Read(ctx, tenant, func(tx pgx.Tx) error {
-		bound, err := q.bind(ctx, tx, values)
+		bound, note, err := q.bind(ctx, tx, tenant, values)
 		if err != nil {
 			return err
 		}
-		// One row more tells whether there is another page.
-		rows, err := tx.Query(ctx, q.text(tenant), append(bound, page.Limit+1, page.Offset)...)
-		if err != nil {
+		if q.wiring {
+			bound = append(known.columns(), bound...)
+		}
+		answer.Note = note
+		if answer.Items, err = q.rows(ctx, tx, tenant, bound, page); err != nil {
 			return err
 		}
-		answer.Items, err = pgx.CollectRows(rows, q.item)
-		return err
+		if len(answer.Items) > page.Limit {
+			answer.Items = answer.Items[:page.Limit]
+			answer.NextCursor = strconv.Itoa(page.Offset + page.Limit)
+		}
+		return s.finish(ctx, tx, q, answer.Items)
 	})
-	if bad := (*BadParameter)(nil); errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*BadParameter](err); ok {
 		return Answer{}, bad
 	}
-	if err != nil {
-		return Answer{}, fmt.Errorf("asking %s: %w", name, err)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch pg.Code {
+		case badRegex:
+			return Answer{}, &BadParameter{q.parameterOf(Regex), "is no regular expression that the database reads"}
+		case canceled:
+			return Answer{}, web.NewProblem(http.StatusServiceUnavailable, web.Unavailable, "this question took too long: ask for less, or for one host")
+		}
 	}
-	if len(answer.Items) > page.Limit {
-		answer.Items = answer.Items[:page.Limit]
-		answer.NextCursor = strconv.Itoa(page.Offset + page.Limit)
+	if err != nil {
+		return Answer{}, fmt.Errorf("asking %s: %w", q.Name, err)
 	}
 	return answer, nil
+}
+
+// SQLSTATEs: invalid_regular_expression, query_canceled.
+const (
+	badRegex = "2201B"
+	canceled = "57014"
+)
+
+func (q *Query) parameterOf(t Type) string {
+	for _, p := range q.Parameters {
+		if p.Type == t {
+			return p.Name
+		}
+	}
+	return ""
+}
+
+// maxSifted bounds the rows that are read to find those of a page where a column
+// is to be missing.
+const maxSifted = 1_000_000
+
+// rows reads a page's rows, and one more if there is one. Where a column is to be
+// missing, rows are read until there are enough that lack it.
+func (q *Query) rows(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, bound []any, page Page) (items []map[string]any, err error) {
+	items = []map[string]any{}
+	limit, offset, skip := page.Limit+1, page.Offset, 0
+	if q.missing != "" {
+		limit, offset, skip = maxSifted, 0, page.Offset
+	}
+	rows, err := tx.Query(ctx, q.text(tenant), append(bound, limit, offset)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() && len(items) <= page.Limit {
+		item, err := q.item(rows)
+		switch {
+		case err != nil:
+			return nil, err
+		case q.missing != "" && item[q.missing] != nil:
+		case skip > 0:
+			skip--
+		default:
+			items = append(items, item)
+		}
+	}
+	return items, rows.Err()
 }
 
 func (q *Query) item(row pgx.CollectableRow) (map[string]any, error) {
@@ -104,6 +176,12 @@ func (q *Query) item(row pgx.CollectableRow) (map[string]any, error) {
 	for i, c := range q.Columns {
 		if t, ok := values[i].(time.Time); ok {
 			values[i] = t.UTC()
+		}
+		if mac, ok := values[i].(string); ok && c.made == vendor {
+			values[i] = nil
+			if name := vendorOf(mac); name != "" {
+				values[i] = name
+			}
 		}
 		item[c.Name] = values[i]
 	}
@@ -158,7 +236,7 @@ func (s *Service) Register(api huma.API) {
 	for _, q := range s.queries {
 		huma.Register(api, huma.Operation{
 			OperationID: "query-" + q.Name, Method: http.MethodGet, Path: "/v1/queries/" + q.Name, Metadata: web.Needs(tenancy.Viewer), Tags: tags,
-			Summary: q.Description, Parameters: q.describe(), SkipValidateParams: true,
+			Summary: q.Description, Description: q.Note, Parameters: q.describe(), SkipValidateParams: true,
 		}, func(ctx context.Context, in *asked) (*web.Answer[Answer], error) { return s.answer(ctx, q.Name, in) })
 	}
 	huma.Register(api, huma.Operation{
@@ -192,7 +270,14 @@ func (q *Query) describe() []*huma.Param {
 		if p.Type == Int {
 			kind = huma.TypeInteger
 		}
-		all = append(all, &huma.Param{Name: p.Name, In: "query", Required: true, Description: p.Doc, Schema: &huma.Schema{Type: kind}})
+		schema := &huma.Schema{Type: kind}
+		if p.Default != "" {
+			schema.Default = any(p.Default)
+			if n, err := strconv.ParseInt(p.Default, 10, 64); err == nil && p.Type == Int {
+				schema.Default = n
+			}
+		}
+		all = append(all, &huma.Param{Name: p.Name, In: "query", Required: p.Default == "", Description: p.Doc, Schema: schema})
 	}
 	limits := func(name, doc string, most float64) *huma.Param {
 		least := 1.0

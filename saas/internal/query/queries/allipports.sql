@@ -1,4 +1,5 @@
 -- Every endpoint on which a service listens.
+-- group services
 -- column host text
 -- column ip text
 -- column port int

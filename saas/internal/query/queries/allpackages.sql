@@ -1,4 +1,5 @@
 -- Every package version that is installed anywhere, and on how many hosts.
+-- group packages
 -- column name text
 -- column version text
 -- column arch text

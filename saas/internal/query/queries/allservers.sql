@@ -1,4 +1,5 @@
 -- Every enrolled host, its state and what it runs.
+-- group hosts
 -- column host text: name
 -- column id text
 -- column state text: as its relay said last

@@ -1,4 +1,5 @@
 -- Every switch port that a host is wired to; sites that keep their topology are asked live.
+-- group network
 -- source relay
 -- column host text
 -- column state text

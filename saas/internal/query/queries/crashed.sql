@@ -1,4 +1,5 @@
 -- Hosts that went without a goodbye: the host is down, or its probe is.
+-- group hosts
 -- column host text
 -- column id text
 -- column site text

@@ -1,4 +1,5 @@
 -- Hosts that are not known to be up: down, cut off, fallen silent or shut down, with the verdict that says why.
+-- group hosts
 -- column host text
 -- column id text
 -- column site text

@@ -1,4 +1,5 @@
 -- Who has an address, and who has seen it as a neighbour.
+-- group network
 -- param ip ip: the address
 -- example ip=10.0.0.5
 -- column ip text

@@ -1,4 +1,5 @@
 -- Who uses a host's services, and whose services the host uses.
+-- group services
 -- param host host: name or id of the host
 -- example host=web1
 -- column direction text: "used by" others, or "uses" others

@@ -1,4 +1,5 @@
 -- The endpoints on which one host's services listen.
+-- group services
 -- param host host: name or id of the host
 -- example host=web1
 -- column host text

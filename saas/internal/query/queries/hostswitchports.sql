@@ -1,4 +1,5 @@
 -- The switch ports that one host is wired to; a site that keeps its topology is asked live.
+-- group network
 -- source relay
 -- param host host: name or id of the host
 -- example host=web1

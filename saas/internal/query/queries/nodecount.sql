@@ -1,4 +1,5 @@
 -- How many vertices of each label the graph has.
+-- group graph
 -- column label text
 -- column count int
 SELECT 'Host' AS label, count(*) AS count FROM {Host}

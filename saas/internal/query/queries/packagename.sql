@@ -1,4 +1,5 @@
 -- The hosts that have a package, and in which version.
+-- group packages
 -- param name string: the package's name, in full
 -- example name=openssl
 -- column host text

@@ -1,4 +1,5 @@
 -- Hosts whose probe said goodbye: they were shut down, they did not crash.
+-- group hosts
 -- column host text
 -- column id text
 -- column site text

@@ -1,4 +1,5 @@
 -- Hosts that fell silent: no goodbye, and no answer to the relay's echo.
+-- group hosts
 -- column host text
 -- column id text
 -- column site text

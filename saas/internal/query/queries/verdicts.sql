@@ -1,4 +1,5 @@
 -- What is wrong now: the verdicts that are not over, with their causes.
+-- group hosts
 -- column verdict text: kind
 -- column hosts text: the first names
 -- column count int: of hosts

@@ -1,0 +1,16 @@
+-- The hosts that have a package whose name begins so.
+-- group packages
+-- param prefix string: how the name begins
+-- example prefix=libssl
+-- column host text
+-- column name text
+-- column version text
+-- column arch text
+-- column manager text: dpkg, rpm or apk
+SELECT {h.name} AS host, {p.name} AS name, {p.version} AS version, {p.arch} AS arch, {p.manager} AS manager
+FROM {Package} p
+JOIN {CONTAINS} c ON c.end_id = p.id
+JOIN {HAS_PACKAGES} s ON s.end_id = c.start_id
+JOIN {Host} h ON h.id = s.start_id
+WHERE {@p.name} >= {$prefix} AND {@p.name} < {$prefix:after}
+ORDER BY 2, 3, 4, 5, lower({h.name}), {h.key}
