@@ -41,6 +41,7 @@ type Change struct {
 	RelayID    tenancy.RelayID `json:"relay_id" format:"uuid"`
 	Epoch      int64           `json:"epoch"`
 	Seq        int64           `json:"seq" doc:"of the record in the relay's stream"`
+	Distance   *int32          `json:"distance,omitempty" doc:"hops from the host that near names"`
 	Summary    string          `json:"summary"`
 	Details    []Detail        `json:"details" nullable:"false" doc:"the first differences"`
 	More       int             `json:"more,omitempty" doc:"differences that are not listed"`
@@ -70,19 +71,37 @@ type Filter struct {
 	Since, Until time.Time // of At
 	Cursor       string
 	Limit        int
+	// Near, an id or a name, and Hops choose the hosts that depend on it or that
+	// it depends on, directly or through others; the nearest come first.
+	Near string
+	Hops int
 }
 
 // List returns a page of changes, newest first.
 func (s *Service) List(ctx context.Context, a web.Actor, f Filter) (items []Change, next string, err error) {
 	err = s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) error {
-		items, next, err = s.list(ctx, tx, f)
+		var near *vicinity
+		if f.Near != "" {
+			v, err := around(ctx, tx, a.Tenant, f.Near, f.Hops)
+			if err != nil {
+				return err
+			}
+			near = &v
+			if f.Since.IsZero() { // or it would sort all that ever happened there
+				f.Since = time.Now().Add(-nearSince)
+				if !f.Until.IsZero() {
+					f.Since = f.Until.Add(-nearSince)
+				}
+			}
+		}
+		items, next, err = s.list(ctx, tx, f, near)
 		return err
 	})
 	return items, next, err
 }
 
-func (s *Service) list(ctx context.Context, tx pgx.Tx, f Filter) ([]Change, string, error) {
-	rows, next, err := readVersions(ctx, tx, f)
+func (s *Service) list(ctx context.Context, tx pgx.Tx, f Filter, near *vicinity) ([]Change, string, error) {
+	rows, next, err := readVersions(ctx, tx, f, near)
 	if err != nil {
 		return nil, "", err
 	}

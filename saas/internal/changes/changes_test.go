@@ -83,7 +83,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add(makeCursor(version{At: time.Unix(1, 2000), Relay: tenancy.NewID[tenancy.RelayID](), Epoch: 1, Seq: 2, Kind: "os", Instance: "a b"}))
 	f.Add("eCB5IHogMSAyIDMgNA")
 	f.Fuzz(func(t *testing.T, cursor string) {
-		if p, err := parseCursor(cursor); err == nil && cursor != "" && p.at == nil {
+		if p, err := parseCursor(cursor); err == nil && p.at == nil {
 			t.Errorf("%q is taken and says no time", cursor)
 		}
 	})

@@ -42,7 +42,7 @@ func (s *Service) OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID, qu
 	path := "/hosts/" + host.String() + "/changes"
 	var next string
 	var err error
-	v.items, next, err = s.list(ctx, tx, v.filter)
+	v.items, next, err = s.list(ctx, tx, v.filter, nil)
 	v.next = nextPage(path, query, next)
 	return hostView(path, v), err
 }
@@ -55,13 +55,13 @@ const (
 
 // Recent shows the newest changes, for the overview.
 func (s *Service) Recent(ctx context.Context, tx pgx.Tx, since time.Time) (templ.Component, error) {
-	items, _, err := s.list(ctx, tx, Filter{Since: since, Limit: recent})
+	items, _, err := s.list(ctx, tx, Filter{Since: since, Limit: recent}, nil)
 	return rows(view{items: items, inline: 2}), err
 }
 
 // Latest shows the newest changes of one host.
 func (s *Service) Latest(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (templ.Component, error) {
-	items, _, err := s.list(ctx, tx, Filter{Host: host.String(), Limit: latest})
+	items, _, err := s.list(ctx, tx, Filter{Host: host.String(), Limit: latest}, nil)
 	return rows(view{items: items, onHost: true, inline: 2}), err
 }
 

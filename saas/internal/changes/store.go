@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ type version struct {
 	Relay        tenancy.RelayID
 	Epoch        int64
 	Seq          int64
+	Distance     *int32 // from the host that is looked around, nil where none is
 	Body         []byte // nil: gone, too large or no longer kept
 	PreviousBody []byte
 }
@@ -44,7 +46,7 @@ func (v version) change() Change {
 	c := Change{
 		SeenAt: v.SeenAt.UTC(), At: v.At.UTC(), Host: v.HostName, HostID: v.Host, Kind: v.Kind, Instance: v.Instance,
 		Op: Changed, Hash: hex.EncodeToString(v.Hash), Previous: hex.EncodeToString(v.Previous), Version: v.Version,
-		RelayID: v.Relay, Epoch: v.Epoch, Seq: v.Seq,
+		RelayID: v.Relay, Epoch: v.Epoch, Seq: v.Seq, Distance: v.Distance,
 	}
 	if v.ObservedAt != nil {
 		t := v.ObservedAt.UTC()
@@ -59,46 +61,84 @@ func (v version) change() Change {
 	return c
 }
 
+// orderOf is the order of changes: the newest first, each with a place of its
+// own; of a vicinity the nearest first.
+func orderOf(row string, near bool) string {
+	order := strings.ReplaceAll(`{.}at DESC, {.}relay::text DESC, {.}epoch DESC, {.}seq DESC, {.}host::text DESC, {.}kind DESC, {.}instance DESC`, "{.}", row+".")
+	if near {
+		return row + `.distance, ` + order
+	}
+	return order
+}
+
+// chosenSQL selects what a filter chooses: from what, and under which conditions.
+// The planner sees only the conditions that there are, and has an index for each.
+func chosenSQL(ctx context.Context, tx pgx.Tx, f Filter, near *vicinity) (sql string, args []any, err error) {
+	arg := func(v any) string {
+		args = append(args, v)
+		return fmt.Sprintf("$%d", len(args))
+	}
+	from := `(SELECT v.*, NULL::int AS distance FROM assim.fact_versions v) v`
+	conditions := []string{"true"}
+	if near != nil {
+		hosts := arg(near.hosts) + `::uuid[]`
+		from = `(SELECT v.*, n.distance FROM unnest(` + hosts + `, ` + arg(near.distances) + `::int[]) AS n(id, distance)
+			JOIN assim.fact_versions v ON v.host = n.id) v`
+	}
+	if f.Host != "" {
+		hosts, err := hostsNamed(ctx, tx, f.Host)
+		if err != nil {
+			return "", nil, err
+		}
+		conditions = append(conditions, `v.host = ANY (`+arg(hosts)+`::uuid[])`)
+	}
+	if f.Kind != "" {
+		conditions = append(conditions, `v.kind = `+arg(f.Kind))
+	}
+	if !f.Since.IsZero() {
+		conditions = append(conditions, `v.at >= `+arg(f.Since))
+	}
+	if !f.Until.IsZero() {
+		conditions = append(conditions, `v.at < `+arg(f.Until))
+	}
+	if f.Cursor != "" {
+		after, err := parseCursor(f.Cursor)
+		if err != nil || (after.distance != nil) != (near != nil) {
+			return "", nil, web.BadCursor()
+		}
+		at := arg(after.at)
+		older := `v.at <= ` + at + ` AND (v.at, v.relay::text, v.epoch, v.seq, v.host::text, v.kind, v.instance) < (` +
+			strings.Join([]string{at, arg(after.relay), arg(after.epoch), arg(after.seq), arg(after.host), arg(after.kind), arg(after.instance)}, ", ") + `)`
+		if near != nil {
+			distance := arg(*after.distance) + `::int`
+			older = `v.distance > ` + distance + ` OR v.distance = ` + distance + ` AND ` + older
+		}
+		conditions = append(conditions, `(`+older+`)`)
+	}
+	return `SELECT v.*, h.name AS host_name FROM ` + from + ` LEFT JOIN assim.hosts h ON h.tenant = v.tenant AND h.id = v.host
+		WHERE ` + strings.Join(conditions, " AND ") + ` ORDER BY ` + orderOf("v", near != nil) + ` LIMIT ` + arg(f.Limit+1), args, nil
+}
+
 // readVersions returns a page of the history, newest first, and the cursor of
-// the next.
-func readVersions(ctx context.Context, tx pgx.Tx, f Filter) ([]version, string, error) {
-	after, err := parseCursor(f.Cursor)
+// the next. Where near is not nil, only of its hosts, the nearest first.
+func readVersions(ctx context.Context, tx pgx.Tx, f Filter, near *vicinity) ([]version, string, error) {
+	chosen, args, err := chosenSQL(ctx, tx, f, near)
 	if err != nil {
 		return nil, "", err
 	}
-	// The planner sees the ids, or no condition at all: for either it has an index.
-	var hosts []string
-	byHost := `$1::uuid[] IS NULL`
-	if f.Host != "" {
-		if hosts, err = hostsNamed(ctx, tx, f.Host); err != nil || len(hosts) == 0 {
-			return nil, "", err
-		}
-		byHost = `v.host = ANY ($1::uuid[])`
-	}
-	rows, err := tx.Query(ctx, `
-		WITH chosen AS (
-			SELECT v.*, h.name AS host_name FROM assim.fact_versions v
-			LEFT JOIN assim.hosts h ON h.tenant = v.tenant AND h.id = v.host
-			WHERE `+byHost+`
-			  AND ($2 = '' OR v.kind = $2)
-			  AND ($3::timestamptz IS NULL OR v.at >= $3) AND ($4::timestamptz IS NULL OR v.at < $4)
-			  AND ($5::timestamptz IS NULL OR v.at <= $5
-			       AND (v.at, v.relay::text, v.epoch, v.seq, v.host::text, v.kind, v.instance) < ($5, $6, $7::bigint, $8::bigint, $9, $10, $11))
-			ORDER BY v.at DESC, v.relay::text DESC, v.epoch DESC, v.seq DESC, v.host::text DESC, v.kind DESC, v.instance DESC LIMIT $12
-		)
+	order := orderOf("c", near != nil)
+	rows, err := tx.Query(ctx, fmt.Sprintf(`
+		WITH chosen AS (%s)
 		SELECT c.at, c.seen_at, c.observed_at, c.host, coalesce(c.host_name, ''), c.kind, c.instance, c.hash, c.previous, c.version,
-			c.relay, c.epoch, c.seq, CASE WHEN c.fits THEN c.new_body END, CASE WHEN c.fits THEN c.old_body END
+			c.relay, c.epoch, c.seq, c.distance, CASE WHEN c.fits THEN c.new_body END, CASE WHEN c.fits THEN c.old_body END
 		FROM (
-		SELECT c.*, new.body AS new_body, old.body AS old_body, sum(coalesce(new.size, 0)::bigint + coalesce(old.size, 0)) OVER newest <= $14 AS fits
+		SELECT c.*, new.body AS new_body, old.body AS old_body, sum(coalesce(new.size, 0)::bigint + coalesce(old.size, 0)) OVER newest <= %d AS fits
 		FROM chosen c
-		LEFT JOIN assim.fact_bodies new ON new.tenant = c.tenant AND new.hash = c.hash AND new.size <= $13
-		LEFT JOIN assim.fact_bodies old ON old.tenant = c.tenant AND old.hash = c.previous AND old.size <= $13
-		WINDOW newest AS (ORDER BY c.at DESC, c.relay::text DESC, c.epoch DESC, c.seq DESC, c.host::text DESC, c.kind DESC, c.instance DESC
-			ROWS UNBOUNDED PRECEDING)
+		LEFT JOIN assim.fact_bodies new ON new.tenant = c.tenant AND new.hash = c.hash AND new.size <= %d
+		LEFT JOIN assim.fact_bodies old ON old.tenant = c.tenant AND old.hash = c.previous AND old.size <= %[3]d
+		WINDOW newest AS (ORDER BY %[4]s ROWS UNBOUNDED PRECEDING)
 		) c
-		ORDER BY c.at DESC, c.relay::text DESC, c.epoch DESC, c.seq DESC, c.host::text DESC, c.kind DESC, c.instance DESC`,
-		hosts, f.Kind, optional(f.Since), optional(f.Until), after.at, after.relay, after.epoch, after.seq, after.host, after.kind, after.instance,
-		f.Limit+1, maxCompared, maxTogether)
+		ORDER BY %[4]s`, chosen, maxTogether, maxCompared, order), args...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -119,6 +159,7 @@ func hostsNamed(ctx context.Context, tx pgx.Tx, ref string) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
+// optional is nil for no time.
 func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -126,8 +167,9 @@ func optional(t time.Time) *time.Time {
 	return &t
 }
 
-// position is where a page ended; a nil time is the beginning.
+// position is where a page ended.
 type position struct {
+	distance                    *int32 // of a vicinity
 	at                          *time.Time
 	relay, host, kind, instance string
 	epoch, seq                  int64
@@ -135,17 +177,26 @@ type position struct {
 
 func makeCursor(v version) string {
 	text := fmt.Sprintf("%s %s %d %d %s %s %s", v.At.UTC().Format(time.RFC3339Nano), v.Relay, v.Epoch, v.Seq, v.Host, v.Kind, v.Instance)
+	if v.Distance != nil {
+		text = fmt.Sprintf("%d %s", *v.Distance, text)
+	}
 	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
 func parseCursor(s string) (position, error) {
 	var p position
-	if s == "" {
-		return p, nil
-	}
 	bad := web.BadCursor()
 	raw, err := base64.RawURLEncoding.DecodeString(s)
-	parts := strings.SplitN(web.Text(string(raw)), " ", 7)
+	text := web.Text(string(raw))
+	if first, rest, ok := strings.Cut(text, " "); ok && len(first) <= 2 { // shorter than any time
+		n, err := strconv.ParseInt(first, 10, 32)
+		if err != nil {
+			return p, bad
+		}
+		distance := int32(n)
+		p.distance, text = &distance, rest
+	}
+	parts := strings.SplitN(text, " ", 7)
 	if err != nil || len(parts) != 7 {
 		return p, bad
 	}
