@@ -82,7 +82,7 @@ func (o *options) testNotifier(ctx context.Context, notifier *notify.Notifier) e
 			if !l.OK {
 				verdict = "FAILED"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%d ms\t%s\n", l.Channel, verdict, l.Milliseconds, l.Error)
+			fmt.Fprintf(w, "%s\t%s\t%d ms\t%s\n", l.Channel, verdict, l.Milliseconds, escaped(l.Error))
 		}
 		if err := w.Flush(); err != nil {
 			return err

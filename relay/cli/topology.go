@@ -117,7 +117,7 @@ func (o *options) printPreview(p status.Preview) error {
 			fmt.Fprintf(o.Out, "%s  %s  %s  %s %s  agent %s  labels %v\n", r.Type, r.Host, r.State.Name, r.State.OS, r.State.Arch, r.State.Agent, r.State.Labels)
 			continue
 		}
-		fmt.Fprintf(o.Out, "%s  %s  %s\n%s\n", r.Type, r.Host, strings.Join(present(r.Kind, r.Instance), "/"), r.Body)
+		fmt.Fprintf(o.Out, "%s  %s  %s\n%s\n", r.Type, r.Host, strings.Join(present(r.Kind, r.Instance), "/"), escaped(r.Body))
 	}
 	if p.More {
 		fmt.Fprintf(o.Out, "(more than %d records: see --limit, --host and --kind)\n", len(p.Records))

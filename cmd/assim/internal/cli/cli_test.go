@@ -142,3 +142,30 @@ func TestFormats(t *testing.T) {
 		}
 	}
 }
+
+func TestATopologyDoesNotDriveTheTerminal(t *testing.T) {
+	isolate(t)
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/login" {
+			json.NewEncoder(w).Encode(map[string]any{"token": "asm_api_x", "tenant": map[string]string{"name": "Example"}})
+			return
+		}
+		const hostile = "\x1b[31m\u009b1m\u202e"
+		json.NewEncoder(w).Encode(map[string]any{
+			"relay": "r" + hostile,
+			"switches": []map[string]any{{
+				"domain": "d", "chassis": "mac 1" + hostile, "name": "sw" + hostile, "zone": "z" + hostile, "state": "up",
+				"ports": []map[string]any{{"port": "1" + hostile, "host": "a", "interface": "eth0" + hostile}},
+			}},
+			"hosts": []map[string]any{
+				{"host": "a", "name": "db1" + hostile, "domain": "d", "state": "up"}, {"host": "b", "name": "db2" + hostile, "domain": "d", "state": "up" + hostile},
+			},
+		})
+	}))
+	defer service.Close()
+	run(t, "x\n", "login", "--url", service.URL, "--email", "a@b.c")
+	code, out, errs := run(t, "", "topology", "paris")
+	if code != 0 || !strings.Contains(out, "db1") || !strings.Contains(out, "db2") || strings.ContainsAny(out, "\x1b\u009b\u202e") {
+		t.Errorf("exit code %d %s\n%q", code, errs, out)
+	}
+}

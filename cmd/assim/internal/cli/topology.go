@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bufio"
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,38 +47,41 @@ answer is stored by the service; that somebody asked is in the audit log.`,
 			if err := service.Do(cmd.Context(), http.MethodGet, path, nil, nil, &t); err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(s.out, t.tree())
-			return err
+			return t.tree(s.out)
 		},
 	}
 }
 
 // tree shows switches, the ports that hosts are wired to, and the hosts.
-func (t topology) tree() string {
-	var b strings.Builder
-	name, state := map[string]string{}, map[string]string{}
-	for _, h := range t.Hosts {
+func (t topology) tree(to io.Writer) error {
+	b := bufio.NewWriter(to)
+	line := func(format string, args ...any) {
+		fmt.Fprintln(b, output.Printable(fmt.Sprintf(format, args...))) // Flush tells what went wrong
+	}
+	name, state, of := map[string]string{}, map[string]string{}, map[string][]int{}
+	for i, h := range t.Hosts {
 		name[h.Host], state[h.Host] = h.Name, h.State
+		of[h.Domain] = append(of[h.Domain], i)
 	}
 	for _, s := range t.Switches {
 		heading := "subnet " + cmp.Or(s.Subnet, "not known")
 		if s.Chassis != "" {
 			heading = words(" ", "switch", s.Name, s.Chassis)
 		}
-		fmt.Fprintln(&b, words("  ", heading, s.Zone, s.State))
+		line("%s", words("  ", heading, s.Zone, s.State))
 		wired := map[string]bool{}
 		for _, p := range s.Ports {
 			wired[p.Host] = true
-			fmt.Fprintf(&b, "  %-16s %s\n", p.Port, words("  ", cmp.Or(name[p.Host], p.Host), p.Interface, state[p.Host]))
+			line("  %-16s %s", p.Port, words("  ", cmp.Or(name[p.Host], p.Host), p.Interface, state[p.Host]))
 		}
-		for _, h := range t.Hosts {
-			if h.Domain == s.Domain && !wired[h.Host] {
-				fmt.Fprintf(&b, "  %-16s %s\n", "-", words("  ", h.Name, h.Address, h.State))
+		for _, i := range of[s.Domain] {
+			if h := t.Hosts[i]; !wired[h.Host] {
+				line("  %-16s %s", "-", words("  ", h.Name, h.Address, h.State))
 			}
 		}
 	}
-	fmt.Fprintf(&b, "told by %s at %s\n", t.Relay, t.At.Local().Format("15:04:05"))
-	return b.String()
+	line("told by %s at %s", t.Relay, t.At.Local().Format("15:04:05"))
+	return b.Flush()
 }
 
 // words joins those that are not empty.
