@@ -13,7 +13,8 @@ import (
 // pagesOf lists the addresses of every page about an estate with one host.
 func pagesOf(e *estate, host string) []string {
 	pages := []string{"/", "/account", "/changes", "/changes?window=all&kind=packages", "/events", "/events?type=refusal", "/verdicts", "/verdicts?open=true&kind=host+down", "/findings", "/findings?all=true", "/hosts", "/hosts?state=up&name=web",
-		"/sites", "/sites/" + e.source.Site.String(), "/queries", "/map", "/map?site=" + e.source.Site.String(), "/map?host=" + host,
+		"/sites", "/sites/" + e.source.Site.String(), "/queries", "/unmanaged", "/map", "/map?site=" + e.source.Site.String(), "/map?host=" + host,
+		"/cypher", "/cypher?q=MATCH+(h:Host)+RETURN+h,h.name", "/cypher?explain=1&q=MATCH+(h:Host)+RETURN+h",
 		"/docs", "/search", "/search?q=web", "/search?q=10.0.0", "/search?q=02:00", "/search?q=443", "/search?q=nothing"}
 	for _, view := range []string{"", "/services", "/packages", "/packages?q=ssl", "/network", "/dependencies", "/changes", "/timeline", "/facts/sockets", "/facts/nothing"} {
 		pages = append(pages, "/hosts/"+host+view)

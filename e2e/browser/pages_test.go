@@ -100,6 +100,7 @@ func TestEveryPage(t *testing.T) {
 		{"overview", "/"}, {"hosts", "/hosts"}, {"hosts-none", "/hosts?name=nothing"}, {"sites", "/sites"}, {"site", "/sites/" + w.Site},
 		{"changes", "/changes"}, {"changes-of-ports", "/changes?host=web1&kind=sockets"}, {"events", "/events"}, {"findings", "/findings?all=true"}, {"account", "/account"},
 		{"queries", "/queries"}, {"query", "/queries/allipports"}, {"query-asked", "/queries/hostdependencies?host=db1"},
+		{"cypher", "/cypher"}, {"cypher-asked", "/cypher?q=" + url.QueryEscape("MATCH (h:Host)-[:RUNS]->(s) RETURN h.name, s.name")}, {"cypher-wrong", "/cypher?q=MATCH+(n:Hst)+RETURN+n"},
 		{"search", "/search?q=assim"}, {"search-address", "/search?q=" + strings.TrimSuffix(lab.Gateway, "1")}, {"search-nothing", "/search?q=zzzz"}, {"docs", "/docs"},
 		{"host", here}, {"host-services", here + "/services"}, {"host-packages", here + "/packages?q=ssl"}, {"host-network", here + "/network"},
 		{"host-dependencies", "/hosts/db1/dependencies"}, {"host-changes", "/hosts/web1/changes"}, {"host-timeline", "/hosts/web1/timeline"}, {"verdicts", "/verdicts"}, {"host-facts", here + "/facts/os"},

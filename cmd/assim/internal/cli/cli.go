@@ -123,7 +123,7 @@ allowed, 4 not found, 5 the service did not answer.`,
 	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml", "csv", "svg"}, cobra.ShellCompDirectiveNoFileComp))
 	root.RegisterFlagCompletionFunc("context", s.contextNames())
 	root.AddCommand(s.signup(), s.login(), s.logout(), s.whoami(), s.contexts(),
-		s.site(), s.topology(), s.relay(), s.token(), s.host(), s.query(), s.search(), s.graphMap(),
+		s.site(), s.topology(), s.relay(), s.token(), s.host(), s.query(), s.graph(), s.search(), s.graphMap(),
 		s.changes(), s.events(), s.verdict(), s.findings(), s.doctor())
 	s.complete(root)
 	return root

@@ -116,6 +116,9 @@ func decode(raw json.RawMessage) (map[string]any, error) {
 
 // lookup follows a dotted path.
 func lookup(fields map[string]any, path string) any {
+	if v, ok := fields[path]; ok { // a column may be named h.name
+		return v
+	}
 	name, rest, nested := strings.Cut(path, ".")
 	if !nested {
 		return fields[name]

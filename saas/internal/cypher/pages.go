@@ -1,0 +1,77 @@
+package cypher
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"assimilation/saas/internal/cypher/syntax"
+	"assimilation/saas/internal/web"
+	"assimilation/tenancy"
+)
+
+const (
+	section = "/cypher" // of the navigation
+	perPage = 500
+)
+
+// example is a question to begin with.
+type example struct{ what, text string }
+
+var examples = []example{
+	{"The services of each host", "MATCH (h:Host)-[:RUNS]->(s:Service)\nRETURN h.name AS host, collect(s.name) AS services\nORDER BY host"},
+	{"Who uses the database on port 5432", "MATCH (h:Host)-[:RUNS]->(c:Service)-[:CONNECTS_TO]->(e:Endpoint {port: 5432})\nRETURN DISTINCT h.name AS host, c.name AS client, e.ip AS server"},
+	{"What breaks if a host dies", "MATCH (h:Host {name: 'db1'})-[:RUNS]->()-[:LISTENS_ON]->()<-[:CONNECTS_TO]-(c)<-[:RUNS]-(o:Host)\nRETURN DISTINCT o.name AS host, c.name AS service\nORDER BY host"},
+	{"Hosts that listen nowhere", "MATCH (h:Host)\nWHERE NOT (h)-[:RUNS]->()-[:LISTENS_ON]->()\nRETURN h.name"},
+	{"How many of each label", "MATCH (n) RETURN labels(n)[0] AS label, count(*) AS count ORDER BY count DESC"},
+}
+
+// consoleView is the page.
+type consoleView struct {
+	text    string
+	problem *syntax.Problem
+	refused string
+	answer  *Answer // nil: not asked
+	explain bool
+}
+
+// Pages adds the page.
+func (s *Service) Pages(w *web.Web) {
+	w.Page("GET /cypher", tenancy.Viewer, s.showConsole)
+}
+
+func (s *Service) showConsole(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	form := r.URL.Query()
+	v := consoleView{text: web.Text(form.Get("q")), explain: form.Get("explain") != ""}
+	if strings.TrimSpace(v.text) == "" {
+		v.text = ""
+		return web.Render(w, r, 0, "Cypher", section, consolePage(v))
+	}
+	// A form sends the ends of lines of RFC 2046.
+	v.text = strings.ReplaceAll(v.text, "\r\n", "\n")
+	answer, err := s.Ask(r.Context(), a.Tenant, Question{Text: v.text, Limit: perPage, Explain: v.explain})
+	status := 0
+	if problem, ok := errors.AsType[*syntax.Problem](err); ok {
+		v.problem, status = problem, http.StatusUnprocessableEntity
+	} else if refused, ok := errors.AsType[*Refused](err); ok {
+		v.refused, status = refused.Why, http.StatusUnprocessableEntity
+	} else if err != nil {
+		return problemOf(err)
+	} else {
+		v.answer = &answer
+	}
+	return web.Render(w, r, status, "Cypher", section, consolePage(v))
+}
+
+// cell is a value as text: a string without its quotes, null as nothing.
+func cell(value json.RawMessage) string {
+	var text string
+	switch {
+	case string(value) == "null":
+		return ""
+	case json.Unmarshal(value, &text) == nil:
+		return text
+	}
+	return string(value)
+}
