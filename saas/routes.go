@@ -15,7 +15,6 @@ import (
 	"assimilation/saas/internal/changes"
 	"assimilation/saas/internal/console"
 	"assimilation/saas/internal/cypher"
-	"assimilation/saas/internal/cypher"
 	"assimilation/saas/internal/depmap"
 	"assimilation/saas/internal/downloads"
 	"assimilation/saas/internal/events"
@@ -74,7 +73,6 @@ func (p parts) mount(w *web.Web) error {
 	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history, Happened: happened.OfHost}
 	wrong := &findings.Service{DB: p.db}
 	asked := cypher.New(p.db)
-	asked := cypher.New(p.db)
 	who := &depmap.Service{DB: p.db}
 	finder := &search.Service{DB: p.db}
 	overview := &console.Service{DB: p.db, Changes: history.Recent, Verdicts: p.verdicts.Open, Events: happened.Recent}
@@ -96,7 +94,6 @@ func (p parts) mount(w *web.Web) error {
 	wrong.Register(w.API)
 	questions.Register(w.API)
 	asked.Register(w.API)
-	asked.Register(w.API)
 	who.Register(w.API)
 	finder.Register(w.API)
 
@@ -111,7 +108,6 @@ func (p parts) mount(w *web.Web) error {
 	p.verdicts.Pages(w)
 	wrong.Pages(w)
 	questions.Pages(w)
-	asked.Pages(w)
 	asked.Pages(w)
 	who.Pages(w)
 	finder.Pages(w)
