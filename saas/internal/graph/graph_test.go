@@ -46,9 +46,9 @@ func (f *fixture) apply(deltas ...cmdb.Delta) (stats Stats, err error) {
 
 func (f *fixture) read(t fatal) cmdb.Elements {
 	var all cmdb.Elements
-	err := f.db.Read(context.Background(), f.tenant, func(tx pgx.Tx) (err error) {
-		all, err = Read(context.Background(), tx, f.tenant)
-		return err
+	err := f.db.Read(context.Background(), f.tenant, func(tx pgx.Tx) error {
+		return Each(context.Background(), tx, f.tenant, func(v cmdb.Vertex) { all.Vertices = append(all.Vertices, v) },
+			func(e cmdb.Edge) { all.Edges = append(all.Edges, e) })
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,16 +13,16 @@ import (
 	"assimilation/tenancy/store"
 )
 
-// Read returns every element of the tenant's graph, for comparison with what
-// the facts say. It sees nothing of what Clean removes.
-func Read(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) (cmdb.Elements, error) {
-	var all cmdb.Elements
+// Each calls vertex with every vertex of the tenant's graph and then edge with
+// every edge, for comparison with what the facts say. It sees nothing of what
+// Clean removes.
+func Each(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, vertex func(cmdb.Vertex), edge func(cmdb.Edge)) error {
 	graph := store.Graph(tenant)
 	for _, spec := range cmdb.Vertices {
 		rows, err := tx.Query(ctx, `SELECT ag_catalog.agtype_out(properties)::text FROM `+tableOf(graph, string(spec.Label))+
 			` WHERE properties ->> `+literal(store.KeyProperty)+`::text <> ''`)
 		if err != nil {
-			return cmdb.Elements{}, fmt.Errorf("reading vertices %s: %w", spec.Label, err)
+			return fmt.Errorf("reading vertices %s: %w", spec.Label, err)
 		}
 		var text []byte
 		_, err = pgx.ForEachRow(rows, []any{&text}, func() error {
@@ -32,11 +32,11 @@ func Read(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) (cmdb.Element
 			}
 			key, _ := props[store.KeyProperty].(string)
 			delete(props, store.KeyProperty)
-			all.AddVertex(spec.Label, key, props)
+			vertex(cmdb.Vertex{Ref: cmdb.Ref{Label: spec.Label, Key: key}, Props: props})
 			return nil
 		})
 		if err != nil {
-			return cmdb.Elements{}, fmt.Errorf("reading vertices %s: %w", spec.Label, err)
+			return fmt.Errorf("reading vertices %s: %w", spec.Label, err)
 		}
 	}
 	for _, spec := range cmdb.Edges {
@@ -46,7 +46,7 @@ func Read(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) (cmdb.Element
 			tableOf(graph, string(spec.Type)), tableOf(graph, string(spec.From)), tableOf(graph, string(spec.To)), literal(store.KeyProperty))
 		rows, err := tx.Query(ctx, sql)
 		if err != nil {
-			return cmdb.Elements{}, fmt.Errorf("reading edges %s: %w", spec.Type, err)
+			return fmt.Errorf("reading edges %s: %w", spec.Type, err)
 		}
 		var from, to string
 		var text []byte
@@ -55,14 +55,14 @@ func Read(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) (cmdb.Element
 			if err != nil {
 				return err
 			}
-			all.AddEdge(spec.Type, cmdb.Ref{Label: spec.From, Key: from}, cmdb.Ref{Label: spec.To, Key: to}, props)
+			edge(cmdb.Edge{Type: spec.Type, From: cmdb.Ref{Label: spec.From, Key: from}, To: cmdb.Ref{Label: spec.To, Key: to}, Props: props})
 			return nil
 		})
 		if err != nil {
-			return cmdb.Elements{}, fmt.Errorf("reading edges %s: %w", spec.Type, err)
+			return fmt.Errorf("reading edges %s: %w", spec.Type, err)
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // decodeProperties reads back what properties wrote. What else it may find is

@@ -3,14 +3,13 @@ package ingest
 import (
 	"context"
 	"fmt"
-	"maps"
-	"reflect"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/cmdb"
 	"assimilation/discovery"
+	"assimilation/discovery/projectors"
 	"assimilation/saas/internal/graph"
 	"assimilation/tenancy"
 )
@@ -38,11 +37,13 @@ func (s *Service) Rebuild(ctx context.Context, tenant tenancy.TenantID) (Report,
 		if err != nil {
 			return err
 		}
-		is, err := graph.Read(ctx, tx, tenant)
-		if err != nil {
+		checked := int64(len(wanted.vertices) + len(wanted.edges))
+		delta := cmdb.Delta{}
+		// What is read is compared and forgotten: a large graph is in memory once.
+		if err := graph.Each(ctx, tx, tenant, func(v cmdb.Vertex) { wanted.vertex(v, &delta) }, func(e cmdb.Edge) { wanted.edge(e, &delta) }); err != nil {
 			return err
 		}
-		delta, checked := difference(is, wanted)
+		wanted.missing(&delta)
 		stats, err := s.graph.Repair(ctx, tx, tenant, []cmdb.Delta{delta}, at)
 		if err != nil {
 			return err
@@ -58,46 +59,72 @@ func (s *Service) Rebuild(ctx context.Context, tenant tenancy.TenantID) (Report,
 }
 
 // expected is what all facts of the tenant say together.
-func (s *Service) expected(ctx context.Context, tx pgx.Tx) (all []cmdb.Elements, skipped int64, err error) {
+func (s *Service) expected(ctx context.Context, tx pgx.Tx) (all elements, skipped int64, err error) {
+	all = elements{map[cmdb.Ref]map[string]any{}, map[cmdb.EdgeRef]map[string]any{}}
 	rows, err := tx.Query(ctx, selectHosts+` WHERE h.retired_at IS NULL`)
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading hosts: %w", err)
+		return all, 0, fmt.Errorf("reading hosts: %w", err)
 	}
 	hosts, err := pgx.CollectRows(rows, scanHost)
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading hosts: %w", err)
+		return all, 0, fmt.Errorf("reading hosts: %w", err)
 	}
-	parts := make(map[tenancy.HostID][]projection, len(hosts))
 	refs := make(map[tenancy.HostID]discovery.HostRef, len(hosts))
 	for _, h := range hosts {
-		parts[h.ID], refs[h.ID] = []projection{{"", h.elements}}, h.ref()
+		refs[h.ID] = h.ref()
+		all.add(h.elements)
 	}
-	err = s.eachFact(ctx, tx, nil, func(host tenancy.HostID, f discovery.Fact) error {
+	// Facts come host by host.
+	var of tenancy.HostID
+	var parts []projection
+	var memo projectors.Memo
+	err = s.eachFact(ctx, tx, nil, func(host tenancy.HostID, f storedFact) error {
 		ref, known := refs[host]
 		if !known {
 			return nil
 		}
-		e, err := project(ref, f)
-		if err != nil {
-			skipped++
-			s.log.Warn("fact left out of the graph", "host", host, "kind", f.Kind, "instance", f.Instance, "error", err)
-			return nil
+		if host != of {
+			all.add(joined(parts))
+			of, parts = host, nil
 		}
-		parts[host] = append(parts[host], projection{f.Kind, e})
+		e, known := memo.Known(ref, f.Kind, f.Instance, f.Hash)
+		if !known {
+			var err error
+			if e, err = memo.Project(ref, s.unpacked(f)); err != nil {
+				skipped++
+				s.log.Warn("fact left out of the graph", "host", host, "kind", f.Kind, "instance", f.Instance, "error", err)
+				return nil
+			}
+		}
+		parts = append(parts, projection{f.Kind, e})
 		return nil
 	})
 	if err != nil {
-		return nil, 0, err
+		return all, 0, err
 	}
-	for _, p := range parts {
-		all = append(all, joined(p))
-	}
+	all.add(joined(parts))
 	return all, skipped, nil
 }
 
-// eachFact reads the current facts with their bodies, of one host or of all. A
-// body that is damaged is nil: no kind understands that.
-func (s *Service) eachFact(ctx context.Context, tx pgx.Tx, host *tenancy.HostID, fn func(tenancy.HostID, discovery.Fact) error) error {
+// storedFact is a fact whose body is still packed.
+type storedFact struct {
+	discovery.Fact
+	packed []byte
+}
+
+// unpacked is the fact with its body. One that is damaged is nil: no kind
+// understands that.
+func (s *Service) unpacked(f storedFact) discovery.Fact {
+	var err error
+	if f.Body, err = s.unpack.DecodeAll(f.packed, nil); err != nil {
+		s.log.Error("a stored body is damaged", "hash", f.Hash, "error", err)
+		f.Body = nil
+	}
+	return f.Fact
+}
+
+// eachFact reads the current facts, of one host or of all, host by host.
+func (s *Service) eachFact(ctx context.Context, tx pgx.Tx, host *tenancy.HostID, fn func(tenancy.HostID, storedFact) error) error {
 	rows, err := tx.Query(ctx, `
 		SELECT f.host, f.kind, f.instance, f.hash, b.schema, b.body
 		FROM assim.facts f JOIN assim.fact_bodies b ON b.tenant = f.tenant AND b.hash = f.hash
@@ -106,69 +133,16 @@ func (s *Service) eachFact(ctx context.Context, tx pgx.Tx, host *tenancy.HostID,
 		return fmt.Errorf("reading facts: %w", err)
 	}
 	var owner tenancy.HostID
-	var f discovery.Fact
-	var hash, packed []byte
-	_, err = pgx.ForEachRow(rows, []any{&owner, &f.Kind, &f.Instance, &hash, &f.Version, &packed}, func() error {
+	var f storedFact
+	var hash []byte
+	_, err = pgx.ForEachRow(rows, []any{&owner, &f.Kind, &f.Instance, &hash, &f.Version, &f.packed}, func() error {
 		f.Hash = discovery.Hash(hash)
-		var err error
-		if f.Body, err = s.unpack.DecodeAll(packed, nil); err != nil {
-			s.log.Error("a stored body is damaged", "hash", f.Hash, "error", err)
-			f.Body = nil
-		}
 		return fn(owner, f)
 	})
 	if err != nil {
 		return fmt.Errorf("reading facts: %w", err)
 	}
 	return nil
-}
-
-// difference is what must be done so that the graph, which says is, says wanted:
-// unlike cmdb.Diff it also names shared vertices and implied edges that are too
-// many. checked counts the elements wanted.
-func difference(is cmdb.Elements, wanted []cmdb.Elements) (d cmdb.Delta, checked int64) {
-	vertices, edges := map[cmdb.Ref]map[string]any{}, map[cmdb.EdgeRef]map[string]any{}
-	for _, part := range wanted {
-		for _, v := range part.Vertices {
-			if _, ok := vertices[v.Ref]; !ok {
-				vertices[v.Ref] = v.Props
-			}
-		}
-		for _, e := range part.Edges {
-			if _, ok := edges[e.Ref()]; !ok {
-				edges[e.Ref()] = e.Props
-			}
-		}
-	}
-	checked = int64(len(vertices) + len(edges))
-	same := func(a, b map[string]any) bool {
-		return maps.EqualFunc(a, b, func(x, y any) bool { return reflect.DeepEqual(x, y) })
-	}
-	for _, v := range is.Vertices {
-		props, ok := vertices[v.Ref]
-		switch {
-		case !ok:
-			d.GoneVertices = append(d.GoneVertices, v.Ref)
-		case same(props, v.Props):
-			delete(vertices, v.Ref)
-		}
-	}
-	for _, e := range is.Edges {
-		props, ok := edges[e.Ref()]
-		switch {
-		case !ok:
-			d.GoneEdges = append(d.GoneEdges, e.Ref())
-		case same(props, e.Props):
-			delete(edges, e.Ref())
-		}
-	}
-	for ref, props := range vertices {
-		d.PutVertices = append(d.PutVertices, cmdb.Vertex{Ref: ref, Props: props})
-	}
-	for ref, props := range edges {
-		d.PutEdges = append(d.PutEdges, cmdb.Edge{Type: ref.Type, From: ref.From, To: ref.To, Props: props})
-	}
-	return d, checked
 }
 
 // Forget takes all facts of a host, and its vertex, out of the estate; history
@@ -188,8 +162,8 @@ func (s *Service) Forget(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID
 		return fmt.Errorf("reading host %s: %w", id, err)
 	}
 	parts := []projection{{"", h.elements}}
-	err = s.eachFact(ctx, tx, &id, func(_ tenancy.HostID, f discovery.Fact) error {
-		e, err := project(h.ref(), f)
+	err = s.eachFact(ctx, tx, &id, func(_ tenancy.HostID, f storedFact) error {
+		e, err := project(h.ref(), s.unpacked(f))
 		if err == nil {
 			parts = append(parts, projection{f.Kind, e})
 		}

@@ -83,9 +83,9 @@ func column[T any](t testing.TB, f *fixture, sql string, args ...any) (v []T) {
 func (f *fixture) elements(t testing.TB) []string {
 	t.Helper()
 	var all cmdb.Elements
-	f.in(t, func(tx pgx.Tx) (err error) {
-		all, err = graph.Read(context.Background(), tx, f.tenant)
-		return err
+	f.in(t, func(tx pgx.Tx) error {
+		return graph.Each(context.Background(), tx, f.tenant, func(v cmdb.Vertex) { all.Vertices = append(all.Vertices, v) },
+			func(e cmdb.Edge) { all.Edges = append(all.Edges, e) })
 	})
 	var lines []string
 	for _, v := range all.Vertices {
