@@ -22,6 +22,8 @@ type Live func(ctx context.Context, actor web.Actor, host string) ([]map[string]
 func (s *Service) AskFor(ctx context.Context, actor web.Actor, name string, parameters url.Values, page Page) (Answer, error) {
 	q := s.named(name)
 	switch {
+	case q != nil && !q.LooksBack && !page.AsOf.IsZero():
+		return Answer{}, errNoLookingBack
 	case q == nil || !q.Relay:
 		return s.Ask(ctx, actor.Tenant, name, parameters, page)
 	case q.wiring:

@@ -2,6 +2,7 @@ package query
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,6 +28,7 @@ func (s *Service) Pages(w *web.Web) {
 	w.Page("GET /queries", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, _ web.Actor) error {
 		return web.Render(w, r, 0, "Queries", section, queriesPage(s.queries))
 	})
+	w.Page("GET /unmanaged", tenancy.Viewer, s.showUnmanaged)
 	w.Page("GET /queries/{name}", tenancy.Viewer, s.showQuery)
 	w.Page("GET /queries/{name}/csv", tenancy.Viewer, s.sendCSV)
 }
@@ -61,7 +63,7 @@ func (s *Service) showQuery(w http.ResponseWriter, r *http.Request, a web.Actor)
 	for name := range given {
 		v.given[name] = given.Get(name)
 	}
-	if len(given) == 0 && len(q.Parameters) > 0 {
+	if len(given) == 0 && q.needs() {
 		return web.Render(w, r, 0, q.Name, section, queryPage(v))
 	}
 	page := Page{Limit: perPage}
@@ -113,7 +115,7 @@ func (s *Service) sendCSV(w http.ResponseWriter, r *http.Request, a web.Actor) e
 		record := make([]string, len(q.Columns))
 		for i, c := range q.Columns {
 			record[i] = cell(item[c.Name])
-			if c.Type == "text" {
+			if c.Type == Text {
 				record[i] = noFormula(record[i])
 			}
 		}
@@ -138,7 +140,66 @@ func cell(v any) string {
 		return ""
 	case time.Time:
 		return v.Format(time.RFC3339)
+	case map[string]any:
+		b, _ := json.Marshal(v) // decoded from JSON, so it encodes
+		return string(b)
 	default:
 		return fmt.Sprint(v)
 	}
+}
+
+// needs reports whether there is a parameter without a default.
+func (q *Query) needs() bool {
+	return slices.ContainsFunc(q.Parameters, func(p Parameter) bool { return p.Default == "" })
+}
+
+// hint is what stands in an empty field.
+func hint(p Parameter) string {
+	if p.Default != "" {
+		return p.Default
+	}
+	return p.Doc
+}
+
+// leadsTo is the page of what a column names: hosts have one.
+func (c Column) leadsTo(v any) string {
+	name, _ := v.(string)
+	if name == "" || c.Name != "host" && !strings.HasSuffix(c.Name, "_host") {
+		return ""
+	}
+	return "/hosts/" + url.PathEscape(name)
+}
+
+// grouped puts the questions in the order of their groups.
+func grouped(queries []Query) (all [][]Query) {
+	for _, g := range groups {
+		var of []Query
+		for _, q := range queries {
+			if q.Group == g {
+				of = append(of, q)
+			}
+		}
+		if len(of) > 0 {
+			all = append(all, of)
+		}
+	}
+	return all
+}
+
+func title(group string) string { return strings.ToUpper(group[:1]) + group[1:] }
+
+func (s *Service) showUnmanaged(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	v := blindView{coverage: *s.named("coverage"), unmanaged: *s.named("unmanaged")}
+	for _, part := range []struct {
+		name  string
+		items *[]map[string]any
+		more  *bool
+	}{{"coverage", &v.subnets, &v.moreSubnets}, {"unmanaged", &v.strangers, &v.moreStranger}} {
+		answer, err := s.Ask(r.Context(), a.Tenant, part.name, nil, Page{Limit: perPage})
+		if err != nil {
+			return err
+		}
+		*part.items, *part.more = answer.Items, answer.NextCursor != ""
+	}
+	return web.Render(w, r, 0, "Unmanaged", "/unmanaged", unmanagedPage(v))
 }

@@ -51,6 +51,7 @@ type Query struct {
 	Columns     []Column    `json:"columns" nullable:"false"`
 	Example     string      `json:"example,omitempty" doc:"parameters as they may be given"`
 	Relay       bool        `json:"asks_relays,omitempty" doc:"sites that keep their topology are asked live, which needs the role operator"`
+	LooksBack   bool        `json:"looks_back,omitempty" doc:"can be asked as of another time than now"`
 
 	sql     string // with {graph} where the tenant's schema belongs
 	bound   []int  // parameters that the text names, in the order in which they are bound
@@ -152,6 +153,7 @@ func parse(name, text string) (Query, error) {
 		}
 		return sql
 	})
+	q.LooksBack = q.looksBack()
 	return q, fault
 }
 

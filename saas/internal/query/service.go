@@ -53,9 +53,10 @@ type Answer struct {
 // ErrUnknown is the error of a question that there is not.
 var ErrUnknown = errors.New("there is no such query; /v1/queries lists them")
 
-// Page chooses rows of an answer.
+// Page chooses rows of an answer, and the time that it is of; zero is now.
 type Page struct {
 	Offset, Limit int
+	AsOf          time.Time
 }
 
 // Ask answers a question from the graph alone. What is wrong with a parameter is
@@ -86,6 +87,11 @@ func (s *Service) ask(ctx context.Context, tenant tenancy.TenantID, q *Query, pa
 		answer.Columns = append(answer.Columns, c.Name)
 	}
 	err = s.db.Read(ctx, tenant, func(tx pgx.Tx) error {
+		if !page.AsOf.IsZero() {
+			if err := prepareAsOf(ctx, tx, page.AsOf); err != nil {
+				return err
+			}
+		}
 		bound, note, err := q.bind(ctx, tx, tenant, values)
 		if err != nil {
 			return err
@@ -147,7 +153,11 @@ func (q *Query) rows(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, bo
 	if q.missing != "" {
 		limit, offset, skip = maxSifted, 0, page.Offset
 	}
-	rows, err := tx.Query(ctx, q.text(tenant), append(bound, limit, offset)...)
+	sql, arguments := q.text(tenant), append(bound, limit, offset)
+	if !page.AsOf.IsZero() {
+		sql, arguments = q.textAsOf(tenant), append(arguments, page.AsOf)
+	}
+	rows, err := tx.Query(ctx, sql, arguments...)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +212,7 @@ func (a *asked) Resolve(ctx huma.Context) []error {
 
 var _ huma.Resolver = (*asked)(nil)
 
-// page takes limit and cursor out of the values.
+// page takes limit, cursor and as_of out of the values.
 func (a *asked) page() (Page, error) {
 	p := Page{Limit: defaultRows}
 	for _, field := range []struct {
@@ -221,6 +231,16 @@ func (a *asked) page() (Page, error) {
 		}
 		*field.to = n
 	}
+	text := a.values.Get("as_of")
+	a.values.Del("as_of")
+	if text == "" {
+		return p, nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return Page{}, &BadParameter{"as_of", "is not a time such as 2026-01-31T12:00:00Z"}
+	}
+	p.AsOf = at
 	return p, nil
 }
 
@@ -265,6 +285,7 @@ func (s *Service) answer(ctx context.Context, name string, in *asked) (*web.Answ
 // describe documents a question's parameters.
 func (q *Query) describe() []*huma.Param {
 	var all []*huma.Param
+	example, _ := url.ParseQuery(q.Example) // a test holds that it can be read
 	for _, p := range q.Parameters {
 		kind := huma.TypeString
 		if p.Type == Int {
@@ -277,12 +298,24 @@ func (q *Query) describe() []*huma.Param {
 				schema.Default = n
 			}
 		}
-		all = append(all, &huma.Param{Name: p.Name, In: "query", Required: p.Default == "", Description: p.Doc, Schema: schema})
+		param := &huma.Param{Name: p.Name, In: "query", Required: p.Default == "", Description: p.Doc, Schema: schema, Example: schema.Default}
+		if given := example.Get(p.Name); given != "" {
+			param.Example = given
+			if n, err := strconv.ParseInt(given, 10, 64); err == nil && p.Type == Int {
+				param.Example = n
+			}
+		}
+		all = append(all, param)
 	}
 	limits := func(name, doc string, most float64) *huma.Param {
 		least := 1.0
 		return &huma.Param{Name: name, In: "query", Description: doc, Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most}}
 	}
-	return append(all, limits("limit", fmt.Sprintf("rows of a page; default %d", defaultRows), maxRows),
+	all = append(all, limits("limit", fmt.Sprintf("rows of a page; default %d", defaultRows), maxRows),
 		limits("cursor", "next_cursor of the page before", maxOffset))
+	if q.LooksBack {
+		all = append(all, &huma.Param{Name: "as_of", In: "query", Description: "the time to look back to; default now",
+			Schema: &huma.Schema{Type: huma.TypeString, Format: "date-time"}})
+	}
+	return all
 }
