@@ -66,27 +66,39 @@ func (s *Service) look(ctx context.Context, now time.Time, judging bool) error {
 	if err != nil {
 		return fmt.Errorf("listing tenants with silent relays: %w", err)
 	}
+	failed := 0
 	for _, tenant := range tenants {
-		err := s.DB.In(ctx, tenant, func(tx pgx.Tx) error {
-			l := looker{tx: tx, tenant: tenant, now: now}
-			if err := l.close(ctx); err != nil {
+		if err = s.lookAt(ctx, tenant, now, judging); err != nil {
+			if ctx.Err() != nil {
 				return err
 			}
-			if judging {
-				if err := l.open(ctx); err != nil {
-					return err
-				}
-			}
-			if err := l.explain(ctx); err != nil {
-				return err
-			}
-			return l.tell(ctx)
-		})
-		if err != nil {
-			return fmt.Errorf("tenant %s: %w", tenant, err)
+			failed++
+			s.Log.Error("looking for dark sites of a tenant", "tenant", tenant, "error", err)
 		}
 	}
+	// What ails one tenant keeps nobody from looking at the others.
+	if failed > 0 && failed == len(tenants) {
+		return fmt.Errorf("looking at %d tenants, of which none could be: %w", failed, err)
+	}
 	return nil
+}
+
+func (s *Service) lookAt(ctx context.Context, tenant tenancy.TenantID, now time.Time, judging bool) error {
+	return s.DB.In(ctx, tenant, func(tx pgx.Tx) error {
+		l := looker{tx: tx, tenant: tenant, now: now}
+		if err := l.close(ctx); err != nil {
+			return err
+		}
+		if judging {
+			if err := l.open(ctx); err != nil {
+				return err
+			}
+		}
+		if err := l.explain(ctx); err != nil {
+			return err
+		}
+		return l.tell(ctx)
+	})
 }
 
 // looker looks at the sites of one tenant, in one transaction.

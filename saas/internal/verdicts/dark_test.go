@@ -259,3 +259,33 @@ func TestVerdictsOutliveNoRelay(t *testing.T) {
 	p.want("the relay is revoked", "host down 10-90 heard by another relay", "link 11-110 relay revoked", "agent down 12-110 relay revoked")
 	p.told("verdict.over", "verdict.over", "verdict.over")
 }
+
+// One tenant whose rows the database refuses does not hide the dark sites of all
+// others.
+func TestATenantInTroubleIsAlone(t *testing.T) {
+	db, url := storetest.OpenURL(t)
+	places := []place{newPlace(t, db), newPlace(t, db), newPlace(t, db)}
+	for _, p := range places {
+		p.heard(0, 0)
+	}
+	admin, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close(context.Background())
+	var first tenancy.TenantID
+	if err := admin.QueryRow(t.Context(), `SELECT * FROM assim.tenants_with_silent_relays($1) LIMIT 1`, at(1)).Scan(&first); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Exec(t.Context(), `ALTER TABLE assim.verdicts ADD CHECK (tenant <> '`+first.String()+`')`); err != nil {
+		t.Fatal(err)
+	}
+	places[0].look(100)
+	for _, p := range places {
+		if p.tenant == first {
+			p.want("in trouble")
+		} else {
+			p.want("beside one in trouble", "site dark 0-")
+		}
+	}
+}
