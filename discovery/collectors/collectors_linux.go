@@ -13,6 +13,7 @@ import (
 	sockets "assimilation/discovery/sockets/collect"
 	sshd "assimilation/discovery/sshd/collect"
 	switchport "assimilation/discovery/switchport/collect"
+	sysctl "assimilation/discovery/sysctl/collect"
 	users "assimilation/discovery/users/collect"
 )
 
@@ -30,6 +31,7 @@ func All() []discovery.Collector {
 		mounts.Local(),
 		users.Local(),
 		sshd.Local(),
+		sysctl.Local(),
 		packages.Local(),
 		containers.Local(),
 	}

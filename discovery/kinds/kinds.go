@@ -15,6 +15,7 @@ import (
 	"assimilation/discovery/sockets"
 	"assimilation/discovery/sshd"
 	"assimilation/discovery/switchport"
+	"assimilation/discovery/sysctl"
 	"assimilation/discovery/users"
 )
 
@@ -23,7 +24,7 @@ func All() []discovery.Kind {
 	return []discovery.Kind{
 		os.Kind, hardware.Kind, network.Kind, neighbours.Kind, sockets.Kind, mounts.Kind, users.Kind, packages.Kind,
 		switchport.Kind, seen.Kind, sshd.Kind,
-		containers.Kind,
+		containers.Kind, sysctl.Kind,
 	}
 }
 
