@@ -30,7 +30,7 @@ func (s *Service) Register(api huma.API) {
 		Summary:      "Ask the graph in Cypher",
 		Description:  "A read-only part of openCypher 9. What is wrong with a question is answered with its place: the location of the error is query:LINE:COLUMN.",
 		MaxBodyBytes: maxParameters + syntax.MaxText*2,
-	}, func(ctx context.Context, in *askInput) (*web.Answer[Answer], error) {
+	}, func(ctx context.Context, in *askInput) (*web.Answer[GraphAnswer], error) {
 		parameters, err := readParameters(in.Body.Params)
 		if err != nil {
 			return nil, refuse("params", err.Error())
@@ -43,7 +43,7 @@ func (s *Service) Register(api huma.API) {
 		if err != nil {
 			return nil, problemOf(err)
 		}
-		return &web.Answer[Answer]{Body: answer}, nil
+		return &web.Answer[GraphAnswer]{Body: answer}, nil
 	})
 }
 

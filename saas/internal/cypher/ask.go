@@ -32,8 +32,8 @@ type Question struct {
 	Explain    bool           // the SQL and its plan instead of rows
 }
 
-// Answer is what the graph says to it.
-type Answer struct {
+// GraphAnswer is what the graph says to it.
+type GraphAnswer struct {
 	Columns   []string                     `json:"columns" nullable:"false" doc:"the columns, in their order"`
 	Items     []map[string]json.RawMessage `json:"items" nullable:"false" doc:"one object per row, by column; a node is {id, label, properties}, a relationship {id, type, start_id, end_id, properties}"`
 	Truncated bool                         `json:"truncated" doc:"there are more rows than the limit let through"`
@@ -51,16 +51,16 @@ func (r *Refused) Error() string { return r.Why }
 
 // Ask answers a question. What is wrong with it is a *syntax.Problem, what went
 // wrong with its answer a *Refused.
-func (s *Service) Ask(ctx context.Context, tenant tenancy.TenantID, q Question) (Answer, error) {
+func (s *Service) Ask(ctx context.Context, tenant tenancy.TenantID, q Question) (GraphAnswer, error) {
 	statement, hints, err := prepare(q, store.Graph(tenant))
 	if err != nil {
-		return Answer{}, err
+		return GraphAnswer{}, err
 	}
 	if !s.turns.enter(ctx, tenant) {
-		return Answer{}, errTooMany
+		return GraphAnswer{}, errTooMany
 	}
 	defer s.turns.leave(tenant)
-	answer := Answer{Columns: statement.Columns, Items: []map[string]json.RawMessage{}, Hints: hints}
+	answer := GraphAnswer{Columns: statement.Columns, Items: []map[string]json.RawMessage{}, Hints: hints}
 	if q.Explain {
 		answer.SQL = statement.SQL
 		for _, arg := range statement.Args {
@@ -78,10 +78,10 @@ func (s *Service) Ask(ctx context.Context, tenant tenancy.TenantID, q Question) 
 		return answer.read(ctx, cancel, tx, statement, q.Limit)
 	})
 	if why := refusal(err); why != nil {
-		return Answer{}, why
+		return GraphAnswer{}, why
 	}
 	if err != nil {
-		return Answer{}, fmt.Errorf("answering a question in Cypher: %w", err)
+		return GraphAnswer{}, fmt.Errorf("answering a question in Cypher: %w", err)
 	}
 	return answer, nil
 }
@@ -119,7 +119,7 @@ func arguments(statement compile.Statement) []any {
 	return append([]any{pgx.QueryExecModeExec}, statement.Args...)
 }
 
-func (a *Answer) read(ctx context.Context, cancel context.CancelFunc, tx pgx.Tx, statement compile.Statement, limit int) error {
+func (a *GraphAnswer) read(ctx context.Context, cancel context.CancelFunc, tx pgx.Tx, statement compile.Statement, limit int) error {
 	rows, err := tx.Query(ctx, statement.SQL, arguments(statement)...)
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ type consoleView struct {
 	text    string
 	problem *syntax.Problem
 	refused string
-	answer  *Answer // nil: not asked
+	answer  *GraphAnswer // nil: not asked
 	explain bool
 }
 
