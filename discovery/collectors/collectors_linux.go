@@ -4,6 +4,7 @@ import (
 	"assimilation/discovery"
 	containers "assimilation/discovery/containers/collect"
 	hardware "assimilation/discovery/hardware/collect"
+	kernel "assimilation/discovery/kernel/collect"
 	mounts "assimilation/discovery/mounts/collect"
 	neighbours "assimilation/discovery/neighbours/collect"
 	network "assimilation/discovery/network/collect"
@@ -32,6 +33,7 @@ func All() []discovery.Collector {
 		users.Local(),
 		sshd.Local(),
 		sysctl.Local(),
+		kernel.Local(),
 		packages.Local(),
 		containers.Local(),
 	}

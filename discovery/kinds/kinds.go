@@ -6,6 +6,7 @@ import (
 	"assimilation/discovery"
 	"assimilation/discovery/containers"
 	"assimilation/discovery/hardware"
+	"assimilation/discovery/kernel"
 	"assimilation/discovery/mounts"
 	"assimilation/discovery/neighbours"
 	"assimilation/discovery/network"
@@ -24,7 +25,7 @@ func All() []discovery.Kind {
 	return []discovery.Kind{
 		os.Kind, hardware.Kind, network.Kind, neighbours.Kind, sockets.Kind, mounts.Kind, users.Kind, packages.Kind,
 		switchport.Kind, seen.Kind, sshd.Kind,
-		containers.Kind, sysctl.Kind,
+		containers.Kind, sysctl.Kind, kernel.Kind,
 	}
 }
 
