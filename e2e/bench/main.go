@@ -45,6 +45,7 @@ func run(ctx context.Context, hosts int, length time.Duration) error {
 		{"./relay/internal/store", "DurableFacts", nil},
 		{"./uplink", "Envelope", nil},
 		{"./relay/internal/ring", "Ring", nil},
+		{"./relay/internal/verdict", "Disasters", nil},
 		{"./wire/...", "Handshake|Respond|CheckMAC1|Seal|Open|Marshal", nil},
 		{"./discovery", "Canonical", nil},
 	} {
