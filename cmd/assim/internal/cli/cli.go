@@ -1,7 +1,7 @@
 // Package cli holds the commands of assim.
 //
 // Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 not logged in or
-// not allowed; 4 not found; 5 the service did not answer.
+// not allowed; 4 not found; 5 the service did not answer; 10 safe-to-reboot says no.
 package cli
 
 import (
@@ -31,6 +31,7 @@ const (
 	exitDenied      = 3
 	exitNotFound    = 4
 	exitUnreachable = 5
+	exitUnsafe      = 10
 )
 
 // session is what every command works with.
@@ -76,6 +77,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &unreachable):
 		return exitUnreachable
+	case errors.Is(err, errUnsafe):
+		return exitUnsafe
 	case errors.As(err, &problem):
 		switch problem.Status {
 		case 401, 403:
@@ -94,7 +97,7 @@ func (s *session) root() *cobra.Command {
 		Long: `assim speaks to the Assimilation service for one tenant.
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 not logged in or not
-allowed, 4 not found, 5 the service did not answer.`,
+allowed, 4 not found, 5 the service did not answer, 10 safe-to-reboot says no.`,
 		Example: `  assim signup --url https://assimilation.example --email you@example.org --tenant Example
   assim site create paris
   assim token create --site paris --kind relay
@@ -105,8 +108,8 @@ allowed, 4 not found, 5 the service did not answer.`,
 		SilenceUsage:  true,
 
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if s.format == output.SVG && cmd.Name() != "map" {
-				return usageError{errors.New("only `assim map` can be printed as svg")}
+			if s.format == output.SVG && cmd.Name() != "map" && cmd.Name() != "draw" || s.format == output.DOT && cmd.Name() != "draw" {
+				return usageError{errors.New("only `assim graph draw` can be printed as svg or dot, and `assim map` as svg")}
 			}
 			s.running = true
 			return nil
@@ -118,12 +121,13 @@ allowed, 4 not found, 5 the service did not answer.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
 	})
-	root.PersistentFlags().VarP(&s.format, "output", "o", "print as table, json, yaml or csv; a map also as svg")
+	root.PersistentFlags().VarP(&s.format, "output", "o", "print as table, json, yaml or csv; pictures also as svg or dot")
 	root.PersistentFlags().StringVar(&s.context, "context", "", "use this context instead of the current one")
-	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml", "csv", "svg"}, cobra.ShellCompDirectiveNoFileComp))
+	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml", "csv", "svg", "dot"}, cobra.ShellCompDirectiveNoFileComp))
 	root.RegisterFlagCompletionFunc("context", s.contextNames())
 	root.AddCommand(s.signup(), s.login(), s.logout(), s.whoami(), s.contexts(),
 		s.site(), s.topology(), s.relay(), s.token(), s.host(), s.query(), s.graph(), s.search(), s.graphMap(),
+		s.why(), s.impact(), s.safeToReboot(),
 		s.changes(), s.events(), s.verdict(), s.findings(), s.doctor())
 	s.complete(root)
 	return root

@@ -25,6 +25,9 @@ func (s *session) list(cmd *cobra.Command, path string, query url.Values, limit 
 	if len(page.Columns) > 0 {
 		columns = page.Columns
 	}
+	if page.Note != "" {
+		fmt.Fprintln(s.err, output.Printable(page.Note))
+	}
 	return output.List(s.out, s.format, columns, page.Items)
 }
 

@@ -182,6 +182,7 @@ type Page struct {
 	Items      []json.RawMessage `json:"items"`
 	NextCursor string            `json:"next_cursor"`
 	Columns    []string          `json:"columns"` // queries only
+	Note       string            `json:"note"`    // queries only: what is missing, and why
 }
 
 // List reads a list to its end, or until it has limit items (0: all).
@@ -197,7 +198,7 @@ func (c *Client) List(ctx context.Context, path string, query url.Values, limit 
 			return all, err
 		}
 		all.Items = append(all.Items, page.Items...)
-		all.Columns = page.Columns
+		all.Columns, all.Note = page.Columns, page.Note
 		if limit > 0 && len(all.Items) >= limit {
 			all.Items = all.Items[:limit]
 			return all, nil

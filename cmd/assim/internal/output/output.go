@@ -23,13 +23,14 @@ const (
 	JSON  Format = "json"
 	YAML  Format = "yaml"
 	CSV   Format = "csv"
-	SVG   Format = "svg" // of maps only
+	SVG   Format = "svg" // of pictures only
+	DOT   Format = "dot" // of pictures only, for Graphviz
 )
 
 // Set reads the -o flag.
 func (f *Format) Set(s string) error {
 	switch Format(s) {
-	case Table, JSON, YAML, CSV, SVG:
+	case Table, JSON, YAML, CSV, SVG, DOT:
 		*f = Format(s)
 		return nil
 	}
