@@ -1,0 +1,53 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/saas/internal/history"
+	"assimilation/saas/internal/web"
+	"assimilation/tenancy"
+)
+
+var (
+	labelTable = regexp.MustCompile(`\{graph\}\."([A-Za-z_]+)"`)
+	otherTable = regexp.MustCompile(`\bassim\.([a-z_]+)`)
+)
+
+// looksBack reports whether a question can be asked of the past: what it reads
+// is labels of the graph, and names of sites, which are shown as they are now.
+func (q *Query) looksBack() bool {
+	ofNow := slices.ContainsFunc(otherTable.FindAllStringSubmatch(q.sql, -1), func(m []string) bool { return m[1] != "sites" })
+	return !ofNow && !q.Relay && q.walk.way == "" && !strings.Contains(q.sql, "_ag_label_") && q.parameterOf(Entity) == ""
+}
+
+var errNoLookingBack = web.NewProblem(http.StatusUnprocessableEntity, web.NoLookingBack,
+	"this query cannot look back yet: it reads more than the graph; ask without as_of")
+
+// prepareAsOf refuses a time that is out of reach, and makes room for what
+// changed since: the database compares all that is with it.
+func prepareAsOf(ctx context.Context, tx pgx.Tx, at time.Time) error {
+	if err := history.Graph(ctx, tx, at); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `SET LOCAL work_mem = '64MB'`)
+	return err
+}
+
+// textAsOf is text for another time than now, which is the argument after its
+// last.
+func (q *Query) textAsOf(tenant tenancy.TenantID) string {
+	at := fmt.Sprintf("$%d::timestamptz", q.hiddenColumns()+len(q.bound)+3)
+	past := *q
+	past.sql = labelTable.ReplaceAllStringFunc(q.sql, func(table string) string {
+		return history.Table(tenant, labelTable.FindStringSubmatch(table)[1], at)
+	})
+	return past.text(tenant)
+}
