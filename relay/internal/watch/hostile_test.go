@@ -8,6 +8,7 @@ import (
 
 	"assimilation/relay/internal/sessions"
 	"assimilation/relay/internal/topology"
+	"assimilation/uplink"
 	"assimilation/wire"
 )
 
@@ -42,4 +43,34 @@ func TestALiarFillsNoMemory(t *testing.T) {
 			t.Error("the name of a switch with hosts is forgotten")
 		}
 	})
+}
+
+// One who says that a neighbour is silent for thousands of years delays no verdict
+// and moves none into another age.
+func TestALiarIsNotOlderThanItsEdge(t *testing.T) {
+	for _, age := range []int64{86_400_000, 9_000_000_000_000 /* 285 years */, wire.MaxTime} {
+		inField(t, 2, 3, func(f *field, all []*probe) { lieAboutAge(f, all[:3], age) })
+	}
+}
+
+func lieAboutAge(f *field, victims []*probe, age int64) {
+	liar := victims[0]
+	begun := time.Now()
+	for range 3 {
+		r := &wire.Report{Time: time.Now().UnixMilli()}
+		f.set(liar, func(*probe) {
+			for _, e := range liar.edges {
+				r.Edges = append(r.Edges, wire.EdgeReport{ID: e.ID, State: wire.EdgeMissed, Age: age})
+			}
+		})
+		f.watch.Observe(sessions.Reported{Host: liar.host.ID, Report: r})
+		time.Sleep(100 * time.Millisecond)
+	}
+	for _, p := range victims {
+		f.set(p, func(p *probe) { p.off = true })
+	}
+	v := f.expect(uplink.SwitchDown, longest, victims...)
+	if since := time.UnixMilli(v.Since); since.Before(begun.Add(-time.Minute)) || since.After(time.Now()) {
+		f.t.Errorf("told that one is silent for %d ms: silent since %v", age, since)
+	}
 }

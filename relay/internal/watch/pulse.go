@@ -230,8 +230,9 @@ func (w *Watch) say(now time.Time, e *edge, by ring.ID) {
 			w.lookLater(check{e.id, by}, due)
 			return
 		}
-		w.step(now, verdict.Missed{
-			By: by, About: about, Age: said.age + now.Sub(said.said), Late: said.late, Refused: said.state == wire.EdgeRefused,
-		})
+		// It cannot have been silent for longer than the edge is there, whose end has
+		// it at most orderLimit before the relay knows.
+		age := min(said.age+now.Sub(said.said), now.Sub(said.adopted)+orderLimit)
+		w.step(now, verdict.Missed{By: by, About: about, Age: age, Late: said.late, Refused: said.state == wire.EdgeRefused})
 	}
 }

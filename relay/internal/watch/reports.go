@@ -19,6 +19,8 @@ const (
 	refutedOften = 3
 	refutedTime  = 5 * time.Minute
 	maxLiars     = 4096
+	// maxAge is longer than any edge lives, in milliseconds.
+	maxAge = 10 * 365 * 24 * 3600 * 1000
 	// findingLife is how long a finding stands after its newest reason.
 	findingLife = time.Hour
 )
@@ -49,7 +51,7 @@ func (w *Watch) report(now time.Time, h *host, r *wire.Report) {
 			turned = now
 		}
 		*e.end(h.id) = end{
-			adopted: was.adopted, state: said.State, turned: turned, age: time.Duration(said.Age) * time.Millisecond, said: now,
+			adopted: was.adopted, state: said.State, turned: turned, age: time.Duration(min(said.Age, maxAge)) * time.Millisecond, said: now,
 			late: r.Health, lost: said.Lost,
 		}
 		if e.end(h.id).adopted.IsZero() && !h.queued {
