@@ -17,13 +17,14 @@ type Hello struct {
 	Term uint64 `cbor:"9,keyasint,omitempty"`
 }
 
-// maxTerm leaves room to count on.
-const maxTerm = 1 << 53
+// MaxTerm is the highest that a probe says it has heard of: it leaves relays room
+// to count on.
+const MaxTerm = 1 << 53
 
 func (*Hello) messageType() MessageType { return TypeHello }
 
 func (m *Hello) check() error {
-	if m.Term > maxTerm {
+	if m.Term > MaxTerm {
 		return refuse(Malformed, "term %d", m.Term)
 	}
 	return firstError(

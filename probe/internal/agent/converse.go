@@ -203,7 +203,8 @@ func (a *Agent) outside() send.Outside {
 			return a.Home.SavePin(state.Pin{Site: *a.site(), Host: host})
 		},
 		Configured: func(term uint64, kinds []string) {
-			a.Hello.Term = max(a.Hello.Term, term)
+			// No relay would be greeted any more by a term that none takes.
+			a.Hello.Term = max(a.Hello.Term, min(term, wire.MaxTerm))
 			a.said, a.stuck, a.refusals, a.forsaken = "", wire.Accepted, 0, false
 			a.backoff.Reset()
 			a.Allow(kinds)

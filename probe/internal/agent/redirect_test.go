@@ -53,6 +53,26 @@ func TestRedirect(t *testing.T) {
 	})
 }
 
+// A relay that names an impossible term takes the probe from no other for good.
+func TestAnImpossibleTerm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, site := newNetwork(), newSite(t)
+		other := site.twin(t)
+		site.term, site.redirect = 1<<63, redirectTo(otherRelay, other.certificate())
+		defer site.start(t, n, relayAddress)()
+		defer other.start(t, n, otherRelay)()
+		h := boot(t, n, &site.token, nil)
+		defer h.stop()
+		h.record(factOf(t, "", "one"))
+		other.until(t, "facts at the other relay", 5*time.Second, func() bool { return len(other.facts) == 1 })
+		other.look(func() {
+			if other.hello.Term != wire.MaxTerm {
+				t.Errorf("the probe says that it heard of term %d", other.hello.Term)
+			}
+		})
+	})
+}
+
 // Where the other relay does not answer, or is none of the site, the session stays.
 func TestRedirectToNobody(t *testing.T) {
 	_, foreign, err := ed25519.GenerateKey(cryptorand.Reader)

@@ -33,6 +33,7 @@ type testSite struct {
 	ring    *wire.Ring                     // sent after each Configure; nil: none
 	// redirect is sent after each Configure; nil: none
 	redirect *wire.Redirect
+	term     uint64 // told by Configure; 0: 1
 
 	log       []string // names of the messages taken, in order
 	announces []wire.Announce
@@ -322,7 +323,7 @@ func (r *testRelay) take(p *peer, e link.Received) {
 			return
 		}
 		s.hello = *m
-		p.link.Send(now, &wire.Configure{Host: host.UUID[:], Term: 1, EchoInterval: 30_000, Time: now.UnixMilli()})
+		p.link.Send(now, &wire.Configure{Host: host.UUID[:], Term: max(1, s.term), EchoInterval: 30_000, Time: now.UnixMilli()})
 		if s.ring != nil {
 			p.order(s.ring)
 		}
