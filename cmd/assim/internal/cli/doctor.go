@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,10 +38,10 @@ func (s *session) doctor() *cobra.Command {
 	return &cobra.Command{
 		Use: "doctor", Short: "Check this machine's access and the state of the estate, and say what to do", Args: arguments(0, 0),
 		Long: `Check the context, whether the service answers, the token, this machine's clock,
-the relays, silent hosts and open findings. What is wrong is named in words.
+the relays, the hosts' states and open findings. What is wrong is named in words.
 
 The exit code is 0 unless something is wrong (1); what only deserves attention,
-as a silent host or a finding, does not change it.`,
+as a host that is down or a finding, does not change it.`,
 		Example: `  assim doctor
   assim doctor -o json
   assim doctor --context production`,
@@ -187,21 +189,39 @@ func relayCheck(ctx context.Context, service *client.Client) check {
 	return check{"relays", "ok", fmt.Sprintf("%d online", online), ""}
 }
 
+// hostCheck counts hosts by state. One that was shut down on purpose asks for
+// nothing.
 func hostCheck(ctx context.Context, service *client.Client) check {
-	silent, err := service.List(ctx, "/v1/hosts", url.Values{"state": {"silent"}}, 0)
+	hosts, err := service.List(ctx, "/v1/hosts", nil, 0)
 	if err != nil {
 		return failed("hosts", err)
 	}
-	up, err := service.List(ctx, "/v1/hosts", url.Values{"state": {"up"}}, 0)
-	switch {
-	case err != nil:
-		return failed("hosts", err)
-	case len(silent.Items) > 0:
-		return check{"hosts", "attention", fmt.Sprintf("%d up, %d silent: %s", len(up.Items), len(silent.Items), some(namesOf(silent.Items, "name"))), "on those machines: assim-probe doctor; if they are gone: assim host retire HOST"}
-	case len(up.Items) == 0:
-		return check{"hosts", "attention", "no host is up", "assim token create --kind probe --site SITE prints the install line"}
+	if len(hosts.Items) == 0 {
+		return check{"hosts", "attention", "none is enrolled", "assim token create --kind probe --site SITE prints the install line"}
 	}
-	return check{"hosts", "ok", fmt.Sprintf("%d up, none silent", len(up.Items)), ""}
+	counts := map[string]int{}
+	var troubled []json.RawMessage
+	for _, item := range hosts.Items {
+		var host struct{ State string }
+		if err := json.Unmarshal(item, &host); err != nil {
+			return failed("hosts", err)
+		}
+		counts[host.State]++
+		if host.State != "up" && host.State != "shut down" {
+			troubled = append(troubled, item)
+		}
+	}
+	found := fmt.Sprintf("%d up", counts["up"])
+	for _, state := range slices.Sorted(maps.Keys(counts)) {
+		if state != "up" {
+			found += fmt.Sprintf(", %d %s", counts[state], state)
+		}
+	}
+	if len(troubled) == 0 {
+		return check{"hosts", "ok", found, ""}
+	}
+	return check{"hosts", "attention", found + ": " + some(namesOf(troubled, "name")),
+		"assim query down says why, as far as it is known; assim-probe doctor on those machines; if they are gone: assim host retire HOST"}
 }
 
 func findingCheck(ctx context.Context, service *client.Client) check {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,9 +14,10 @@ import (
 // a test wants them.
 type estate struct {
 	skew            time.Duration
-	refuse          bool // the token
-	relays, silent  string
+	refuse          bool   // the token
+	relays, hosts   string // hosts: those beside web1, which is up
 	sites, findings string
+	none            bool // no host, not even web1
 }
 
 func (e *estate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -35,10 +37,10 @@ func (e *estate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		list(e.sites)
 	case r.URL.Path == "/v1/sites/1/relays":
 		list(e.relays)
-	case r.URL.Path == "/v1/hosts" && r.URL.Query().Get("state") == "silent":
-		list(e.silent)
+	case r.URL.Path == "/v1/hosts" && e.none:
+		list("")
 	case r.URL.Path == "/v1/hosts":
-		list(`{"name":"web1"}`)
+		list(strings.Join(slices.DeleteFunc([]string{`{"name":"web1","state":"up"}`, e.hosts}, func(s string) bool { return s == "" }), ","))
 	case r.URL.Path == "/v1/findings":
 		list(e.findings)
 	case r.URL.Path == "/v1/queries":
@@ -68,18 +70,21 @@ func TestDoctorNamesWhatIsWrong(t *testing.T) {
 		code   int
 		says   []string
 	}{
-		"well":            {estate{sites: site, relays: online}, 0, []string{"ok         token     a@b.c, owner of Example", "1 online", "1 up, none silent", "none open"}},
+		"well":            {estate{sites: site, relays: online}, 0, []string{"ok         token     a@b.c, owner of Example", "1 online", "ok         hosts     1 up", "none open"}},
 		"clock ahead":     {estate{skew: -time.Hour, sites: site, relays: online}, 1, []string{"wrong      clock", "ahead of the service", "-> let chrony"}},
 		"clock behind":    {estate{skew: time.Hour, sites: site, relays: online}, 1, []string{"behind the service"}},
 		"token":           {estate{refuse: true}, 1, []string{"wrong      token", "expired token", "-> log in again: assim login --url http"}},
 		"no site":         {estate{}, 0, []string{"attention  relays", "assim site create"}},
 		"no relay":        {estate{sites: site, relays: `{"name":"r1","state":"revoked"}`}, 0, []string{"no relay at paris", "assim token create --kind relay --site paris"}},
 		"silent relay":    {estate{sites: site, relays: online + `,{"name":"r2","state":"silent"}`}, 1, []string{"1 online, not heard of: r2 of paris", "assim-relay doctor"}},
-		"silent host":     {estate{sites: site, relays: online, silent: `{"name":"db1"}`}, 0, []string{"1 up, 1 silent: db1", "assim host retire"}},
+		"silent host":     {estate{sites: site, relays: online, hosts: `{"name":"db1","state":"silent"}`}, 0, []string{"1 up, 1 silent: db1", "assim host retire"}},
+		"hosts down":      {estate{sites: site, relays: online, hosts: `{"name":"db1","state":"down"},{"name":"db2","state":"agent down"},{"name":"db3","state":"shut down"}`}, 0, []string{"attention  hosts", "1 up, 1 agent down, 1 down, 1 shut down: db1, db2\n", "assim query down"}},
+		"shut down":       {estate{sites: site, relays: online, hosts: `{"name":"db1","state":"shut down"}`}, 0, []string{"ok         hosts     1 up, 1 shut down\n"}},
+		"no host":         {estate{sites: site, relays: online, none: true}, 0, []string{"attention  hosts", "none is enrolled", "assim token create --kind probe"}},
 		"findings":        {estate{sites: site, relays: online, findings: `{"rule":"missing-right"},{"rule":"missing-right"}`}, 0, []string{"2 open: missing-right", "assim findings"}},
-		"hostile":         {estate{sites: site, relays: online, silent: `{"name":"\u001b[31m"}`}, 0, []string{"?[31m"}},
+		"hostile":         {estate{sites: site, relays: online, hosts: `{"name":"\u001b[31m","state":"down"}`}, 0, []string{"?[31m"}},
 		"answer damaged":  {estate{sites: `7`}, 1, []string{"wrong      relays"}},
-		"many are silent": {estate{sites: site, relays: online, silent: strings.Repeat(`{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"},{"name":"e"},{"name":"f"},`, 2) + `{"name":"g"}`}, 0, []string{"a, b, c, d, e and 2 more"}},
+		"many are silent": {estate{sites: site, relays: online, hosts: strings.Repeat(`{"name":"a"},{"name":"b"},{"name":"c"},{"name":"d"},{"name":"e"},{"name":"f"},`, 2) + `{"name":"g"}`}, 0, []string{"a, b, c, d, e and 2 more"}},
 	} {
 		code, out := visit(t, &test.estate, "doctor")
 		if code != test.code {
