@@ -3,6 +3,7 @@ package collectors
 import (
 	"assimilation/discovery"
 	containers "assimilation/discovery/containers/collect"
+	disks "assimilation/discovery/disks/collect"
 	hardware "assimilation/discovery/hardware/collect"
 	kernel "assimilation/discovery/kernel/collect"
 	mounts "assimilation/discovery/mounts/collect"
@@ -36,5 +37,6 @@ func All() []discovery.Collector {
 		kernel.Local(),
 		packages.Local(),
 		containers.Local(),
+		disks.Local(),
 	}
 }
