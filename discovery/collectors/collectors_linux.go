@@ -16,6 +16,7 @@ import (
 	sshd "assimilation/discovery/sshd/collect"
 	switchport "assimilation/discovery/switchport/collect"
 	sysctl "assimilation/discovery/sysctl/collect"
+	systemd "assimilation/discovery/systemd/collect"
 	users "assimilation/discovery/users/collect"
 )
 
@@ -35,6 +36,7 @@ func All() []discovery.Collector {
 		sshd.Local(),
 		sysctl.Local(),
 		kernel.Local(),
+		systemd.Local(),
 		packages.Local(),
 		containers.Local(),
 		disks.Local(),

@@ -18,6 +18,7 @@ import (
 	"assimilation/discovery/sshd"
 	"assimilation/discovery/switchport"
 	"assimilation/discovery/sysctl"
+	"assimilation/discovery/systemd"
 	"assimilation/discovery/users"
 )
 
@@ -27,7 +28,7 @@ func All() []discovery.Kind {
 		os.Kind, hardware.Kind, network.Kind, neighbours.Kind, sockets.Kind, mounts.Kind, users.Kind, packages.Kind,
 		switchport.Kind, seen.Kind, sshd.Kind,
 		containers.Kind, sysctl.Kind, kernel.Kind,
-		disks.Kind,
+		disks.Kind, systemd.Kind,
 	}
 }
 

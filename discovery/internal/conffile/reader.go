@@ -25,6 +25,7 @@ const (
 // its methods: it is noted, and reported at the end by Err.
 type Reader struct {
 	root   fs.FS
+	buffer []byte
 	opened int
 	denied []string
 	failed []error
@@ -55,14 +56,23 @@ func (r *Reader) File(name string) (text string, found bool) {
 		return "", false
 	}
 	defer file.Close()
-	var out strings.Builder // not io.ReadAll: that has the content twice
-	n, err := io.Copy(&out, io.LimitReader(file, maxFile))
-	if err != nil {
-		r.note(name, err)
-		return "", false
+	if r.buffer == nil {
+		r.buffer = make([]byte, 4<<10)
 	}
-	r.cut = r.cut || n == maxFile
-	return out.String(), true
+	var out strings.Builder // not io.ReadAll: that has the content twice
+	for out.Len() < maxFile {
+		n, err := file.Read(r.buffer)
+		out.Write(r.buffer[:n])
+		if errors.Is(err, io.EOF) {
+			return out.String(), true
+		}
+		if err != nil {
+			r.note(name, err)
+			return "", false
+		}
+	}
+	r.cut = true
+	return out.String()[:maxFile], true
 }
 
 // Line returns the first line of a file, without blanks around it.

@@ -65,15 +65,18 @@ func Words(line string) (words []string) {
 	return words
 }
 
-// Section is one part of a file in the manner of .ini, as systemd.syntax(7) and
+// Assignment is one line of a file in the manner of .ini, as systemd.syntax(7) and
 // NetworkManager have them.
-type Section struct {
-	Name, Key, Value string
+type Assignment struct {
+	Section, Key, Value string
 }
 
+// Name is section and key, "Service.User".
+func (a Assignment) Name() string { return a.Section + "." + a.Key }
+
 // Sections yields each assignment of such a file. Comments begin with "#" or ";".
-func Sections(text string) iter.Seq[Section] {
-	return func(yield func(Section) bool) {
+func Sections(text string) iter.Seq[Assignment] {
+	return func(yield func(Assignment) bool) {
 		section := ""
 		for line := range Lines(Joined(text)) {
 			if line[0] == ';' {
@@ -84,7 +87,7 @@ func Sections(text string) iter.Seq[Section] {
 				continue
 			}
 			key, value, ok := strings.Cut(line, "=")
-			if ok && !yield(Section{section, strings.TrimSpace(key), strings.TrimSpace(value)}) {
+			if ok && !yield(Assignment{section, strings.TrimSpace(key), strings.TrimSpace(value)}) {
 				return
 			}
 		}

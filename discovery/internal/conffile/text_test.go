@@ -28,7 +28,7 @@ func TestLines(t *testing.T) {
 
 func TestSections(t *testing.T) {
 	got := slices.Collect(Sections("loose=1\n[A]\n; no\n# no\nx = y = z\nbad\n[B]\nlong=a \\\n b\n"))
-	want := []Section{{"", "loose", "1"}, {"A", "x", "y = z"}, {"B", "long", "a   b"}}
+	want := []Assignment{{"", "loose", "1"}, {"A", "x", "y = z"}, {"B", "long", "a   b"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
