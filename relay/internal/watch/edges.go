@@ -43,7 +43,8 @@ type end struct {
 	turned  time.Time      // since when it says so
 	age     time.Duration  // since it heard the other, when it said so
 	said    time.Time
-	late    uint8 // of its own last 16 beats
+	accused time.Time // when the engine last heard that it misses the other
+	late    uint8     // of its own last 16 beats
 	lost    uint64
 }
 

@@ -38,6 +38,7 @@ type field struct {
 	believed map[tenancy.HostID]uplink.State
 	told     []Conclusion
 	linkDown bool
+	echoes   int         // that the relay asked for
 	lose     func() bool // a datagram
 }
 
@@ -86,6 +87,7 @@ func inField(t *testing.T, switches, n int, test func(*field, []*probe)) {
 		f.start()
 		defer func() {
 			f.stop()
+			time.Sleep(2 * askLimit) // what is asked is over
 			if err := f.store.Close(); err != nil {
 				t.Error(err)
 			}
@@ -215,11 +217,18 @@ func (f *field) Tell(id tenancy.HostID, m wire.Message, limit time.Duration, don
 func (f *field) Echo(id tenancy.HostID, limit time.Duration, done func(bool)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.echoes++
 	if f.probe(id).answers() && !f.linkDown {
 		done(true)
 		return
 	}
 	time.AfterFunc(limit, func() { done(false) })
+}
+
+func (f *field) asked() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.echoes
 }
 
 func (f *field) Believe(hosts []tenancy.HostID, state uplink.State, _ time.Time) {

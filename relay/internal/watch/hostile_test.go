@@ -74,3 +74,27 @@ func lieAboutAge(f *field, victims []*probe, age int64) {
 		f.t.Errorf("told that one is silent for %d ms: silent since %v", age, since)
 	}
 }
+
+// One who changes its mind all the time does not have the relay ask all the time:
+// others' neighbours wait for their turn.
+func TestALiarDoesNotKeepTheRelayAsking(t *testing.T) {
+	inField(t, 2, 3, func(f *field, all []*probe) {
+		liar, asked := all[0], f.asked()
+		const seconds = 10
+		for i := range 100 * seconds {
+			r := &wire.Report{Time: time.Now().UnixMilli()}
+			f.set(liar, func(*probe) {
+				for _, e := range liar.edges {
+					r.Edges = append(r.Edges, wire.EdgeReport{ID: e.ID, State: []wire.EdgeState{wire.EdgeMissed, wire.EdgeHeard}[i%2]})
+				}
+			})
+			f.watch.Observe(sessions.Reported{Host: liar.host.ID, Report: r})
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := f.asked() - asked; n > 20*seconds {
+			t.Errorf("the relay has asked %d times within %d s", n, seconds)
+		}
+		f.set(all[4], func(p *probe) { p.off = true })
+		f.expect(uplink.HostDown, longest, all[4])
+	})
+}

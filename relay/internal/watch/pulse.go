@@ -226,10 +226,15 @@ func (w *Watch) say(now time.Time, e *edge, by ring.ID) {
 		if said.state == wire.EdgeLeft {
 			due = said.turned.Add(goodbyeTime) // its goodbye to the relay says more
 		}
+		// One that changes its mind all the time would have the relay do nothing but ask.
+		if again := said.accused.Add(w.pulse.patience / 2); again.After(due) {
+			due = again
+		}
 		if due.After(now) {
 			w.lookLater(check{e.id, by}, due)
 			return
 		}
+		said.accused = now
 		// It cannot have been silent for longer than the edge is there, whose end has
 		// it at most orderLimit before the relay knows.
 		age := min(said.age+now.Sub(said.said), now.Sub(said.adopted)+orderLimit)

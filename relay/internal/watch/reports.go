@@ -51,7 +51,7 @@ func (w *Watch) report(now time.Time, h *host, r *wire.Report) {
 			turned = now
 		}
 		*e.end(h.id) = end{
-			adopted: was.adopted, state: said.State, turned: turned, age: time.Duration(min(said.Age, maxAge)) * time.Millisecond, said: now,
+			adopted: was.adopted, state: said.State, turned: turned, accused: was.accused, age: time.Duration(min(said.Age, maxAge)) * time.Millisecond, said: now,
 			late: r.Health, lost: said.Lost,
 		}
 		if e.end(h.id).adopted.IsZero() && !h.queued {
