@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,10 +25,11 @@ type box struct {
 	outgoing bool // an edge leaves or enters it
 }
 
-// service is a service of a box, with its endpoints; that of an address has no
-// node of its own.
+// service is a service of a box, with its endpoints; a hidden one only holds
+// them.
 type service struct {
 	node      Node
+	hidden    bool
 	endpoints []*endpoint
 }
 
@@ -47,15 +49,61 @@ type picture struct {
 	leftOut   LeftOut
 }
 
-func draw(s sight) Map {
+func draw(s sight, kinds []NodeKind) Map {
 	p := picture{byID: map[string]*box{}, endpoints: map[string]*endpoint{}, edge: map[string]bool{}, joined: map[[2]string]bool{}, leftOut: s.leftOut}
 	for _, h := range s.hosts {
 		p.add(&box{node: Node{ID: h.ID, Kind: HostNode, Label: h.Name, Detail: h.Site, State: h.State, Focus: h.ID == s.focus, Href: "/hosts/" + h.ID}})
 	}
 	p.addLinks(s.links)
 	p.addListeners(s.focus, s.listeners)
-	return p.layOut(s.title)
+	p.addGroups(s.groups)
+	p.addNetwork(s)
+	p.keep(kinds)
+	m := p.layOut(s.title)
+	if s.grouped {
+		m.Note = strings.TrimSpace("Drawn by services, for there are more hosts than anybody can read: choose a host or a site. " + m.Note)
+	}
+	return m
 }
+
+// keep leaves out nodes of other kinds, what is within them, and edges that lead
+// nowhere then.
+func (p *picture) keep(kinds []NodeKind) {
+	if len(kinds) == 0 {
+		return
+	}
+	left := map[string]bool{}
+	p.boxes = slices.DeleteFunc(p.boxes, func(b *box) bool { return !slices.Contains(kinds, b.node.Kind) })
+	for _, b := range p.boxes {
+		left[b.node.ID] = true
+		for _, s := range b.services {
+			s.hidden = s.hidden || !slices.Contains(kinds, ServiceNode)
+			left[s.node.ID] = !s.hidden
+			s.endpoints = slices.DeleteFunc(s.endpoints, func(e *endpoint) bool { return !slices.Contains(kinds, e.node.Kind) })
+			for _, e := range s.endpoints {
+				left[e.node.ID] = true
+			}
+		}
+		b.services = slices.DeleteFunc(b.services, func(s *service) bool { return s.hidden && len(s.endpoints) == 0 })
+	}
+	for _, b := range p.boxes {
+		gone := func(o *box) bool { return !left[o.node.ID] }
+		b.uses, b.usedBy = slices.DeleteFunc(b.uses, gone), slices.DeleteFunc(b.usedBy, gone)
+	}
+	p.edges = slices.DeleteFunc(p.edges, func(e Edge) bool { return !left[e.Source] || !left[e.Target] })
+}
+
+// relate says, for the layout, that one box uses another.
+func (p *picture) relate(client, server *box) {
+	client.outgoing, server.outgoing = true, true
+	if client != server && !p.joined[[2]string{client.node.ID, server.node.ID}] {
+		p.joined[[2]string{client.node.ID, server.node.ID}] = true
+		client.uses = append(client.uses, server)
+		server.usedBy = append(server.usedBy, client)
+	}
+}
+
+func escaped(text string) string { return url.QueryEscape(text) }
 
 func (p *picture) add(b *box) {
 	b.byKey = map[string]*service{}
@@ -88,12 +136,7 @@ func (p *picture) addLinks(links []link) {
 		at := p.endpointOf(server, key, name, l)
 		from := client.service(l.Client, l.ClientName)
 		p.join(Connects, from.node.ID, at.node.ID)
-		client.outgoing, server.outgoing = true, true
-		if client != server && !p.joined[[2]string{client.node.ID, server.node.ID}] {
-			p.joined[[2]string{client.node.ID, server.node.ID}] = true
-			client.uses = append(client.uses, server)
-			server.usedBy = append(server.usedBy, client)
-		}
+		p.relate(client, server)
 	}
 	p.leftOut.Addresses = len(outside)
 }
@@ -127,7 +170,7 @@ func (p *picture) address(l link, outside map[string]bool) *box {
 func (b *box) service(key, name string) *service {
 	s := b.byKey[key]
 	if s == nil {
-		s = &service{node: Node{ID: "service:" + key, Kind: ServiceNode, Label: name, Parent: b.node.ID}}
+		s = &service{node: Node{ID: "service:" + key, Kind: ServiceNode, Label: name, Parent: b.node.ID}, hidden: b.node.Kind != HostNode}
 		if b.node.Kind == HostNode {
 			s.node.Href = b.node.Href + "/services"
 		}

@@ -10,13 +10,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/web"
-	"assimilation/tenancy"
 	"assimilation/tenancy/store"
 )
 
 // Service is the feature. All fields are required.
 type Service struct {
-	DB *store.DB
+	DB       *store.DB
+	Topology Topology
 }
 
 // Limits of one map: more than this nobody can read.
@@ -27,11 +27,24 @@ const (
 	maxOutside   = 60  // addresses at which no enrolled host listens
 )
 
-// Scope chooses what is drawn; neither is the whole tenant.
+// Scope chooses what is drawn; nothing is the whole tenant.
 type Scope struct {
-	Host string // id or name: this host and its neighbours
-	Site string // id or name: the hosts of this site and theirs
+	Host   string     // id or name: this host and its neighbours
+	Site   string     // id or name: the hosts of this site and theirs
+	Subnet string     // as 10.0.0.0/24: the hosts with a link there
+	Kinds  []NodeKind // only nodes of these; none: of all
 }
+
+// Type is what a map shows.
+type Type string
+
+// The types of maps.
+const (
+	Services   Type = "service"    // who depends on whom
+	Network    Type = "network"    // addresses, subnets, switches
+	Everything Type = "everything" // both
+	Rings      Type = "ring"       // who watches whom, as the site's relay tells it
+)
 
 // Map is a drawing. Coordinates are pixels, x to the right and y down, of
 // centres.
@@ -54,12 +67,18 @@ const (
 	AddressNode  NodeKind = "address"  // one where no enrolled host listens
 	ServiceNode  NodeKind = "service"  // a group of like processes
 	EndpointNode NodeKind = "endpoint" // where a service is reached
+	IPNode       NodeKind = "ip"       // an address of a host
+	SubnetNode   NodeKind = "subnet"
+	SwitchNode   NodeKind = "switch"
+	PortNode     NodeKind = "port"  // of a switch
+	GroupNode    NodeKind = "group" // services of one name, where there are too many hosts to draw
+	RingNode     NodeKind = "ring"
 )
 
 // Node is a box of the drawing.
 type Node struct {
 	ID     string   `json:"id"`
-	Kind   NodeKind `json:"kind" enum:"host,address,service,endpoint"`
+	Kind   NodeKind `json:"kind" enum:"host,address,service,endpoint,ip,subnet,switch,port,group,ring"`
 	Label  string   `json:"label"`
 	Detail string   `json:"detail,omitempty"`
 	Parent string   `json:"parent,omitempty" doc:"id of the host or address that it belongs to"`
@@ -79,13 +98,16 @@ type EdgeKind string
 const (
 	Listens  EdgeKind = "listens"  // endpoint and the service behind it
 	Connects EdgeKind = "connects" // client and the endpoint that it uses
+	Within   EdgeKind = "within"   // address and its subnet
+	Wired    EdgeKind = "wired"    // switch port and the host at its other end
+	Beats    EdgeKind = "beats"    // two hosts that watch each other
 )
 
 // Edge joins two nodes; source and target are as the client sees them: from the
 // client to the endpoint, from the endpoint to its service.
 type Edge struct {
 	ID     string   `json:"id"`
-	Kind   EdgeKind `json:"kind" enum:"listens,connects"`
+	Kind   EdgeKind `json:"kind" enum:"listens,connects,within,wired,beats"`
 	Source string   `json:"source"`
 	Target string   `json:"target"`
 }
@@ -126,21 +148,35 @@ var (
 	errNoHost    = huma.Error404NotFound("there is no such host")
 	errAmbiguous = web.NewProblem(http.StatusConflict, web.AmbiguousName, "several hosts have this name; use the id")
 	errNoSite    = huma.Error404NotFound("there is no such site")
-	errBoth      = huma.Error422UnprocessableEntity("a map is of a host or of a site, not of both")
+	errBoth      = huma.Error422UnprocessableEntity("a map is of one of a host, a site and a subnet")
+	errNoNetwork = huma.Error422UnprocessableEntity("only the network is drawn by subnet: type=network")
+
+	errRingOfWhat = huma.Error422UnprocessableEntity("rings are of a site: say which, or a host of it")
 )
 
-// Draw reads the dependencies of a scope and lays them out.
-func (s *Service) Draw(ctx context.Context, tenant tenancy.TenantID, scope Scope) (Map, error) {
-	if scope.Host != "" && scope.Site != "" {
+// Draw reads what a map of the type shows and lays it out.
+func (s *Service) Draw(ctx context.Context, actor web.Actor, kind Type, scope Scope) (Map, error) {
+	given := 0
+	for _, text := range []string{scope.Host, scope.Site, scope.Subnet} {
+		if text != "" {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
 		return Map{}, errBoth
+	case scope.Subnet != "" && kind != Network:
+		return Map{}, errNoNetwork
+	case kind == Rings:
+		return s.ringsOf(ctx, actor, scope)
 	}
 	var seen sight
-	err := s.DB.Read(ctx, tenant, func(tx pgx.Tx) (err error) {
-		seen, err = read(ctx, tx, store.Graph(tenant), scope)
+	err := s.DB.Read(ctx, actor.Tenant, func(tx pgx.Tx) (err error) {
+		seen, err = read(ctx, tx, store.Graph(actor.Tenant), kind, scope)
 		return err
 	})
 	if err != nil {
 		return Map{}, err
 	}
-	return draw(seen), nil
+	return draw(seen, scope.Kinds), nil
 }

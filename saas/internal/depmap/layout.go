@@ -84,7 +84,7 @@ func (b *box) arrange() {
 	endpoints, named := 0, 0
 	for _, s := range b.services {
 		endpoints += len(s.endpoints)
-		if b.node.Kind == HostNode {
+		if !s.hidden {
 			named++
 		}
 	}
@@ -126,7 +126,7 @@ func (b *box) arrange() {
 // inside lists the nodes within a box.
 func (b *box) inside() (all []*Node) {
 	for _, s := range b.services {
-		if b.node.Kind == HostNode {
+		if !s.hidden {
 			all = append(all, &s.node)
 		}
 		for _, e := range s.endpoints {

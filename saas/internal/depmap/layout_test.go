@@ -33,7 +33,7 @@ func node(t *testing.T, m Map, label string) Node {
 }
 
 func TestClientsStandLeftOfWhatTheyUse(t *testing.T) {
-	m := draw(shop())
+	m := draw(shop(), nil)
 	web, db, outside, idle := node(t, m, "web1"), node(t, m, "db1"), node(t, m, "192.0.2.1"), node(t, m, "idle1")
 	if !(web.X < db.X && db.X < outside.X) {
 		t.Errorf("web %d, db %d, outside %d: not from left to right", web.X, db.X, outside.X)
@@ -79,9 +79,9 @@ func TestNothingOverlaps(t *testing.T) {
 		for i := range r.IntN(30) {
 			s.listeners = append(s.listeners, listener{fmt.Sprintf("h0/l%d", i/4), "daemon", fmt.Sprintf("r|::%d|udp|%d", i, i/2+1), fmt.Sprintf("::%d", i), "udp", i/2 + 1})
 		}
-		m := draw(s)
+		m := draw(s, nil)
 		r.Shuffle(len(s.links), func(i, j int) { s.links[i], s.links[j] = s.links[j], s.links[i] })
-		if again := draw(s); n < maxOutside && !reflect.DeepEqual(m, again) {
+		if again := draw(s, nil); n < maxOutside && !reflect.DeepEqual(m, again) {
 			t.Fatalf("seed %d: another order of rows, another picture", seed)
 		}
 		seen := map[string]Node{}
@@ -115,11 +115,11 @@ func TestWhatIsLeftOutIsSaid(t *testing.T) {
 		ip := fmt.Sprintf("192.0.2.%d", i+10)
 		s.links = append(s.links, link{"w1/nginx", "nginx", "w1", "public|" + ip + "|udp|53", ip, "udp", 53, nil, nil, nil})
 	}
-	m := draw(s)
+	m := draw(s, nil)
 	if m.LeftOut != (LeftOut{Hosts: 2, Addresses: 4}) || m.Note != "Left out, to stay readable: 2 hosts, 4 addresses without a probe." {
 		t.Errorf("%+v %q", m.LeftOut, m.Note)
 	}
-	if empty := draw(sight{}); empty.Nodes == nil || empty.Edges == nil || empty.Note != "" {
+	if empty := draw(sight{}, nil); empty.Nodes == nil || empty.Edges == nil || empty.Note != "" {
 		t.Errorf("an empty map: %+v", empty)
 	}
 }
@@ -128,7 +128,7 @@ func TestThePictureHoldsNoMarkupOfHosts(t *testing.T) {
 	s := shop()
 	s.hosts[0].Name, s.title, s.links[0].ClientName = `<script>alert("x")</script>`, `"><b>`, `'&<i>`
 	var b strings.Builder
-	if err := draw(s).WriteSVG(&b); err != nil {
+	if err := draw(s, nil).WriteSVG(&b); err != nil {
 		t.Fatal(err)
 	}
 	for _, bad := range []string{"<script", "<b>", "<i>"} {

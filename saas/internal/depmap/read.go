@@ -20,6 +20,20 @@ type sight struct {
 	links     []link
 	listeners []listener // of the focus
 	leftOut   LeftOut
+
+	grouped     bool // by services' names, for there are too many hosts
+	groups      []group
+	attachments []attachment
+	plugs       []plug
+}
+
+// keys are the hosts' natural keys, as agtype.
+func (s *sight) keys() []string {
+	keys := make([]string, len(s.hosts))
+	for i, h := range s.hosts {
+		keys[i] = `"` + h.ID + `"`
+	}
+	return keys
 }
 
 type host struct {
@@ -44,31 +58,42 @@ type listener struct {
 	Port                                  int
 }
 
-func read(ctx context.Context, tx pgx.Tx, graph string, scope Scope) (sight, error) {
+func read(ctx context.Context, tx pgx.Tx, graph string, kind Type, scope Scope) (sight, error) {
 	var s sight
+	var site string
 	var err error
 	if scope.Host != "" {
 		s.hosts, err = namedHost(ctx, tx, scope.Host)
-	} else {
-		s.hosts, s.leftOut.Hosts, s.title, err = hostsOf(ctx, tx, scope.Site)
+	} else if scope.Subnet == "" {
+		s.hosts, s.leftOut.Hosts, s.title, site, err = hostsOf(ctx, tx, scope.Site)
 	}
 	if err != nil {
 		return s, err
 	}
-	keys := make([]string, len(s.hosts))
-	for i, h := range s.hosts {
-		keys[i] = `"` + h.ID + `"`
-	}
 	if scope.Host != "" {
 		s.title, s.focus = s.hosts[0].Name, s.hosts[0].ID
-		if err := s.readListeners(ctx, tx, graph, keys[0]); err != nil {
-			return s, fmt.Errorf("reading what a host listens on: %w", err)
+	}
+	if kind == Services && s.leftOut.Hosts > 0 {
+		s.grouped, s.hosts, s.leftOut.Hosts = true, nil, 0
+		return s, s.readGroups(ctx, tx, graph, site)
+	}
+	if kind != Network {
+		if s.focus != "" {
+			if err := s.readListeners(ctx, tx, graph, s.keys()[0]); err != nil {
+				return s, fmt.Errorf("reading what a host listens on: %w", err)
+			}
+		}
+		if err := s.readLinks(ctx, tx, graph, s.keys()); err != nil {
+			return s, fmt.Errorf("reading dependencies: %w", err)
+		}
+		if err := s.readOthers(ctx, tx); err != nil {
+			return s, err
 		}
 	}
-	if err := s.readLinks(ctx, tx, graph, keys); err != nil {
-		return s, fmt.Errorf("reading dependencies: %w", err)
+	if kind != Services {
+		return s, s.readNetwork(ctx, tx, graph, scope)
 	}
-	return s, s.readOthers(ctx, tx)
+	return s, nil
 }
 
 const selectHost = `SELECT h.id::text, h.name, h.state, s.name FROM assim.hosts h JOIN assim.sites s ON s.tenant = h.tenant AND s.id = h.site `
@@ -93,28 +118,27 @@ func namedHost(ctx context.Context, tx pgx.Tx, ref string) ([]host, error) {
 }
 
 // hostsOf lists the first hosts of a site, or of all sites, by name.
-func hostsOf(ctx context.Context, tx pgx.Tx, site string) (hosts []host, more int, title string, err error) {
+func hostsOf(ctx context.Context, tx pgx.Tx, site string) (hosts []host, more int, title, id string, err error) {
 	title = "all sites"
-	id := ""
 	if site != "" {
 		err = tx.QueryRow(ctx, `SELECT id::text, name FROM assim.sites WHERE id::text = lower($1) OR name = $1 ORDER BY name = $1 LIMIT 1`, web.Text(site)).Scan(&id, &title)
 		if err == pgx.ErrNoRows {
 			err = errNoSite
 		}
 		if err != nil {
-			return nil, 0, "", err
+			return nil, 0, "", "", err
 		}
 	}
 	const chosen = `WHERE h.retired_at IS NULL AND ($1 = '' OR h.site::text = $1) `
 	rows, err := tx.Query(ctx, selectHost+chosen+`ORDER BY lower(h.name), h.id LIMIT $2`, id, maxHosts)
 	if err != nil {
-		return nil, 0, "", err
+		return nil, 0, "", "", err
 	}
 	if hosts, err = pgx.CollectRows(rows, pgx.RowToStructByPos[host]); err != nil || len(hosts) < maxHosts {
-		return hosts, 0, title, err
+		return hosts, 0, title, id, err
 	}
 	err = tx.QueryRow(ctx, `SELECT count(*)::int - $2 FROM assim.hosts h `+chosen, id, maxHosts).Scan(&more)
-	return hosts, more, title, err
+	return hosts, more, title, id, err
 }
 
 // expand writes label tables and their properties into SQL.
@@ -126,6 +150,8 @@ func expand(graph, sql string) string {
 	for _, e := range cmdb.Edges {
 		pairs = append(pairs, "{"+string(e.Type)+"}", pgx.Identifier{graph, string(e.Type)}.Sanitize())
 	}
+	pairs = append(pairs, "{hosts}", `(SELECT h.id, h.properties FROM unnest($1::text[]) k(key)
+		JOIN `+pgx.Identifier{graph, string(cmdb.Host)}.Sanitize()+` h ON `+store.Access("h.properties", store.KeyProperty)+` = k.key::ag_catalog.agtype)`)
 	pairs = append(pairs, "{own}", `SELECT h.id AS host, r.end_id AS service FROM unnest($1::text[]) k(key)
 		JOIN `+pgx.Identifier{graph, string(cmdb.Host)}.Sanitize()+` h ON `+store.Access("h.properties", store.KeyProperty)+` = k.key::ag_catalog.agtype
 		JOIN `+pgx.Identifier{graph, string(cmdb.Runs)}.Sanitize()+` r ON r.start_id = h.id`)
@@ -204,6 +230,10 @@ func (s *sight) readOthers(ctx context.Context, tx pgx.Tx) error {
 			want(*l.ServerHost)
 		}
 	}
+	return s.addHosts(ctx, tx, ids)
+}
+
+func (s *sight) addHosts(ctx context.Context, tx pgx.Tx, ids []string) error {
 	rows, err := tx.Query(ctx, selectHost+`WHERE h.id = ANY($1::text[]::uuid[]) ORDER BY lower(h.name), h.id`, ids)
 	if err != nil {
 		return fmt.Errorf("reading hosts: %w", err)

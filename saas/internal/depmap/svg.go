@@ -19,7 +19,7 @@ const (
 func (m Map) WriteSVG(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]d" width="%[1]d" height="%[2]d" class="map-svg" font-family="system-ui, sans-serif" font-size="13">`, m.Width, m.Height)
-	fmt.Fprintf(&b, `<title>%s</title>`, html.EscapeString("Dependencies: "+m.Title))
+	fmt.Fprintf(&b, `<title>%s</title>`, html.EscapeString("Map: "+m.Title))
 	byID := map[string]Node{}
 	for _, n := range m.Nodes {
 		byID[n.ID] = n
@@ -43,6 +43,8 @@ func (m Map) WriteSVG(w io.Writer) error {
 // colours are fill and line of each kind.
 var colours = map[NodeKind][2]string{
 	HostNode: {"#ffffff", "#c5ccd8"}, AddressNode: {"#f5f6f8", "#c5ccd8"}, ServiceNode: {"#e6edfb", "#2456c9"}, EndpointNode: {"#f8f9fb", "#c5ccd8"},
+	IPNode: {"#f8f9fb", "#c5ccd8"}, SubnetNode: {"#e9f4ee", "#146c43"}, SwitchNode: {"#fbf1e2", "#855300"}, PortNode: {"#f8f9fb", "#c5ccd8"}, GroupNode: {"#e6edfb", "#2456c9"},
+	RingNode: {"#f5f6f8", "#c5ccd8"},
 }
 
 func writeNode(b *strings.Builder, n Node) {
@@ -57,7 +59,7 @@ func writeNode(b *strings.Builder, n Node) {
 	switch n.Kind {
 	case AddressNode:
 		dash = ` stroke-dasharray="4 3"`
-	case EndpointNode:
+	case EndpointNode, IPNode, PortNode:
 		radius = n.H / 2
 	}
 	text := n.Label
@@ -109,11 +111,13 @@ func writeEdge(b *strings.Builder, e Edge, from, to Node) {
 	switch {
 	case e.Kind == Listens:
 		bend = 16
-	case from.Parent == to.Parent:
+	case e.Kind == Beats:
+		x1, x2, bend = from.X, to.X, 0
+	case from.Parent != "" && from.Parent == to.Parent:
 		x1, x2, bend = from.X-from.W/2, to.X+to.W/2, -innerGap/2
 	}
 	fmt.Fprintf(b, `<path class="map-%s" d="M%d %d C%d %d %d %d %d %d" fill="none" stroke="%s" stroke-width="1.5"/>`,
-		e.Kind, x1, y1, x1+bend, y1, x2-bend, y2, x2, y2, map[EdgeKind]string{Listens: "#c5ccd8", Connects: "#6c7788"}[e.Kind])
+		e.Kind, x1, y1, x1+bend, y1, x2-bend, y2, x2, y2, edgeColours[e.Kind])
 }
 
 // shortened cuts a text to what fits into a width, in pixels.
@@ -125,3 +129,5 @@ func shortened(s string, width int) string {
 	runes := []rune(s)
 	return string(runes[:room/2]) + "…" + string(runes[len(runes)-(room-room/2-1):])
 }
+
+var edgeColours = map[EdgeKind]string{Listens: "#c5ccd8", Connects: "#6c7788", Within: "#146c43", Wired: "#855300", Beats: "#2456c9"}
