@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -60,27 +59,37 @@ func (s *session) host() *cobra.Command {
 	list.Flags().StringVar(&state, "state", "", "only hosts in this state: up, down, unreachable, \"agent down\", unresponsive, silent, \"shut down\", unknown")
 	list.Flags().StringVar(&name, "name", "", "only hosts whose name contains this")
 	list.Flags().IntVar(&limit, "limit", 0, "at most this many (0: all)")
+	var asOf moment
 	show := &cobra.Command{
-		Use: "show HOST", Short: "Show one host, by name or id", Args: arguments(1, 1),
+		Use: "show HOST", Short: "Show one host, by name or id, as it is or as it was", Args: arguments(1, 1),
 		Example: `  assim host show web1
-  assim host show web1 -o json`,
+  assim host show web1 -o json
+  assim host show web1 --as-of yesterday`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.one(cmd, "/v1/hosts/"+url.PathEscape(args[0]),
-				[]string{"name", "id", "state", "state_at", "last_state", "verdict", "verdict_id", "site", "os", "arch", "agent_version", "enrolled_at", "changed_at", "labels"})
+			path := "/v1/hosts/" + url.PathEscape(args[0])
+			if q := filled("as_of", asOf.query()); len(q) > 0 {
+				path += "?" + q.Encode()
+			}
+			return s.one(cmd, path,
+				[]string{"name", "id", "state", "state_at", "last_state", "verdict", "verdict_id", "site", "os", "arch", "agent_version", "enrolled_at", "changed_at", "labels", "as_of", "notes"})
 		},
 	}
+	show.Flags().Var(&asOf, "as-of", "show it as it was at this time"+momentHelp)
+	var factsAsOf moment
 	facts := &cobra.Command{
 		Use: "facts HOST [KIND]", Short: "Show what a host told of itself", Args: arguments(1, 2),
 		Example: `  assim host facts web1
-  assim host facts web1 network -o json`,
+  assim host facts web1 network -o json
+  assim host facts web1 packages --as-of 3d -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := "/v1/hosts/" + url.PathEscape(args[0]) + "/facts"
 			if len(args) == 2 {
 				path += "/" + url.PathEscape(args[1])
 			}
-			return s.list(cmd, path, nil, 0, []string{"kind", "instance", "seen_at", "size", "hash"})
+			return s.list(cmd, path, filled("as_of", factsAsOf.query()), 0, []string{"kind", "instance", "seen_at", "size", "hash"})
 		},
 	}
+	facts.Flags().Var(&factsAsOf, "as-of", "show them as they were at this time"+momentHelp)
 	retire := &cobra.Command{
 		Use: "retire HOST", Short: "Take a host out of the estate; its key is refused from then on", Args: arguments(1, 1),
 		Example: `  assim host retire web1`,
@@ -97,27 +106,6 @@ func (s *session) host() *cobra.Command {
 		},
 	}
 	return group("host", "Hosts that run a probe", list, show, facts, retire)
-}
-
-func (s *session) changes() *cobra.Command {
-	var host, kind string
-	var since time.Duration
-	var limit int
-	cmd := &cobra.Command{
-		Use: "changes", Short: "What changed, newest first", Args: arguments(0, 0),
-		Example: `  assim changes
-  assim changes --host web1 --kind packages --since 168h`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			q := filled("host", host, "kind", kind)
-			q.Set("since", time.Now().Add(-since).UTC().Format(time.RFC3339))
-			return s.list(cmd, "/v1/changes", q, limit, []string{"seen_at", "host", "kind", "instance", "summary"})
-		},
-	}
-	cmd.Flags().StringVar(&host, "host", "", "only this host, by name or id")
-	cmd.Flags().StringVar(&kind, "kind", "", "only facts of this kind")
-	cmd.Flags().DurationVar(&since, "since", 24*time.Hour, "how far to look back")
-	cmd.Flags().IntVar(&limit, "limit", 200, "at most this many (0: all)")
-	return cmd
 }
 
 func (s *session) findings() *cobra.Command {

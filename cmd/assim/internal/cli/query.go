@@ -10,6 +10,7 @@ import (
 
 func (s *session) query() *cobra.Command {
 	var limit int
+	var asOf moment
 	list := &cobra.Command{
 		Use: "list", Short: "List the queries there are", Args: arguments(0, 0),
 		Example: `  assim query list`,
@@ -22,7 +23,8 @@ func (s *session) query() *cobra.Command {
 		Example: `  assim query list
   assim query allips
   assim query findip ip=10.0.0.5
-  assim query packagename name=openssl -o csv`,
+  assim query packagename name=openssl -o csv
+  assim query allipports --as-of yesterday`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError{fmt.Errorf("say which query; `assim query list` lists them")}
@@ -38,10 +40,14 @@ func (s *session) query() *cobra.Command {
 				}
 				q.Set(k, v)
 			}
+			if at := asOf.query(); at != "" {
+				q.Set("as_of", at)
+			}
 			return s.list(cmd, "/v1/queries/"+url.PathEscape(args[0]), q, limit, nil)
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 0, "at most this many rows (0: all)")
+	cmd.Flags().Var(&asOf, "as-of", "answer as of this time"+momentHelp)
 	cmd.AddCommand(list)
 	return cmd
 }
