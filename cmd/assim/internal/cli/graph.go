@@ -17,7 +17,7 @@ import (
 )
 
 func (s *session) graph() *cobra.Command {
-	return group("graph", "Ask the graph in Cypher", s.graphQuery())
+	return group("graph", "Ask the graph in Cypher, and draw it", s.graphQuery(), s.graphDraw())
 }
 
 // graphAnswer is what the service says to a question in Cypher.
