@@ -3,6 +3,7 @@ package collectors
 import (
 	"assimilation/discovery"
 	containers "assimilation/discovery/containers/collect"
+	cron "assimilation/discovery/cron/collect"
 	disks "assimilation/discovery/disks/collect"
 	hardware "assimilation/discovery/hardware/collect"
 	kernel "assimilation/discovery/kernel/collect"
@@ -37,6 +38,7 @@ func All() []discovery.Collector {
 		sysctl.Local(),
 		kernel.Local(),
 		systemd.Local(),
+		cron.Local(),
 		packages.Local(),
 		containers.Local(),
 		disks.Local(),

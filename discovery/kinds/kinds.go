@@ -5,6 +5,7 @@ package kinds
 import (
 	"assimilation/discovery"
 	"assimilation/discovery/containers"
+	"assimilation/discovery/cron"
 	"assimilation/discovery/disks"
 	"assimilation/discovery/hardware"
 	"assimilation/discovery/kernel"
@@ -28,7 +29,7 @@ func All() []discovery.Kind {
 		os.Kind, hardware.Kind, network.Kind, neighbours.Kind, sockets.Kind, mounts.Kind, users.Kind, packages.Kind,
 		switchport.Kind, seen.Kind, sshd.Kind,
 		containers.Kind, sysctl.Kind, kernel.Kind,
-		disks.Kind, systemd.Kind,
+		disks.Kind, systemd.Kind, cron.Kind,
 	}
 }
 
