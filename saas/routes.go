@@ -19,6 +19,7 @@ import (
 	"assimilation/saas/internal/downloads"
 	"assimilation/saas/internal/events"
 	"assimilation/saas/internal/findings"
+	"assimilation/saas/internal/history"
 	"assimilation/saas/internal/hosts"
 	"assimilation/saas/internal/ingest"
 	"assimilation/saas/internal/query"
@@ -68,14 +69,15 @@ func (p parts) mount(w *web.Web) error {
 	questions.Live, questions.Topology = wiring.Ports, wiring.Ask
 	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public, Verdicts: p.verdicts.OpenAt, Happened: happened.OfSite,
 		ForgetTopology: core.ForgetTopology, Questions: wiring.Questions}
-	history := &changes.Service{DB: p.db, Kinds: kinds()}
-	questions.Say = history.Say
-	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: history, Happened: happened.OfHost}
+	changed := &changes.Service{DB: p.db, Kinds: kinds()}
+	questions.Say = changed.Say
+	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: changed, Happened: happened.OfHost}
+	past := &history.Service{DB: p.db, FindHost: machines.FindID}
 	wrong := &findings.Service{DB: p.db}
 	asked := cypher.New(p.db)
 	who := &depmap.Service{DB: p.db}
 	finder := &search.Service{DB: p.db}
-	overview := &console.Service{DB: p.db, Changes: history.Recent, Verdicts: p.verdicts.Open, Events: happened.Recent}
+	overview := &console.Service{DB: p.db, Changes: changed.Recent, Verdicts: p.verdicts.Open, Events: happened.Recent}
 
 	// Relays, and what installs them.
 	programs.Mount(w)
@@ -88,7 +90,8 @@ func (p parts) mount(w *web.Web) error {
 	places.Register(w.API)
 	wiring.Register(w.API)
 	machines.Register(w.API)
-	history.Register(w.API)
+	changed.Register(w.API)
+	past.Register(w.API)
 	happened.Register(w.API)
 	p.verdicts.Register(w.API)
 	wrong.Register(w.API)
@@ -103,7 +106,7 @@ func (p parts) mount(w *web.Web) error {
 	places.Pages(w)
 	wiring.Pages(w)
 	machines.Pages(w)
-	history.Pages(w)
+	changed.Pages(w)
 	happened.Pages(w)
 	p.verdicts.Pages(w)
 	wrong.Pages(w)

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"assimilation/saas/internal/accounts"
+	"assimilation/saas/internal/history"
 	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy/keys"
@@ -103,6 +104,7 @@ func (s *SaaS) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return s.hub.Run(ctx) })
 	group.Go(func() error { return s.verdicts.Watch(ctx) })
+	group.Go(func() error { return (&history.Keeper{DB: s.db, Log: s.log}).Run(ctx) })
 	err := group.Wait()
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.Canceled) {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/discovery/sockets"
+	"assimilation/saas/internal/history"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 )
@@ -18,7 +19,7 @@ type hostView struct {
 	ID           tenancy.HostID     `json:"id" format:"uuid"`
 	Name         string             `json:"name"`
 	State        string             `json:"state" enum:"up,silent,shut down,down,agent down,unresponsive,unreachable,unknown,retired" doc:"unknown: nothing is heard of its site"`
-	StateAt      time.Time          `json:"state_at" doc:"since when, by the relay's clock"`
+	StateAt      time.Time          `json:"state_at,omitzero" doc:"since when, by the relay's clock; not of another time than now"`
 	LastState    string             `json:"last_state" doc:"what its relay said last"`
 	Verdict      string             `json:"verdict,omitempty" doc:"kind of the open verdict that says why"`
 	VerdictID    *tenancy.VerdictID `json:"verdict_id,omitempty" format:"uuid"`
@@ -31,13 +32,14 @@ type hostView struct {
 	Labels       map[string]string  `json:"labels"`
 	EnrolledAt   time.Time          `json:"enrolled_at"`
 	ChangedAt    time.Time          `json:"changed_at" doc:"when its newest fact came"`
+	AsOf         *time.Time         `json:"as_of,omitempty" doc:"the time that this is of, where it is not now"`
 	RetiredAt    *time.Time         `json:"retired_at,omitempty"`
 	OpenFindings int                `json:"open_findings"`
 }
 
 func viewOf(h Host) hostView {
 	v := hostView{
-		ID: h.ID, Name: h.Name, State: h.State, StateAt: h.StateAt.UTC(), LastState: h.LastState, Verdict: h.VerdictKind, VerdictID: h.Verdict, Site: h.SiteName, SiteID: h.Site, RelayID: h.Relay,
+		ID: h.ID, Name: h.Name, State: h.State, StateAt: utc(h.StateAt), LastState: h.LastState, Verdict: h.VerdictKind, VerdictID: h.Verdict, Site: h.SiteName, SiteID: h.Site, RelayID: h.Relay,
 		OS: h.OS, Arch: h.Arch, AgentVersion: h.AgentVersion, Labels: h.Labels,
 		EnrolledAt: h.EnrolledAt.UTC(), ChangedAt: h.ChangedAt.UTC(), OpenFindings: h.Findings,
 	}
@@ -55,13 +57,21 @@ type factView struct {
 	Hash     string          `json:"hash" doc:"content hash, hexadecimal"`
 	Size     int             `json:"size" doc:"bytes of the body"`
 	Version  int64           `json:"version" doc:"rises with every change of the host"`
-	SeenAt   time.Time       `json:"seen_at" doc:"by the relay's clock"`
-	At       time.Time       `json:"at" doc:"when it took effect here"`
+	SeenAt   time.Time       `json:"seen_at,omitzero" doc:"by the relay's clock; absent where it came before the past that is held"`
+	At       time.Time       `json:"at,omitzero" doc:"when it took effect here; absent as seen_at"`
 	Body     json.RawMessage `json:"body,omitempty"`
 }
 
 func viewOfFact(f Fact, body json.RawMessage) factView {
-	return factView{f.Kind, f.Instance, f.Schema, f.HashText(), f.Size, f.Version, f.SeenAt.UTC(), f.At.UTC(), body}
+	return factView{f.Kind, f.Instance, f.Schema, f.HashText(), f.Size, f.Version, utc(f.SeenAt), utc(f.At), body}
+}
+
+// utc leaves no time no time.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
 }
 
 type findingView struct {
@@ -76,11 +86,21 @@ type wholeView struct {
 	Facts        []factView        `json:"facts" nullable:"false" doc:"without bodies"`
 	Services     []sockets.Service `json:"services" nullable:"false"`
 	Dependencies []Dependency      `json:"dependencies" nullable:"false"`
-	Findings     []findingView     `json:"findings" nullable:"false" doc:"open ones"`
+	Findings     []findingView     `json:"findings" nullable:"false" doc:"open ones; none of another time than now"`
+	Notes        []string          `json:"notes,omitempty" doc:"what of the time asked for is not known"`
 }
 
 type byHost struct {
 	Host string `path:"host" maxLength:"255" doc:"id or name"`
+}
+
+type byHostAt struct {
+	byHost
+	asOf
+}
+
+type asOf struct {
+	AsOf time.Time `query:"as_of" doc:"the time to look back to; default now"`
 }
 
 // Register adds the REST operations.
@@ -103,16 +123,16 @@ func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "get-host", Method: http.MethodGet, Path: "/v1/hosts/{host}", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
 		Summary: "One host: facts in brief, services, dependencies, findings",
-	}, func(ctx context.Context, in *byHost) (*web.Answer[wholeView], error) {
-		v, err := s.whole(ctx, web.ActorFrom(ctx), in.Host)
+	}, func(ctx context.Context, in *byHostAt) (*web.Answer[wholeView], error) {
+		v, err := s.whole(ctx, web.ActorFrom(ctx), in.Host, in.AsOf)
 		return &web.Answer[wholeView]{Body: v}, err
 	})
 
 	huma.Register(api, huma.Operation{
 		OperationID: "list-facts", Method: http.MethodGet, Path: "/v1/hosts/{host}/facts", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
 		Summary: "All facts of a host, with their bodies",
-	}, func(ctx context.Context, in *byHost) (*web.Answer[web.List[factView]], error) {
-		v, err := s.facts(ctx, web.ActorFrom(ctx), in.Host, "")
+	}, func(ctx context.Context, in *byHostAt) (*web.Answer[web.List[factView]], error) {
+		v, err := s.facts(ctx, web.ActorFrom(ctx), in.Host, "", in.AsOf)
 		return web.Listed(v, "", err)
 	})
 
@@ -122,8 +142,9 @@ func (s *Service) Register(api huma.API) {
 	}, func(ctx context.Context, in *struct {
 		Host string `path:"host" maxLength:"255" doc:"id or name"`
 		Kind string `path:"kind" maxLength:"32"`
+		asOf
 	}) (*web.Answer[web.List[factView]], error) {
-		v, err := s.facts(ctx, web.ActorFrom(ctx), in.Host, web.Text(in.Kind))
+		v, err := s.facts(ctx, web.ActorFrom(ctx), in.Host, web.Text(in.Kind), in.AsOf)
 		return web.Listed(v, "", err)
 	})
 
@@ -137,11 +158,15 @@ func (s *Service) Register(api huma.API) {
 	})
 }
 
-func (s *Service) whole(ctx context.Context, a web.Actor, ref string) (wholeView, error) {
+func (s *Service) whole(ctx context.Context, a web.Actor, ref string, asOf time.Time) (wholeView, error) {
 	var v wholeView
 	err := s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) error {
 		host, err := s.find(ctx, tx, ref)
 		if err != nil {
+			return err
+		}
+		if !asOf.IsZero() {
+			v, err = wholeAt(ctx, tx, a.Tenant, host, asOf)
 			return err
 		}
 		facts, err := factHeads(ctx, tx, host.ID)
@@ -152,7 +177,7 @@ func (s *Service) whole(ctx context.Context, a web.Actor, ref string) (wholeView
 		if err != nil {
 			return err
 		}
-		dependencies, err := dependenciesOf(ctx, tx, a.Tenant, host.ID)
+		dependencies, err := dependenciesOf(ctx, tx, a.Tenant, host.ID, time.Time{})
 		if err != nil {
 			return err
 		}
@@ -160,7 +185,7 @@ func (s *Service) whole(ctx context.Context, a web.Actor, ref string) (wholeView
 		v = wholeView{
 			viewOf(host), each(facts, func(f Fact) factView { return viewOfFact(f, nil) }), allServices(services),
 			each(dependencies, func(d Dependency) Dependency { return d }),
-			each(findings, func(f Finding) findingView { return findingView{f.Rule, f.Subject, f.Detail, f.OpenedAt.UTC()} }),
+			each(findings, func(f Finding) findingView { return findingView{f.Rule, f.Subject, f.Detail, f.OpenedAt.UTC()} }), nil,
 		}
 		return err
 	})
@@ -177,14 +202,19 @@ func allServices(facts []sockets.Facts) []sockets.Service {
 
 // facts reads the facts of one kind, or of all when kind is empty. A kind that
 // the host never sent is an empty list, not an error: kinds come and go.
-func (s *Service) facts(ctx context.Context, a web.Actor, ref, kind string) ([]factView, error) {
+func (s *Service) facts(ctx context.Context, a web.Actor, ref, kind string, asOf time.Time) ([]factView, error) {
 	var views []factView
 	err := s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) error {
 		host, err := s.find(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
-		facts, err := factsOfKind(ctx, tx, host.ID, kind, maxAnswer)
+		var facts []Fact
+		if asOf.IsZero() {
+			facts, err = factsOfKind(ctx, tx, host.ID, kind, maxAnswer)
+		} else {
+			facts, err = factsAt(ctx, tx, host.ID, history.Choice{Kind: kind, Bodies: true}, asOf, maxAnswer)
+		}
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package hosts
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -12,24 +11,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"assimilation/discovery"
+	"assimilation/saas/internal/history"
 	"assimilation/tenancy"
 )
 
-// Fact is one current fact of a host.
-type Fact struct {
-	Kind     string
-	Instance string
-	Schema   int
-	Hash     []byte
-	Size     int // bytes of the body
-	Version  int64
-	At       time.Time
-	SeenAt   time.Time
-	Packed   []byte // zstd of the body; nil when only the head was read
-}
-
-// HashText is the content hash as it is shown.
-func (f Fact) HashText() string { return hex.EncodeToString(f.Hash) }
+// Fact is one fact of a host.
+type Fact = history.Fact
 
 const selectFact = `
 	SELECT f.kind, f.instance, b.schema::int, f.hash, b.size, f.version, f.at, f.seen_at, CASE WHEN $2 THEN b.body END

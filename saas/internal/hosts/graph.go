@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/cmdb"
+	"assimilation/saas/internal/history"
 	"assimilation/tenancy"
 	"assimilation/tenancy/store"
 )
@@ -32,9 +34,16 @@ const maxDependencies = 2000
 
 // dependenciesOf reads from the graph who uses the host's services, and whose
 // services the host uses. An endpoint that no enrolled host listens on is shown
-// with an unknown server; loopback traffic within a host is left out.
-func dependenciesOf(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenancy.HostID) ([]Dependency, error) {
-	rows, err := tx.Query(ctx, dependencySQL(store.Graph(tenant)), `"`+host.String()+`"`, maxDependencies)
+// with an unknown server; loopback traffic within a host is left out. asOf is
+// zero for now, or a time that history.Graph has allowed.
+func dependenciesOf(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenancy.HostID, asOf time.Time) ([]Dependency, error) {
+	arguments := []any{`"` + host.String() + `"`, maxDependencies}
+	table := func(label string) string { return pgx.Identifier{store.Graph(tenant), label}.Sanitize() }
+	if !asOf.IsZero() {
+		arguments = append(arguments, asOf)
+		table = func(label string) string { return history.Table(tenant, label, "$3::timestamptz") }
+	}
+	rows, err := tx.Query(ctx, dependencySQL(table), arguments...)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +69,7 @@ func dependenciesOf(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, hos
 
 // dependencySQL joins the label tables from the host outwards, in both roles.
 // $1 is the host's key as agtype.
-func dependencySQL(graph string) string {
-	table := func(label string) string { return pgx.Identifier{graph, label}.Sanitize() }
+func dependencySQL(table func(label string) string) string {
 	replace := strings.NewReplacer(
 		"{Host}", table(string(cmdb.Host)), "{Service}", table(string(cmdb.Service)), "{Endpoint}", table(string(cmdb.Endpoint)),
 		"{RUNS}", table(string(cmdb.Runs)), "{LISTENS_ON}", table(string(cmdb.ListensOn)), "{CONNECTS_TO}", table(string(cmdb.ConnectsTo)),

@@ -51,6 +51,12 @@ func (s *Service) find(ctx context.Context, tx pgx.Tx, ref string) (Host, error)
 	return found[0], nil
 }
 
+// FindID is the id of the one host that a person names.
+func (s *Service) FindID(ctx context.Context, tx pgx.Tx, ref string) (tenancy.HostID, error) {
+	host, err := s.find(ctx, tx, ref)
+	return host.ID, err
+}
+
 // List returns a page of hosts.
 func (s *Service) List(ctx context.Context, a web.Actor, f Filter) (hosts []Host, next string, err error) {
 	err = s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/jackc/pgx/v5"
@@ -155,7 +156,7 @@ func (s *Service) network(r *http.Request, tx pgx.Tx, h Host) (templ.Component, 
 }
 
 func (s *Service) dependencies(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
-	all, err := dependenciesOf(r.Context(), tx, web.ActorFrom(r.Context()).Tenant, h.ID)
+	all, err := dependenciesOf(r.Context(), tx, web.ActorFrom(r.Context()).Tenant, h.ID, time.Time{})
 	return dependenciesBody(h, all), err
 }
 

@@ -127,7 +127,7 @@ func (s *session) contextNames() completer {
 // a command's arguments are called in its usage.
 func (s *session) complete(cmd *cobra.Command) {
 	for name, complete := range map[string]completer{
-		"host": s.hostNames(), "site": s.siteNames(), "state": cobra.FixedCompletions([]string{"up", "down", "unreachable", "agent down", "unresponsive", "silent", "shut down", "unknown", "retired"}, cobra.ShellCompDirectiveNoFileComp),
+		"host": s.hostNames(), "near": s.hostNames(), "site": s.siteNames(), "state": cobra.FixedCompletions([]string{"up", "down", "unreachable", "agent down", "unresponsive", "silent", "shut down", "unknown", "retired"}, cobra.ShellCompDirectiveNoFileComp),
 	} {
 		if cmd.LocalNonPersistentFlags().Lookup(name) != nil {
 			cmd.RegisterFlagCompletionFunc(name, complete)
