@@ -20,7 +20,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-loss screenshots fuzz bench bench-probe bench-swim loadtest lint generate check-generated check-truth
+.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-loss screenshots fuzz bench bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ fuzz: ## every fuzz target for FUZZTIME (20s); FUZZ=regexp chooses
 bench: ## ingest beside plain tables and UNWIND MERGE SET, and the rest, beside the goals; PG=18, HOSTS=2000
 	@ops/postgres/up.sh
 	@go run ./e2e/bench $(if $(HOSTS),-hosts $(HOSTS))
+
+bench-estate: ## questions, pages and looks back on a large estate; HOSTS=100000, KEEP=1 keeps the database, REBUILD=1 rebuilds the graph instead; OUT=json
+	@ops/postgres/up.sh
+	@go run ./saas/benchestate -hosts $(or $(HOSTS),100000) -o $(or $(OUT),table) $(if $(KEEP),-keep) $(if $(REBUILD),-rebuild)
 
 bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; needs root; WINDOW=2m
 	@ops/postgres/up.sh

@@ -147,3 +147,9 @@ func gatewayMAC(site, at int) string {
 	subnet := at / subnetSize
 	return fmt.Sprintf("00:00:5e:%02x:%02x:%02x", site, subnet>>8, subnet&255)
 }
+
+// IP is the host's address.
+func (h Host) IP() string { return address(h.at) }
+
+// MAC is the hardware address of the host's network card.
+func (h Host) MAC() string { return mac(h.number) }

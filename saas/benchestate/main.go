@@ -1,0 +1,108 @@
+// Command benchestate measures the service on a large estate: it makes one up
+// (loadtest/estate), puts it into a database of its own through the projectors
+// and the graph's writer, with a week of changes behind it, and asks it what
+// people ask. It is behind `make bench-estate`.
+//
+// Only the relays' protocol is left out: facts are stored as ingest stores them,
+// at times that lie in the past.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "benchestate:", err)
+		os.Exit(1)
+	}
+}
+
+// options are what is measured, and where.
+type options struct {
+	server  string // administrator's URL
+	state   string // folder of the master key
+	hosts   int
+	seed    uint64
+	samples int
+	output  string
+	keep    bool
+	rebuild bool
+}
+
+func run(ctx context.Context, args []string, out, errs io.Writer) error {
+	var o options
+	flags := flag.NewFlagSet("benchestate", flag.ContinueOnError)
+	flags.SetOutput(errs)
+	flags.Usage = func() {
+		fmt.Fprint(errs, "Measures the service on a large estate, in a database of its own.\n\n"+
+			"  benchestate -hosts 100000\n  benchestate -hosts 100000 -keep -o json    # and again later, without loading\n  benchestate -hosts 18000 -rebuild\n\n")
+		flags.PrintDefaults()
+	}
+	flags.StringVar(&o.server, "server", os.Getenv("ASSIM_DATABASE_URL"), "administrator's URL of the Postgres server; default ASSIM_DATABASE_URL, else the development server's")
+	flags.StringVar(&o.state, "state", filepath.Join(".dev", "estate"), "folder of the database's master key")
+	flags.IntVar(&o.hosts, "hosts", 100_000, "hosts of the estate, each of some 57 elements")
+	flags.Uint64Var(&o.seed, "seed", 1, "of the estate")
+	flags.IntVar(&o.samples, "samples", 200, "how often what is fast is asked; what takes longer is asked less often, for some 10 s")
+	flags.StringVar(&o.output, "o", "table", "table or json")
+	flags.BoolVar(&o.keep, "keep", false, "keep the database, and use it if it is there")
+	flags.BoolVar(&o.rebuild, "rebuild", false, "rebuild the graph from the facts, undamaged and damaged, instead of asking it")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if o.output != "table" && o.output != "json" {
+		return fmt.Errorf("output %q is neither table nor json", o.output)
+	}
+	if o.server == "" {
+		directory := "postgres"
+		if os.Getenv("ASSIM_POSTGRES") == "18" {
+			directory = "postgres18"
+		}
+		text, err := os.ReadFile(filepath.Join(".dev", directory, "url"))
+		if err != nil {
+			return fmt.Errorf("finding the development server, which ops/postgres/up.sh starts: %w", err)
+		}
+		o.server = strings.TrimSpace(string(text))
+	}
+	return measure(ctx, o, out, errs)
+}
+
+// measure does the whole: a place, an estate in it, questions, a report.
+func measure(ctx context.Context, o options, out, errs io.Writer) (err error) {
+	p, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close(context.WithoutCancel(ctx), o.keep)) }()
+	var r report
+	if err := r.begin(ctx, p); err != nil {
+		return err
+	}
+	if r.Load, err = p.fill(ctx, o, errs); err != nil {
+		return err
+	}
+	if o.rebuild {
+		if err := p.rebuild(ctx, &r, errs); err != nil {
+			return err
+		}
+		return r.print(out, o.output)
+	}
+	if err := p.ask(ctx, o, &r, errs); err != nil {
+		return err
+	}
+	return r.print(out, o.output)
+}
