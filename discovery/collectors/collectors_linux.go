@@ -2,6 +2,7 @@ package collectors
 
 import (
 	"assimilation/discovery"
+	certificates "assimilation/discovery/certificates/collect"
 	containers "assimilation/discovery/containers/collect"
 	cron "assimilation/discovery/cron/collect"
 	disks "assimilation/discovery/disks/collect"
@@ -42,5 +43,6 @@ func All() []discovery.Collector {
 		packages.Local(),
 		containers.Local(),
 		disks.Local(),
+		certificates.Local(),
 	}
 }

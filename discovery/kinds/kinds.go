@@ -4,6 +4,7 @@ package kinds
 
 import (
 	"assimilation/discovery"
+	"assimilation/discovery/certificates"
 	"assimilation/discovery/containers"
 	"assimilation/discovery/cron"
 	"assimilation/discovery/disks"
@@ -30,6 +31,7 @@ func All() []discovery.Kind {
 		switchport.Kind, seen.Kind, sshd.Kind,
 		containers.Kind, sysctl.Kind, kernel.Kind,
 		disks.Kind, systemd.Kind, cron.Kind,
+		certificates.Kind,
 	}
 }
 
