@@ -18,19 +18,19 @@ import (
 // Elements of a graph as they were. Numbers among the properties are
 // json.Number.
 type Elements struct {
-	Vertices []Vertex `json:"vertices" nullable:"false"`
-	Edges    []Edge   `json:"edges" nullable:"false"`
+	Vertices []VertexAt `json:"vertices" nullable:"false"`
+	Edges    []EdgeAt   `json:"edges" nullable:"false"`
 }
 
-// Vertex is one that there was.
-type Vertex struct {
+// VertexAt is one that there was.
+type VertexAt struct {
 	Label cmdb.Label     `json:"label"`
 	Key   string         `json:"key"`
 	Props map[string]any `json:"properties"`
 }
 
-// Edge is one that there was, by the keys of its ends.
-type Edge struct {
+// EdgeAt is one that there was, by the keys of its ends.
+type EdgeAt struct {
 	Type  cmdb.EdgeType  `json:"type"`
 	From  string         `json:"from" doc:"key of the start"`
 	To    string         `json:"to" doc:"key of the end"`
@@ -40,7 +40,7 @@ type Edge struct {
 // ElementsAt reads the vertices that are named, as they were at a time, which
 // Graph has allowed, and the edges that left them. What was not there is left out.
 func ElementsAt(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, refs []cmdb.Ref, at time.Time) (Elements, error) {
-	e := Elements{Vertices: []Vertex{}, Edges: []Edge{}}
+	e := Elements{Vertices: []VertexAt{}, Edges: []EdgeAt{}}
 	keys := map[cmdb.Label][]string{}
 	for _, ref := range refs {
 		keys[ref.Label] = append(keys[ref.Label], ref.Key)
@@ -70,7 +70,7 @@ const maxElements = 10_000
 // those led to. What a shared vertex leads to in turn is implied by its key. more
 // reports that there was more than is returned.
 func HostAt(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenancy.HostID, at time.Time) (all Elements, more bool, err error) {
-	all = Elements{Vertices: []Vertex{}, Edges: []Edge{}}
+	all = Elements{Vertices: []VertexAt{}, Edges: []EdgeAt{}}
 	seen := map[cmdb.Ref]bool{}
 	next := []cmdb.Ref{{Label: cmdb.Host, Key: host.String()}}
 	for len(next) > 0 {
@@ -143,7 +143,7 @@ func (e *Elements) askVertices(queue *pgx.Batch, tenant tenancy.TenantID, label 
 				return fmt.Errorf("%s %.60q: %w", label, key, err)
 			}
 			delete(props, store.KeyProperty)
-			e.Vertices = append(e.Vertices, Vertex{label, key, props})
+			e.Vertices = append(e.Vertices, VertexAt{label, key, props})
 			return nil
 		})
 		return err
@@ -178,7 +178,7 @@ func (e *Elements) askEdges(queue *pgx.Batch, tenant tenancy.TenantID, spec cmdb
 			if err != nil {
 				return fmt.Errorf("edge %s of %.60q: %w", spec.Type, from, err)
 			}
-			e.Edges = append(e.Edges, Edge{spec.Type, from, to, props})
+			e.Edges = append(e.Edges, EdgeAt{spec.Type, from, to, props})
 			return nil
 		})
 		return err
