@@ -16,6 +16,7 @@ import (
 	seen "assimilation/discovery/seen/collect"
 	sockets "assimilation/discovery/sockets/collect"
 	sshd "assimilation/discovery/sshd/collect"
+	sudoers "assimilation/discovery/sudoers/collect"
 	switchport "assimilation/discovery/switchport/collect"
 	sysctl "assimilation/discovery/sysctl/collect"
 	systemd "assimilation/discovery/systemd/collect"
@@ -40,6 +41,7 @@ func All() []discovery.Collector {
 		kernel.Local(),
 		systemd.Local(),
 		cron.Local(),
+		sudoers.Local(),
 		packages.Local(),
 		containers.Local(),
 		disks.Local(),

@@ -18,6 +18,7 @@ import (
 	"assimilation/discovery/seen"
 	"assimilation/discovery/sockets"
 	"assimilation/discovery/sshd"
+	"assimilation/discovery/sudoers"
 	"assimilation/discovery/switchport"
 	"assimilation/discovery/sysctl"
 	"assimilation/discovery/systemd"
@@ -31,7 +32,7 @@ func All() []discovery.Kind {
 		switchport.Kind, seen.Kind, sshd.Kind,
 		containers.Kind, sysctl.Kind, kernel.Kind,
 		disks.Kind, systemd.Kind, cron.Kind,
-		certificates.Kind,
+		certificates.Kind, sudoers.Kind,
 	}
 }
 

@@ -43,7 +43,7 @@ func body(r *conffile.Reader, root fs.FS) (kind.Facts, bool) {
 	if !found {
 		return kind.Facts{}, false
 	}
-	p := parser{reader: r, global: &block{}}
+	p := parser{reader: r, included: new(int), global: &block{}}
 	p.current = p.global
 	p.file(configFile, text, 0)
 	built := builtIn{}

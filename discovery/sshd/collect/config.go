@@ -10,9 +10,11 @@ import (
 
 // Limits of a configuration; sshd has 16 levels of files too.
 const (
-	maxDepth   = 16
-	maxMatches = 256
-	maxValues  = 256
+	maxDepth      = 16
+	maxIncludes   = 256 // one file may be included several times, by itself too
+	maxMatches    = 256
+	maxValues     = 256
+	maxDirectives = 512 // of one block; sshd knows some 120
 )
 
 // directive is what one keyword was given.
@@ -30,10 +32,11 @@ type block struct {
 
 // parser reads sshd_config(5). Of each keyword the first value holds.
 type parser struct {
-	reader  *conffile.Reader
-	global  *block
-	matches []*block
-	current *block
+	reader   *conffile.Reader
+	included *int
+	global   *block
+	matches  []*block
+	current  *block
 }
 
 // repeatable keywords add to what earlier lines said; each line of the others is
@@ -95,8 +98,12 @@ func (p *parser) include(patterns []string, depth int) {
 			pattern = path.Join(configDir, pattern)
 		}
 		for _, name := range p.reader.Glob(pattern) {
+			if *p.included++; *p.included > maxIncludes {
+				p.reader.Limit()
+				return
+			}
 			if text, found := p.reader.File(name); found {
-				inner := &parser{reader: p.reader, global: outer, matches: p.matches, current: outer}
+				inner := &parser{reader: p.reader, included: p.included, global: outer, matches: p.matches, current: outer}
 				inner.file(name, text, depth+1)
 				p.matches = inner.matches
 			}
@@ -148,6 +155,9 @@ func (b *block) add(name string, words []string, source string) {
 		if adds && len(d.values) < maxValues {
 			d.values = append(d.values, words...)
 		}
+		return
+	}
+	if len(b.directives) == maxDirectives {
 		return
 	}
 	b.directives = append(b.directives, directive{name, words, source})
