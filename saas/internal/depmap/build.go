@@ -43,7 +43,7 @@ type picture struct {
 	boxes     []*box
 	byID      map[string]*box
 	endpoints map[string]*endpoint // by natural key
-	edges     []Edge
+	edges     []Line
 	edge      map[string]bool
 	joined    map[[2]string]bool
 	leftOut   LeftOut
@@ -90,7 +90,7 @@ func (p *picture) keep(kinds []NodeKind) {
 		gone := func(o *box) bool { return !left[o.node.ID] }
 		b.uses, b.usedBy = slices.DeleteFunc(b.uses, gone), slices.DeleteFunc(b.usedBy, gone)
 	}
-	p.edges = slices.DeleteFunc(p.edges, func(e Edge) bool { return !left[e.Source] || !left[e.Target] })
+	p.edges = slices.DeleteFunc(p.edges, func(e Line) bool { return !left[e.Source] || !left[e.Target] })
 }
 
 // relate says, for the layout, that one box uses another.
@@ -232,7 +232,7 @@ func (p *picture) join(kind EdgeKind, source, target string) {
 	id := string(kind) + ":" + source + ">" + target
 	if !p.edge[id] {
 		p.edge[id] = true
-		p.edges = append(p.edges, Edge{id, kind, source, target})
+		p.edges = append(p.edges, Line{id, kind, source, target})
 	}
 }
 
@@ -256,5 +256,5 @@ func (p *picture) sorted() {
 			slices.SortFunc(s.endpoints, func(a, b *endpoint) int { return cmp.Or(cmp.Compare(a.port, b.port), byLabel(a.node, b.node)) })
 		}
 	}
-	slices.SortFunc(p.edges, func(a, b Edge) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(p.edges, func(a, b Line) int { return strings.Compare(a.ID, b.ID) })
 }

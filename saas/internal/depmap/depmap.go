@@ -53,7 +53,7 @@ type Map struct {
 	Width   int     `json:"width"`
 	Height  int     `json:"height"`
 	Nodes   []Node  `json:"nodes" nullable:"false" doc:"a parent comes before its children"`
-	Edges   []Edge  `json:"edges" nullable:"false"`
+	Edges   []Line  `json:"edges" nullable:"false"`
 	LeftOut LeftOut `json:"left_out"`
 	Note    string  `json:"note,omitempty" doc:"what was left out, in words"`
 }
@@ -103,9 +103,9 @@ const (
 	Beats    EdgeKind = "beats"    // two hosts that watch each other
 )
 
-// Edge joins two nodes; source and target are as the client sees them: from the
+// Line joins two nodes; source and target are as the client sees them: from the
 // client to the endpoint, from the endpoint to its service.
-type Edge struct {
+type Line struct {
 	ID     string   `json:"id"`
 	Kind   EdgeKind `json:"kind" enum:"listens,connects,within,wired,beats"`
 	Source string   `json:"source"`

@@ -30,7 +30,7 @@ func (p *picture) layOut(title string) Map {
 	p.sorted()
 	m := Map{Title: title, Nodes: []Node{}, Edges: p.edges, LeftOut: p.leftOut, Note: p.leftOut.words()}
 	if m.Edges == nil {
-		m.Edges = []Edge{}
+		m.Edges = []Line{}
 	}
 	var linked, idle []*box
 	for _, b := range p.boxes {

@@ -48,7 +48,7 @@ func (s *Service) ringsOf(ctx context.Context, actor web.Actor, scope Scope) (Ma
 }
 
 func drawRings(title string, t uplink.Topology) Map {
-	m := Map{Title: "rings of " + title, Nodes: []Node{}, Edges: []Edge{}, Width: margin, Height: margin}
+	m := Map{Title: "rings of " + title, Nodes: []Node{}, Edges: []Line{}, Width: margin, Height: margin}
 	hosts := map[tenancy.HostID]uplink.TopologyHost{}
 	for _, h := range t.Hosts {
 		hosts[h.Host] = h
@@ -74,7 +74,7 @@ func drawRings(title string, t uplink.Topology) Map {
 		for j := range ids {
 			next := ids[(j+1)%len(ids)]
 			if next != ids[j] && (len(ids) > 2 || j == 0) {
-				m.Edges = append(m.Edges, Edge{ID: "beats:" + ids[j] + ">" + next, Kind: Beats, Source: ids[j], Target: next})
+				m.Edges = append(m.Edges, Line{ID: "beats:" + ids[j] + ">" + next, Kind: Beats, Source: ids[j], Target: next})
 			}
 		}
 		m.Width += 2*radius + emptyWidth + columnGap

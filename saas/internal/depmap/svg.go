@@ -102,7 +102,7 @@ func stateColour(state string) string {
 
 // writeEdge draws from the right side of the source to the left of the target;
 // within a box, whose services stand right of its endpoints, the other way.
-func writeEdge(b *strings.Builder, e Edge, from, to Node) {
+func writeEdge(b *strings.Builder, e Line, from, to Node) {
 	if from.ID == "" || to.ID == "" {
 		return
 	}
