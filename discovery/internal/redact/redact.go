@@ -216,7 +216,7 @@ func assignment(w string) int {
 // secretParts speak of a secret wherever they stand in a name, secretWords
 // only as a whole word of it.
 var (
-	secretParts = []string{"pass", "pwd", "secret", "token", "credential", "authoriz", "bearer"}
+	secretParts = []string{"pass", "pwd", "secret", "token", "credential", "authoriz", "bearer", "bindpw"}
 	secretWords = []string{
 		"key", "keys", "auth", "pw", "pin", "psk", "otp", "jwt", "sas", "cookie",
 		"cred", "creds", "private", "signature", "sig", "salt", "seed", "community",
