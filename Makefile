@@ -76,8 +76,8 @@ bench: ## ingest beside plain tables and UNWIND MERGE SET, and the rest, beside 
 	@go run ./e2e/bench $(if $(HOSTS),-hosts $(HOSTS))
 
 bench-estate: ## questions, pages and looks back on a large estate; HOSTS=100000, KEEP=1 keeps the database, REBUILD=1 rebuilds the graph instead; OUT=json
-	@ops/postgres/up.sh
-	@go run ./saas/benchestate -hosts $(or $(HOSTS),100000) -o $(or $(OUT),table) $(if $(KEEP),-keep) $(if $(REBUILD),-rebuild)
+	@ops/postgres/up.sh .dev/estate/postgres$(PG:17=)
+	@go run ./saas/benchestate -server "$$(cat .dev/estate/postgres$(PG:17=)/url)" -hosts $(or $(HOSTS),100000) -o $(or $(OUT),table) $(if $(KEEP),-keep) $(if $(REBUILD),-rebuild)
 
 bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; needs root; WINDOW=2m
 	@ops/postgres/up.sh

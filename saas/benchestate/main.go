@@ -53,8 +53,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 			"  benchestate -hosts 100000\n  benchestate -hosts 100000 -keep -o json    # and again later, without loading\n  benchestate -hosts 18000 -rebuild\n\n")
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&o.server, "server", os.Getenv("ASSIM_DATABASE_URL"), "administrator's URL of the Postgres server; default ASSIM_DATABASE_URL, else the development server's")
-	flags.StringVar(&o.state, "state", filepath.Join(".dev", "estate"), "folder of the database's master key")
+	flags.StringVar(&o.server, "server", os.Getenv("ASSIM_DATABASE_URL"), "administrator's URL of the Postgres server; default ASSIM_DATABASE_URL, else what STATE/postgres/url says")
+	flags.StringVar(&o.state, "state", filepath.Join(".dev", "estate"), "folder of the service's master key")
 	flags.IntVar(&o.hosts, "hosts", 100_000, "hosts of the estate, each of some 57 elements")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the estate")
 	flags.IntVar(&o.samples, "samples", 200, "how often what is fast is asked; what takes longer is asked less often, for some 10 s")
@@ -68,13 +68,9 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 		return fmt.Errorf("output %q is neither table nor json", o.output)
 	}
 	if o.server == "" {
-		directory := "postgres"
-		if os.Getenv("ASSIM_POSTGRES") == "18" {
-			directory = "postgres18"
-		}
-		text, err := os.ReadFile(filepath.Join(".dev", directory, "url"))
+		text, err := os.ReadFile(filepath.Join(o.state, "postgres", "url"))
 		if err != nil {
-			return fmt.Errorf("finding the development server, which ops/postgres/up.sh starts: %w", err)
+			return fmt.Errorf("finding a server, which `make bench-estate` starts: %w", err)
 		}
 		o.server = strings.TrimSpace(string(text))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/errgroup"
 
 	"assimilation/cmdb"
 	"assimilation/discovery"
@@ -94,18 +95,29 @@ func project(host discovery.HostRef, f discovery.Fact) (cmdb.Elements, error) {
 	return memo.Project(host, f)
 }
 
-// write stores a batch as ingest does: bodies, hosts, facts, versions, graph.
+// write stores a batch as ingest does: bodies, hosts, facts, versions, graph; but
+// facts and graph at the same time.
 func (f *filler) write(ctx context.Context, b *batch) error {
-	if err := f.store(ctx, b); err != nil {
-		return fmt.Errorf("storing facts: %w", err)
-	}
 	var stats graph.Stats
-	err := f.db.In(ctx, f.tenant, func(tx pgx.Tx) (err error) {
-		stats, err = f.writer.Apply(ctx, tx, f.tenant, b.deltas, b.at)
-		return err
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := f.store(ctx, b); err != nil {
+			return fmt.Errorf("storing facts: %w", err)
+		}
+		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("writing the graph: %w", err)
+	group.Go(func() error {
+		err := f.db.In(ctx, f.tenant, func(tx pgx.Tx) (err error) {
+			stats, err = f.writer.Apply(ctx, tx, f.tenant, b.deltas, b.at)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("writing the graph: %w", err)
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return err
 	}
 	f.facts += len(b.rows)
 	f.elements += stats.Written()
