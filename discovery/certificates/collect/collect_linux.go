@@ -53,13 +53,12 @@ func body(r *conffile.Reader) any {
 // file takes the certificates of a file.
 func (s *store) file(path string) {
 	text, _ := s.File(path)
-	all := certificate.Split(text)
 	path = discovery.Clean(path, maxPath)
-	if len(all) >= bundle {
-		s.bundles = append(s.bundles, kind.Bundle{Path: path, Certificates: int64(len(all))})
+	if n := certificate.Count(text); n >= bundle {
+		s.bundles = append(s.bundles, kind.Bundle{Path: path, Certificates: int64(n)})
 		return
 	}
-	for _, der := range all {
+	for _, der := range certificate.Split(text) {
 		sum := sha256.Sum256(der)
 		if known := s.found[sum]; known != nil {
 			if len(known.Paths) < maxPaths && !slices.Contains(known.Paths, path) {

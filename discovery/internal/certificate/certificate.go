@@ -34,6 +34,9 @@ const (
 	end   = "-----END CERTIFICATE-----"
 )
 
+// Count is how many certificates in PEM a file has.
+func Count(file string) int { return strings.Count(file, begin) }
+
 // Split returns the certificates of a file, in PEM (RFC 7468), whatever else is
 // in it, or one in DER.
 func Split(file string) (all [][]byte) {
@@ -85,13 +88,12 @@ func Parse(encoded []byte) (*Certificate, error) {
 		return nil, errMalformed
 	}
 	c.key(key)
-	for len(tbs) > 0 { // unique identifiers, then extensions
+	for more := true; more; { // unique identifiers, then extensions
 		if all, is := tbs.take(context3); is {
 			list, _ := all.take(sequence)
 			c.extensions(list)
-		} else if _, _, ok := tbs.next(); !ok {
-			return nil, errMalformed
 		}
+		_, _, more = tbs.next()
 	}
 	return c, nil
 }
