@@ -2,17 +2,22 @@ package collectors
 
 import (
 	"assimilation/discovery"
+	auditd "assimilation/discovery/auditd/collect"
 	certificates "assimilation/discovery/certificates/collect"
 	containers "assimilation/discovery/containers/collect"
 	cron "assimilation/discovery/cron/collect"
 	disks "assimilation/discovery/disks/collect"
 	hardware "assimilation/discovery/hardware/collect"
 	kernel "assimilation/discovery/kernel/collect"
+	limits "assimilation/discovery/limits/collect"
+	logindefs "assimilation/discovery/logindefs/collect"
 	mounts "assimilation/discovery/mounts/collect"
 	neighbours "assimilation/discovery/neighbours/collect"
 	network "assimilation/discovery/network/collect"
+	nsswitch "assimilation/discovery/nsswitch/collect"
 	os "assimilation/discovery/os/collect"
 	packages "assimilation/discovery/packages/collect"
+	pam "assimilation/discovery/pam/collect"
 	seen "assimilation/discovery/seen/collect"
 	sockets "assimilation/discovery/sockets/collect"
 	sshd "assimilation/discovery/sshd/collect"
@@ -42,6 +47,11 @@ func All() []discovery.Collector {
 		systemd.Local(),
 		cron.Local(),
 		sudoers.Local(),
+		pam.Local(),
+		logindefs.Local(),
+		nsswitch.Local(),
+		auditd.Local(),
+		limits.Local(),
 		packages.Local(),
 		containers.Local(),
 		disks.Local(),

@@ -4,17 +4,22 @@ package kinds
 
 import (
 	"assimilation/discovery"
+	"assimilation/discovery/auditd"
 	"assimilation/discovery/certificates"
 	"assimilation/discovery/containers"
 	"assimilation/discovery/cron"
 	"assimilation/discovery/disks"
 	"assimilation/discovery/hardware"
 	"assimilation/discovery/kernel"
+	"assimilation/discovery/limits"
+	"assimilation/discovery/logindefs"
 	"assimilation/discovery/mounts"
 	"assimilation/discovery/neighbours"
 	"assimilation/discovery/network"
+	"assimilation/discovery/nsswitch"
 	"assimilation/discovery/os"
 	"assimilation/discovery/packages"
+	"assimilation/discovery/pam"
 	"assimilation/discovery/seen"
 	"assimilation/discovery/sockets"
 	"assimilation/discovery/sshd"
@@ -32,7 +37,7 @@ func All() []discovery.Kind {
 		switchport.Kind, seen.Kind, sshd.Kind,
 		containers.Kind, sysctl.Kind, kernel.Kind,
 		disks.Kind, systemd.Kind, cron.Kind,
-		certificates.Kind, sudoers.Kind,
+		certificates.Kind, sudoers.Kind, pam.Kind, logindefs.Kind, nsswitch.Kind, auditd.Kind, limits.Kind,
 	}
 }
 
