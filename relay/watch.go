@@ -38,7 +38,7 @@ func (s surveyor) Observe(e sessions.Event) {
 func notification(c watch.Conclusion) notify.Notification {
 	v := c.Verdict
 	n := notify.Notification{
-		ID: hex.EncodeToString(v.ID), Event: notify.Changed, Kind: string(v.Kind), Hosts: c.Hosts, Count: max(int(v.Count), len(v.Hosts)),
+		ID: verdictID(v.ID), Event: notify.Changed, Kind: string(v.Kind), Hosts: c.Hosts, Count: max(int(v.Count), len(v.Hosts)),
 		Since: instant(v.Since), At: instant(v.At), Over: instant(v.Over), Confidence: int(v.Confidence), Summary: summary(c),
 	}
 	switch {
@@ -118,8 +118,8 @@ func (r *Relay) Verdicts() ([]status.Verdict, error) {
 	shown := make([]status.Verdict, len(verdicts))
 	for i, v := range verdicts {
 		shown[i] = status.Verdict{
-			ID: hex.EncodeToString(v.ID), Kind: v.Kind, Count: int(v.Count), Domain: hex.EncodeToString(v.Domain), LastSign: instant(v.Since),
-			At: instant(v.At), Over: instant(v.Over), Ending: v.Ending, Cause: hex.EncodeToString(v.Cause), Confidence: int(v.Confidence),
+			ID: verdictID(v.ID), Kind: v.Kind, Count: int(v.Count), Domain: hex.EncodeToString(v.Domain), LastSign: instant(v.Since),
+			At: instant(v.At), Over: instant(v.Over), Ending: v.Ending, Cause: verdictID(v.Cause), Confidence: int(v.Confidence),
 		}
 		if v.Domain != nil {
 			shown[i].Place = places[[16]byte(v.Domain)]
@@ -129,7 +129,7 @@ func (r *Relay) Verdicts() ([]status.Verdict, error) {
 		}
 		for _, e := range v.Evidence {
 			line := status.Evidence{What: evidenceWords[e.Kind], At: instant(e.At), By: name(e.By), Age: e.Age, Count: e.Count}
-			if !e.About.IsZero() {
+			if !e.About.IsZero() && e.About != e.By {
 				line.About = name(e.About)
 			}
 			shown[i].Evidence = append(shown[i].Evidence, line)
@@ -154,6 +154,16 @@ func (r *Relay) placeNames() map[[16]byte]string {
 	return places
 }
 
+// verdictID is a verdict's identifier as the service writes it, so that people who
+// are told it here find it there; "" where there is none.
+func verdictID(b []byte) string {
+	var id tenancy.VerdictID
+	if copy(id.UUID[:], b); id.IsZero() {
+		return ""
+	}
+	return id.String()
+}
+
 // evidenceWords follow who noticed, and come before whom it is about.
 var evidenceWords = map[uplink.EvidenceKind]string{
 	uplink.MissedBeats:    "heard no heartbeat of",
@@ -165,14 +175,14 @@ var evidenceWords = map[uplink.EvidenceKind]string{
 	uplink.ConnectTaken:   "was answered by the kernel of",
 	uplink.ConnectRefused: "was refused by the kernel of",
 	uplink.OrderUnheard:   "got no acknowledgement of an order from",
-	uplink.SaidGoodbye:    "got the goodbye of",
-	uplink.WitnessLate:    "was late itself",
-	uplink.HeardAgain:     "heard again",
+	uplink.SaidGoodbye:    "said goodbye",
+	uplink.WitnessLate:    "was late itself, and missed",
+	uplink.HeardAgain:     "heard again from",
 	uplink.NoCarrier:      "has no carrier on its own link",
 	uplink.RelayDeaf:      "hears none of its neighbours",
 	uplink.KeyElsewhere:   "saw in two places the key of",
 	uplink.ClockJumped:    "was told of a jump of the clock of",
-	uplink.WitnessGone:    "is not heard itself",
+	uplink.WitnessGone:    "is not heard itself, so it is no witness of",
 }
 
 // Rings is for the status pages.
