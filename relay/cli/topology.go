@@ -114,7 +114,11 @@ record per host and fact, bodies byte for byte. What stays is counted by kind.`,
 func (o *options) printPreview(p status.Preview) error {
 	for _, r := range p.Records {
 		if r.State != nil {
-			fmt.Fprintf(o.Out, "%s  %s  %s  %s %s  agent %s  labels %v\n", r.Type, r.Host, r.State.Name, r.State.OS, r.State.Arch, r.State.Agent, r.State.Labels)
+			fmt.Fprintf(o.Out, "%s  %s  %s  %s %s  agent %s", r.Type, r.Host, r.State.Name, r.State.OS, r.State.Arch, r.State.Agent)
+			for _, name := range slices.Sorted(maps.Keys(r.State.Labels)) {
+				fmt.Fprintf(o.Out, "  %s=%s", name, r.State.Labels[name])
+			}
+			fmt.Fprintln(o.Out)
 			continue
 		}
 		fmt.Fprintf(o.Out, "%s  %s  %s\n%s\n", r.Type, r.Host, strings.Join(present(r.Kind, r.Instance), "/"), escaped(r.Body))

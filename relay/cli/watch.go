@@ -38,6 +38,10 @@ func verdictsCommand(o *options) *cobra.Command {
 		if o.output == "json" {
 			return o.printJSON(shown)
 		}
+		if len(shown) == 0 {
+			_, err := fmt.Fprintln(o.Out, "no verdict")
+			return err
+		}
 		return printVerdicts(o.Out, shown, evidence)
 	}
 	return c
