@@ -114,6 +114,9 @@ them in the service too; going back to site deletes them there for good.`,
 				change["residency"] = residency
 			}
 			if cmd.Flags().Changed("beat") {
+				if beat < 500*time.Millisecond || beat > 10*time.Second {
+					return usageError{fmt.Errorf("--beat is 500ms to 10s, not %v", beat)}
+				}
 				change["beat_ms"] = beat.Milliseconds()
 			}
 			if cmd.Flags().Changed("place") {
