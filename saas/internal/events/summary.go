@@ -44,6 +44,9 @@ func summary(kind string, raw json.RawMessage) string {
 	if strings.HasPrefix(kind, "verdict.") {
 		return d.verdict(kind)
 	}
+	if kind == "host.shut-down" && d.Cause == "signal" {
+		d.Cause = "its probe was stopped"
+	}
 	var parts []string
 	for _, p := range []struct{ before, text string }{
 		{"", d.Cause}, {"probe ", d.AgentVersion}, {"version ", d.Version}, {"with token ", d.Token}, {"", d.Detail},

@@ -6,6 +6,8 @@ func TestSummary(t *testing.T) {
 	for _, test := range []struct{ kind, detail, want string }{
 		{"host.enrolled", `{"name":"web1","agent_version":"1.0","cause":""}`, "probe 1.0"},
 		{"host.silent", `{"name":"web1","agent_version":"","cause":"no answer for 30 s"}`, "no answer for 30 s"},
+		{"host.shut-down", `{"name":"web1","agent_version":"1.0","cause":"signal"}`, "its probe was stopped, probe 1.0"},
+		{"host.shut-down", `{"name":"web1","agent_version":"1.0","cause":"host shutdown"}`, "host shutdown, probe 1.0"},
 		{"relay.started", `{"version":"1.0","detail":""}`, "version 1.0"},
 		{"relay.enrolled", `{"name":"r1","token":"abcdefghijkl"}`, "with token abcdefghijkl"},
 		{"refusal", `{"subject":"fact","kind":"packages","instance":"3","reason":"too large","detail":"9000000 bytes","cleared":false}`,

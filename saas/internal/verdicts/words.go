@@ -69,7 +69,7 @@ func meaning(kind string) string {
 	case uplink.ProbeUnresponsive:
 		return "The host's kernel answers, and its probe is there, but it does nothing."
 	case uplink.HostShutDown:
-		return "Its probe said goodbye before it went."
+		return "Its probe said goodbye: the host was shut down, or somebody stopped the probe alone. The event beside it says which."
 	case uplink.LinkDown:
 		return "Two hosts accuse each other, and the relay hears both: what lies between them is broken."
 	case uplink.SwitchDown:
