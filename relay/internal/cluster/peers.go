@@ -108,6 +108,13 @@ func (c *Cluster) peer(id tenancy.RelayID) *peer {
 	return c.peers[id]
 }
 
+// nameOf is by what people know a peer, as its order says by now.
+func (c *Cluster) nameOf(p *peer) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return p.order.Name
+}
+
 // judge says who lives, who stands in for whom, and who is this relay's buddy.
 func (c *Cluster) judge(ctx context.Context, parts *sync.WaitGroup, now time.Time) {
 	c.mu.Lock()

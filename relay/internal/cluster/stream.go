@@ -162,7 +162,7 @@ func (s *sender) listen() error {
 			continue
 		}
 		if f.Have.Refused != "" {
-			s.Log.Warn("another relay keeps no copy", "relay", s.peer.order.Name, "reason", f.Have.Refused)
+			s.Log.Warn("another relay keeps no copy", "relay", s.nameOf(s.peer), "reason", f.Have.Refused)
 			select {
 			case s.refusals <- struct{}{}:
 			default:
@@ -309,7 +309,7 @@ func (c *Cluster) receive(ctx context.Context, conn *tls.Conn) {
 		return
 	}
 	if err := c.attend(ctx, p, conn); err != nil && ctx.Err() == nil && !errors.Is(err, io.EOF) {
-		c.Log.Info("the stream of another relay is over", "relay", p.order.Name, "error", err)
+		c.Log.Info("the stream of another relay is over", "relay", c.nameOf(p), "error", err)
 	}
 }
 
