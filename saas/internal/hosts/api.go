@@ -95,11 +95,7 @@ type byHost struct {
 }
 
 type byHostAt struct {
-	byHost
-	asOf
-}
-
-type asOf struct {
+	Host string    `path:"host" maxLength:"255" doc:"id or name"`
 	AsOf time.Time `query:"as_of" doc:"the time to look back to; default now"`
 }
 
@@ -140,9 +136,9 @@ func (s *Service) Register(api huma.API) {
 		OperationID: "list-facts-of-kind", Method: http.MethodGet, Path: "/v1/hosts/{host}/facts/{kind}", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
 		Summary: "The facts of one kind of a host, with their bodies",
 	}, func(ctx context.Context, in *struct {
-		Host string `path:"host" maxLength:"255" doc:"id or name"`
-		Kind string `path:"kind" maxLength:"32"`
-		asOf
+		Host string    `path:"host" maxLength:"255" doc:"id or name"`
+		Kind string    `path:"kind" maxLength:"32"`
+		AsOf time.Time `query:"as_of" doc:"the time to look back to; default now"`
 	}) (*web.Answer[web.List[factView]], error) {
 		v, err := s.facts(ctx, web.ActorFrom(ctx), in.Host, web.Text(in.Kind), in.AsOf)
 		return web.Listed(v, "", err)
