@@ -79,15 +79,20 @@ func TestStrangersReachNothing(t *testing.T) {
 	for _, path := range []string{"/hosts/{host}/retire", "/sites/{site}/policy", "/sites/{site}/tokens", "/sites/{site}/tokens/{token}/revoke", "/sites/{site}/relays/{relay}/revoke", "/account/tokens/{id}/revoke"} {
 		requests = append(requests, operation{"POST", path})
 	}
-	for _, query := range []string{"/v1/changes?host=", "/v1/events?host=", "/v1/findings?host=", "/v1/hosts?name=", "/v1/verdicts?host=", "/verdicts?host=", "/v1/events?after=0&host=", "/v1/queries/hostipports?host=", "/changes?window=all&host=", "/events?host=", "/findings?host=", "/v1/map?host=", "/v1/map.svg?host=", "/map?host=", "/v1/search?q=", "/search?q="} {
+	for _, query := range []string{"/v1/changes?host=", "/v1/events?host=", "/v1/findings?host=", "/v1/hosts?name=", "/v1/verdicts?host=", "/verdicts?host=", "/v1/events?after=0&host=", "/v1/queries/hostipports?host=", "/v1/queries/hostsubgraph?host=", "/v1/queries/why?host=", "/v1/queries/impact?entity=", "/v1/queries/safe-to-reboot?host=", "/v1/graph/draw?type=network&format=json&host=", "/v1/graph/draw?type=ring&host=", "/map?type=network&host=", "/changes?window=all&host=", "/events?host=", "/findings?host=", "/v1/map?host=", "/v1/map.svg?host=", "/map?host=", "/v1/search?q=", "/search?q="} {
 		requests = append(requests, operation{"GET", query + "{host}"})
 	}
-	for _, query := range []string{"/v1/map?site=", "/v1/map.svg?site=", "/map?site=", "/v1/hosts?site=", "/v1/verdicts?site=", "/v1/events?site="} {
+	for _, query := range []string{"/v1/graph/draw?format=dot&site=", "/v1/graph/draw?type=ring&site=", "/v1/map?site=", "/v1/map.svg?site=", "/map?site=", "/v1/hosts?site=", "/v1/verdicts?site=", "/v1/events?site="} {
 		requests = append(requests, operation{"GET", query + "{site}"})
 	}
 	for _, q := range []string{"ada", "10.0.0", "02:00", "443", "nginx", "openssl"} {
 		requests = append(requests, operation{"GET", "/v1/search?q=" + q}, operation{"GET", "/search?q=" + q})
 	}
+	for _, query := range []string{"impact?entity=10.0.0.10", "impact?entity=service:nginx", "shared-fate?service=nginx", "what-listens?port=443", "who-uses?package=openssl", "packagegrep?regex=.", "packageprefix?prefix=o", "unmanaged", "coverage",
+		"duplicates", "orphans?unused=1s", "nodns", "nooui", "allhostsubgraph"} {
+		requests = append(requests, operation{"GET", "/v1/queries/" + query}, operation{"GET", "/queries/" + query})
+	}
+	requests = append(requests, operation{"GET", "/unmanaged"}, operation{"GET", "/v1/graph/draw?format=json"}, operation{"GET", "/v1/graph/draw?type=network&format=json&subnet=10.0.0.0/24"})
 	tried := 0
 	for _, o := range requests {
 		for _, path := range filled(o.path, ids) {
