@@ -4,6 +4,7 @@ import (
 	"assimilation/discovery"
 	auditd "assimilation/discovery/auditd/collect"
 	certificates "assimilation/discovery/certificates/collect"
+	checksums "assimilation/discovery/checksums/collect"
 	containers "assimilation/discovery/containers/collect"
 	cron "assimilation/discovery/cron/collect"
 	disks "assimilation/discovery/disks/collect"
@@ -56,5 +57,6 @@ func All() []discovery.Collector {
 		containers.Local(),
 		disks.Local(),
 		certificates.Local(),
+		checksums.Local(),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"assimilation/discovery"
 	"assimilation/discovery/auditd"
 	"assimilation/discovery/certificates"
+	"assimilation/discovery/checksums"
 	"assimilation/discovery/containers"
 	"assimilation/discovery/cron"
 	"assimilation/discovery/disks"
@@ -38,6 +39,7 @@ func All() []discovery.Kind {
 		containers.Kind, sysctl.Kind, kernel.Kind,
 		disks.Kind, systemd.Kind, cron.Kind,
 		certificates.Kind, sudoers.Kind, pam.Kind, logindefs.Kind, nsswitch.Kind, auditd.Kind, limits.Kind,
+		checksums.Kind,
 	}
 }
 
