@@ -91,9 +91,13 @@ func (s *session) follow(ctx context.Context, q url.Values, limit int) error {
 		return err
 	}
 	f.query.Del("since") // what is written from now on is wanted, however old
-	for wait := firstWait; ; {
+	wait, told := firstWait, "" // told: what was said of the service being away
+	for {
 		err := service.Stream(ctx, func(event string) error {
-			wait = firstWait
+			if wait = firstWait; told != "" {
+				fmt.Fprintln(s.err, "assim: the service answers again")
+				told = ""
+			}
 			if event == client.Opened || event == "events" || event == "resync" {
 				return f.catchUp(ctx)
 			}
@@ -108,7 +112,10 @@ func (s *session) follow(ctx context.Context, q url.Values, limit int) error {
 		default:
 			return err
 		}
-		fmt.Fprintf(s.err, "assim: %s; trying again in %s\n", output.Printable(err.Error()), wait)
+		if now := output.Printable(err.Error()); now != told {
+			fmt.Fprintf(s.err, "assim: %s; trying again until it answers\n", now)
+			told = now
+		}
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
