@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -96,5 +97,33 @@ func TestALiarDoesNotKeepTheRelayAsking(t *testing.T) {
 		}
 		f.set(all[4], func(p *probe) { p.off = true })
 		f.expect(uplink.HostDown, longest, all[4])
+	})
+}
+
+// One who speaks from another port with each packet does not have its neighbours
+// ordered anew with each.
+func TestAHostThatMovesAllTheTime(t *testing.T) {
+	inField(t, 1, 4, func(f *field, all []*probe) {
+		restless := all[0]
+		orders := func() (n int) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			for _, p := range all {
+				n += p.orders
+			}
+			return n
+		}
+		before, home := orders(), restless.address
+		const seconds = 5
+		for i := range uint16(100 * seconds) {
+			f.watch.Observe(sessions.Moved{Host: restless.host.ID, Address: netip.AddrPortFrom(home.Addr(), 2000+i)})
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := orders() - before; n == 0 || n > 10*seconds {
+			t.Errorf("%d orders within %d s", n, seconds)
+		}
+		f.watch.Observe(sessions.Moved{Host: restless.host.ID, Address: home})
+		time.Sleep(10 * time.Second)
+		f.quiet("when it is home again")
 	})
 }

@@ -18,8 +18,11 @@ type host struct {
 	known   bool // enrolled here; before that only what is told ahead is kept
 	place   topology.Place
 	address netip.AddrPort // of its session, or of the last one
-	listen  uint16         // TCP port of its probe; 0: none
-	boot    uint64         // of its probe
+	latest  netip.AddrPort // the same, neighbours may not know yet
+	movedAt time.Time
+	moving  bool   // address will be latest soon
+	listen  uint16 // TCP port of its probe; 0: none
+	boot    uint64 // of its probe
 	session bool
 	deaf    bool // its probe knows no rings
 	gone    bool // the engine has closed its place
@@ -52,7 +55,7 @@ func (w *Watch) Observe(e sessions.Event) {
 	case sessions.Greeted:
 		w.post(func(now time.Time) { w.greeted(now, e) })
 	case sessions.Moved:
-		w.about(e.Host, func(now time.Time, h *host) { w.moved(now, h, e.Address) })
+		w.about(e.Host, func(now time.Time, h *host) { w.follow(now, h, e.Address) })
 	case sessions.Ended:
 		w.about(e.Host, func(_ time.Time, h *host) { h.session = false })
 	case sessions.Left:
@@ -137,12 +140,32 @@ func (w *Watch) greeted(now time.Time, e sessions.Greeted) {
 	w.enqueue(id)
 }
 
+// moveAgain is how often its neighbours are told at most that a host has moved: it
+// may speak from another port with each packet.
+const moveAgain = time.Second
+
+// follow notes where a host is, now or soon.
+func (w *Watch) follow(now time.Time, h *host, address netip.AddrPort) {
+	h.latest = address
+	wait := h.movedAt.Add(moveAgain).Sub(now)
+	switch {
+	case h.moving:
+	case wait <= 0:
+		w.moved(now, h, address)
+	default:
+		h.moving = true
+		time.AfterFunc(wait, func() {
+			w.post(func(now time.Time) { h.moving = false; w.moved(now, h, h.latest) })
+		})
+	}
+}
+
 // moved notes where a host is, and lets its neighbours know.
 func (w *Watch) moved(now time.Time, h *host, address netip.AddrPort) {
-	if h.address == address {
+	if h.latest = address; h.address == address {
 		return
 	}
-	h.address = address
+	h.address, h.movedAt = address, now
 	for _, n := range h.neighbours {
 		e := w.edges.need(h.id, n.ID)
 		if n.ID == w.self {
