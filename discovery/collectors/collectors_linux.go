@@ -8,6 +8,7 @@ import (
 	containers "assimilation/discovery/containers/collect"
 	cron "assimilation/discovery/cron/collect"
 	disks "assimilation/discovery/disks/collect"
+	dns "assimilation/discovery/dns/collect"
 	hardware "assimilation/discovery/hardware/collect"
 	kernel "assimilation/discovery/kernel/collect"
 	limits "assimilation/discovery/limits/collect"
@@ -53,6 +54,7 @@ func All() []discovery.Collector {
 		nsswitch.Local(),
 		auditd.Local(),
 		limits.Local(),
+		dns.Local(),
 		packages.Local(),
 		containers.Local(),
 		disks.Local(),

@@ -10,6 +10,7 @@ import (
 	"assimilation/discovery/containers"
 	"assimilation/discovery/cron"
 	"assimilation/discovery/disks"
+	"assimilation/discovery/dns"
 	"assimilation/discovery/hardware"
 	"assimilation/discovery/kernel"
 	"assimilation/discovery/limits"
@@ -39,7 +40,7 @@ func All() []discovery.Kind {
 		containers.Kind, sysctl.Kind, kernel.Kind,
 		disks.Kind, systemd.Kind, cron.Kind,
 		certificates.Kind, sudoers.Kind, pam.Kind, logindefs.Kind, nsswitch.Kind, auditd.Kind, limits.Kind,
-		checksums.Kind,
+		checksums.Kind, dns.Kind,
 	}
 }
 
