@@ -27,6 +27,7 @@ import (
 	switchport "assimilation/discovery/switchport/collect"
 	sysctl "assimilation/discovery/sysctl/collect"
 	systemd "assimilation/discovery/systemd/collect"
+	time "assimilation/discovery/time/collect"
 	users "assimilation/discovery/users/collect"
 )
 
@@ -55,6 +56,7 @@ func All() []discovery.Collector {
 		auditd.Local(),
 		limits.Local(),
 		dns.Local(),
+		time.Local(),
 		packages.Local(),
 		containers.Local(),
 		disks.Local(),

@@ -29,6 +29,7 @@ import (
 	"assimilation/discovery/switchport"
 	"assimilation/discovery/sysctl"
 	"assimilation/discovery/systemd"
+	"assimilation/discovery/time"
 	"assimilation/discovery/users"
 )
 
@@ -40,7 +41,7 @@ func All() []discovery.Kind {
 		containers.Kind, sysctl.Kind, kernel.Kind,
 		disks.Kind, systemd.Kind, cron.Kind,
 		certificates.Kind, sudoers.Kind, pam.Kind, logindefs.Kind, nsswitch.Kind, auditd.Kind, limits.Kind,
-		checksums.Kind, dns.Kind,
+		checksums.Kind, dns.Kind, time.Kind,
 	}
 }
 
