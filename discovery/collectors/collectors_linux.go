@@ -9,6 +9,7 @@ import (
 	cron "assimilation/discovery/cron/collect"
 	disks "assimilation/discovery/disks/collect"
 	dns "assimilation/discovery/dns/collect"
+	fileattrs "assimilation/discovery/fileattrs/collect"
 	hardware "assimilation/discovery/hardware/collect"
 	kernel "assimilation/discovery/kernel/collect"
 	limits "assimilation/discovery/limits/collect"
@@ -57,6 +58,7 @@ func All() []discovery.Collector {
 		limits.Local(),
 		dns.Local(),
 		time.Local(),
+		fileattrs.Local(),
 		packages.Local(),
 		containers.Local(),
 		disks.Local(),

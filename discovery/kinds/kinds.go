@@ -11,6 +11,7 @@ import (
 	"assimilation/discovery/cron"
 	"assimilation/discovery/disks"
 	"assimilation/discovery/dns"
+	"assimilation/discovery/fileattrs"
 	"assimilation/discovery/hardware"
 	"assimilation/discovery/kernel"
 	"assimilation/discovery/limits"
@@ -41,7 +42,7 @@ func All() []discovery.Kind {
 		containers.Kind, sysctl.Kind, kernel.Kind,
 		disks.Kind, systemd.Kind, cron.Kind,
 		certificates.Kind, sudoers.Kind, pam.Kind, logindefs.Kind, nsswitch.Kind, auditd.Kind, limits.Kind,
-		checksums.Kind, dns.Kind, time.Kind,
+		checksums.Kind, dns.Kind, time.Kind, fileattrs.Kind,
 	}
 }
 

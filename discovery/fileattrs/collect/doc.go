@@ -1,0 +1,2 @@
+// Package collect makes facts of the kind "fileattrs".
+package collect
