@@ -231,6 +231,16 @@ func (f *field) asked() int {
 	return f.echoes
 }
 
+// orders is how many rings the probes were told.
+func (f *field) orders() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, p := range f.probes {
+		n += p.orders
+	}
+	return n
+}
+
 func (f *field) Believe(hosts []tenancy.HostID, state uplink.State, _ time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

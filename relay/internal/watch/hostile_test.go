@@ -105,25 +105,43 @@ func TestALiarDoesNotKeepTheRelayAsking(t *testing.T) {
 func TestAHostThatMovesAllTheTime(t *testing.T) {
 	inField(t, 1, 4, func(f *field, all []*probe) {
 		restless := all[0]
-		orders := func() (n int) {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			for _, p := range all {
-				n += p.orders
-			}
-			return n
-		}
-		before, home := orders(), restless.address
+		before, home := f.orders(), restless.address
 		const seconds = 5
 		for i := range uint16(100 * seconds) {
 			f.watch.Observe(sessions.Moved{Host: restless.host.ID, Address: netip.AddrPortFrom(home.Addr(), 2000+i)})
 			time.Sleep(10 * time.Millisecond)
 		}
-		if n := orders() - before; n == 0 || n > 10*seconds {
+		if n := f.orders() - before; n == 0 || n > 10*seconds {
 			t.Errorf("%d orders within %d s", n, seconds)
 		}
 		f.watch.Observe(sessions.Moved{Host: restless.host.ID, Address: home})
 		time.Sleep(10 * time.Second)
 		f.quiet("when it is home again")
+	})
+}
+
+// One who says by turns that it stands here and there does not have others ordered
+// anew each time, and nobody goes unwatched.
+func TestAHostThatChangesItsPlaceAllTheTime(t *testing.T) {
+	inField(t, 2, 3, func(f *field, all []*probe) {
+		here, there := all[0].place(), all[3].place()
+		there.ID = here.ID
+		before := f.orders()
+		const seconds = 20
+		for i := range 10 * seconds {
+			f.watch.Place([]topology.Place{there, here}[i%2])
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := f.orders() - before; n == 0 || n > 6*seconds {
+			t.Errorf("%d orders within %d s", n, seconds)
+		}
+		f.set(all[4], func(p *probe) { p.off = true })
+		f.expect(uplink.HostDown, longest, all[4])
+		f.watch.Place(here)
+		time.Sleep(2 * placeAgain)
+		at, err := ask(context.Background(), f.watch, func(time.Time) string { return f.watch.hosts[here.ID].place.Domain })
+		if err != nil || at != here.Domain {
+			t.Errorf("in the end it stands behind %q, %v", at, err)
+		}
 	})
 }

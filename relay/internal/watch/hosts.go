@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"assimilation/relay/internal/limit"
 	"assimilation/relay/internal/ring"
 	"assimilation/relay/internal/sessions"
 	"assimilation/relay/internal/topology"
@@ -17,6 +18,8 @@ type host struct {
 	name    string
 	known   bool // enrolled here; before that only what is told ahead is kept
 	place   topology.Place
+	claimed topology.Place // the same, the rings may not know yet
+	placing bool           // place will be claimed soon
 	address netip.AddrPort // of its session, or of the last one
 	latest  netip.AddrPort // the same, neighbours may not know yet
 	movedAt time.Time
@@ -42,6 +45,7 @@ func (w *Watch) host(id ring.ID) *host {
 	h := w.hosts[id]
 	if h == nil {
 		h = &host{id: id, place: topology.Place{Member: ring.Member{ID: id}}}
+		h.claimed = h.place
 		w.hosts[id] = h
 	}
 	return h
@@ -92,21 +96,48 @@ func (w *Watch) know(now time.Time, id ring.ID, name string) {
 	}
 }
 
-// Place says where a host stands, from now on.
+// A host may change its place so often at once, and then once in placeAgain: each
+// change has some six hosts ordered anew.
+const (
+	placeBurst = 8
+	placeAgain = 30 * time.Second
+	maxPlacing = 4096
+)
+
+func newPlacings() *limit.Table[ring.ID] {
+	return limit.NewTable[ring.ID](placeAgain, placeBurst, maxPlacing)
+}
+
+// Place says where a host stands, from now on or soon.
 func (w *Watch) Place(p topology.Place) {
 	w.post(func(now time.Time) {
 		h := w.host(p.ID)
-		if h.place == p {
-			return
-		}
-		h.place = p
-		if h.member {
-			w.rearrange(now, w.rings.Move(p.Member))
-		}
-		if h.known {
-			w.place(now, h)
+		h.claimed = p
+		switch {
+		case h.placing || h.place == p:
+		case w.placings.Allow(h.id, now):
+			w.stand(now, h)
+		default:
+			h.placing = true
+			time.AfterFunc(placeAgain, func() {
+				w.post(func(now time.Time) { h.placing = false; w.stand(now, h) })
+			})
 		}
 	})
+}
+
+// stand takes a host to where it says that it stands.
+func (w *Watch) stand(now time.Time, h *host) {
+	if h.place == h.claimed || w.hosts[h.id] != h {
+		return
+	}
+	h.place = h.claimed
+	if h.member {
+		w.rearrange(now, w.rings.Move(h.place.Member))
+	}
+	if h.known {
+		w.place(now, h)
+	}
 }
 
 // place tells the engine where the host stands, and who watches it.
@@ -209,7 +240,7 @@ func (w *Watch) remove(now time.Time, h *host) {
 	w.leave(now, h)
 	w.step(now, verdict.Removed{ID: h.id})
 	w.wanted.clear(h.id)
-	w.hosts[h.id] = &host{id: h.id, place: h.place}
+	w.hosts[h.id] = &host{id: h.id, place: h.claimed, claimed: h.claimed}
 }
 
 // step has the engine take an event in, and does what it leads to.

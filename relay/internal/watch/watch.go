@@ -99,6 +99,7 @@ type Watch struct {
 	opaques  map[string][16]byte // of domains and zones
 	names    map[[16]byte]string // the other way
 	liars    *limit.Table[ring.ID]
+	placings *limit.Table[ring.ID]
 	findings map[finding]time.Time // that stand, with their newest reason
 }
 
@@ -127,7 +128,7 @@ func New(ctx context.Context, c Config) (*Watch, error) {
 		self: self, rings: ring.New(self), hosts: map[ring.ID]*host{}, edges: newEdges(self), pulse: newPulse(self, c.Beat),
 		pace: rate.NewLimiter(ordersPerSecond, ordersAtOnce), last: uint64(time.Now().UnixMilli()), up: true,
 		saving: saving{store: c.Store, log: c.Log, mail: newMailbox(), newest: map[verdictID]*uplink.VerdictBody{}},
-		open:   map[verdictID]bool{}, opaques: map[string][16]byte{}, names: map[[16]byte]string{}, liars: newLiars(), findings: map[finding]time.Time{},
+		open:   map[verdictID]bool{}, opaques: map[string][16]byte{}, names: map[[16]byte]string{}, liars: newLiars(), placings: newPlacings(), findings: map[finding]time.Time{},
 		checks: map[check]time.Time{},
 	}
 	w.engine = verdict.New(verdict.Config{
