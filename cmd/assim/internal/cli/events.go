@@ -90,7 +90,7 @@ func (s *session) follow(ctx context.Context, q url.Values, limit int) error {
 	if err := f.begin(ctx, limit); err != nil {
 		return err
 	}
-	f.query.Del("since") // what is written from now on is wanted, however old
+	f.query.Del("since")        // what is written from now on is wanted, however old
 	wait, told := firstWait, "" // told: what was said of the service being away
 	for {
 		err := service.Stream(ctx, func(event string) error {
