@@ -18,6 +18,9 @@ func (c *checker) projection(p *syntax.Projection) {
 			c.fail(name.Pos, "two columns are named %.60s; name one of them with AS", name.Text)
 		}
 		col.Symbol.Name = name.Text
+		if p.Return {
+			col.Symbol.need()
+		}
 		after[name.Text] = col.Symbol
 		columns.List = append(columns.List, col)
 	}
@@ -27,9 +30,6 @@ func (c *checker) projection(p *syntax.Projection) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(c.scope)) {
 			s := c.scope[name]
-			if p.Return {
-				s.need()
-			}
 			add(syntax.Name{Pos: p.Pos, Text: name}, Column{Symbol: &Symbol{Type: s.Type, Origin: s}})
 		}
 	}

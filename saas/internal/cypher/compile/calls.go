@@ -127,7 +127,7 @@ func (b *builder) call(x *syntax.Call, t check.Type) value {
 	args := make([]value, len(x.Args))
 	for i, a := range x.Args {
 		args[i] = b.expr(a)
-		if args[i].t.Kind == check.Null && f.Name != "coalesce" {
+		if (args[i].t.Kind == check.Null || b.info.Types[a].Kind == check.Null) && f.Name != "coalesce" {
 			return b.typedNull(t)
 		}
 	}

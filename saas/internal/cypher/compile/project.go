@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"assimilation/saas/internal/cypher/check"
@@ -22,12 +23,32 @@ func (b *builder) with(p *syntax.Projection) {
 		list = []string{"true AS row"}
 	}
 	sub := "SELECT " + strings.Join(list, ", ") + b.source.sql() + b.rest(p, values, -1)
+	if computes(columns) && b.info.Projections[p].Skip == 0 {
+		sub += " OFFSET 0"
+	}
 	b.limit(sub)
 	b.source = source{from: []string{"(" + sub + ") AS " + name}}
 	b.env, b.known = next, nil
 	if p.Where != nil {
 		b.where = append(b.where, b.condition(p.Where))
 	}
+}
+
+// computes reports whether a column is more than a name or a property. The
+// planner would put the expression wherever the column is used, and again in
+// the next WITH: twenty of WITH x + x AS x were a million of additions to plan,
+// which no timeout ends. OFFSET 0 keeps it from that.
+func computes(columns []check.Column) bool {
+	return slices.ContainsFunc(columns, func(col check.Column) bool {
+		switch x := col.Expr.(type) {
+		case nil, *syntax.Variable, *syntax.Literal, *syntax.Parameter:
+			return false
+		case *syntax.Property:
+			_, direct := x.X.(*syntax.Variable)
+			return !direct
+		}
+		return true
+	})
 }
 
 // export adds the columns that a symbol needs to a subquery's list, and returns
@@ -96,15 +117,21 @@ func (b *builder) group(p *syntax.Projection, columns *check.Columns) {
 		if col.Aggregates {
 			continue
 		}
+		// Two columns may be one name's; it is a key once, with all that either needs.
+		s := col.Symbol
+		if origin := s.Origin; origin != nil {
+			s = origin
+		}
+		if _, done := next[s]; done {
+			continue
+		}
 		v := b.column(col)
-		bound := b.exportKey(v, col.Symbol, name, &list, &keys)
-		if col.Expr == nil {
-			next[col.Symbol.Origin] = bound
-		} else {
+		bound := b.exportKey(v, s, name, &list, &keys)
+		if s != col.Symbol {
+			next[s] = bound
+		}
+		if col.Expr != nil {
 			known[syntax.Canon(col.Expr)] = value{t: v.t, sql: bound.sql, element: bound.element, path: bound.path}
-			if variable, ok := col.Expr.(*syntax.Variable); ok {
-				next[b.info.Variables[variable]] = bound
-			}
 		}
 	}
 	for _, col := range columns.List {

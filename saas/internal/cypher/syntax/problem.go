@@ -54,7 +54,10 @@ func (p *Problem) Caret() string {
 
 // Nearest returns the candidate that a misspelt name most likely means, or "".
 func Nearest(name string, candidates []string) string {
-	best, least := "", 1+max(1, len(name)/3)
+	best, least := "", (len(name)+5)/3
+	if len(name) < 2 {
+		return ""
+	}
 	for _, c := range candidates {
 		if d := distance(strings.ToLower(name), strings.ToLower(c), least); d < least {
 			best, least = c, d
