@@ -134,7 +134,7 @@ func TestQuestionsOfAShop(t *testing.T) {
 			`["10.0.0.50","06:00:00:00:00:50",null,null,"paris",1,"web1/eth0",0,null]`,
 			`["10.0.0.99",null,null,null,"paris",0,null,1,"lb"]`}},
 		{"coverage", []string{`["10.0.0.0/24","paris",5,2,71,1,"machines that never speak"]`}},
-		{"nodns", []string{`["10.0.0.1","00:00:0c:01:02:03","Cisco Systems, Inc","` + realm + `",1,0]`, `["10.0.0.99",null,null,"` + realm + `",0,1]`, `["10.0.0.200","02:00:00:00:00:11",null,"` + realm + `",1,0]`}},
+		{"nodns", []string{`["10.0.0.1","00:00:0c:01:02:03","Cisco Systems, Inc","` + realm + `",1,0]`, `["10.0.0.50","06:00:00:00:00:50",null,"` + realm + `",1,0]`, `["10.0.0.99",null,null,"` + realm + `",0,1]`, `["10.0.0.200","02:00:00:00:00:11",null,"` + realm + `",1,0]`}},
 		{"nooui", []string{
 			`["02:00:00:00:00:05",null,"set by software","10.0.0.5","has","lb","` + realm + `"]`,
 			`["02:00:00:00:00:10",null,"set by software","10.0.0.10","has","web1","` + realm + `"]`,
