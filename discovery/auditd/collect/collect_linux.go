@@ -29,7 +29,7 @@ func Local() conffile.Watching { return New(os.DirFS("/"), "") }
 func body(r *conffile.Reader) any {
 	var facts kind.Facts
 	text, found := r.File(configFile)
-	for line := range conffile.Lines(text) {
+	for _, line := range conffile.Lines(text) {
 		if name, value, ok := strings.Cut(line, "="); ok {
 			facts.Settings = setting.Put(facts.Settings, strings.ToLower(conffile.Clean(strings.TrimSpace(name))), conffile.Clean(strings.TrimSpace(value)), "")
 		}
@@ -43,7 +43,7 @@ func body(r *conffile.Reader) any {
 	for _, name := range names {
 		text, is := r.File(name)
 		found = found || is
-		for line := range conffile.Lines(text) {
+		for _, line := range conffile.Lines(text) {
 			if len(facts.Rules) == maxRules {
 				r.Limit()
 				break

@@ -74,7 +74,7 @@ type crontabs struct {
 // crontab reads crontab(5); that of a user does not name one in each line.
 func (c *crontabs) crontab(name, user string) {
 	text, _ := c.reader.File(name)
-	for line := range conffile.Lines(text) {
+	for _, line := range conffile.Lines(text) {
 		count := 5
 		if line[0] == '@' {
 			count = 1
@@ -96,7 +96,7 @@ func (c *crontabs) crontab(name, user string) {
 func (c *crontabs) anacrontab() {
 	const name = "/etc/anacrontab"
 	text, _ := c.reader.File(name)
-	for line := range conffile.Lines(text) {
+	for _, line := range conffile.Lines(text) {
 		period, rest := fields(line, 1)
 		delay, rest := fields(rest, 1)
 		_, command := fields(rest, 1)

@@ -46,7 +46,7 @@ func body(r *conffile.Reader) any {
 		for _, name := range r.Glob(pattern) {
 			text, is := r.File(name)
 			found = found || is
-			for a := range conffile.Sections(text) {
+			for _, a := range conffile.Sections(text) {
 				if a.Section == "Resolve" || a.Name() == "main.dns" || a.Name() == "main.rc-manager" || a.Name() == "main.systemd-resolved" {
 					f.Settings = setting.Put(f.Settings, conffile.Clean(a.Name()), conffile.Clean(a.Value), name)
 				}
@@ -62,7 +62,7 @@ func body(r *conffile.Reader) any {
 
 // parse reads resolv.conf(5). Of "search" and "domain" the last holds.
 func parse(text string) (servers, search, options []string) {
-	for line := range conffile.Lines(text) {
+	for _, line := range conffile.Lines(text) {
 		words := strings.Fields(conffile.Clean(line))
 		if len(words) < 2 || line[0] == ';' {
 			continue

@@ -1,23 +1,22 @@
 package conffile
 
 import (
-	"iter"
 	"strings"
 
 	"assimilation/discovery"
 )
 
-// Lines yields the lines of a text without blanks around them, without empty ones
-// and comments ("#" at the start).
-func Lines(text string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for line := range strings.Lines(text) {
-			line = strings.TrimSpace(line)
-			if line != "" && line[0] != '#' && !yield(line) {
-				return
-			}
+// Lines returns the lines of a text without blanks around them, without empty ones
+// and comments ("#" at the start). It is no iterator, as every loop over one would
+// have its code.
+func Lines(text string) (lines []string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line != "" && line[0] != '#' {
+			lines = append(lines, line)
 		}
 	}
+	return lines
 }
 
 // Joined joins each line that ends in a backslash with the next.
@@ -74,24 +73,19 @@ type Assignment struct {
 // Name is section and key, "Service.User".
 func (a Assignment) Name() string { return a.Section + "." + a.Key }
 
-// Sections yields each assignment of such a file. Comments begin with "#" or ";".
-func Sections(text string) iter.Seq[Assignment] {
-	return func(yield func(Assignment) bool) {
-		section := ""
-		for line := range Lines(Joined(text)) {
-			if line[0] == ';' {
-				continue
-			}
-			if line[0] == '[' {
-				section = strings.Trim(line, "[]")
-				continue
-			}
-			key, value, ok := strings.Cut(line, "=")
-			if ok && !yield(Assignment{section, strings.TrimSpace(key), strings.TrimSpace(value)}) {
-				return
-			}
+// Sections returns the assignments of such a file. Comments begin with "#" or ";".
+func Sections(text string) (all []Assignment) {
+	section := ""
+	for _, line := range Lines(Joined(text)) {
+		switch key, value, ok := strings.Cut(line, "="); {
+		case line[0] == ';':
+		case line[0] == '[':
+			section = strings.Trim(line, "[]")
+		case ok:
+			all = append(all, Assignment{section, strings.TrimSpace(key), strings.TrimSpace(value)})
 		}
 	}
+	return all
 }
 
 // Clean makes a text of a file fit for a fact.

@@ -48,7 +48,7 @@ func body(r *conffile.Reader) any {
 // address, and taints in brackets if there are any.
 func modules(r *conffile.Reader) (all []kind.Module) {
 	text, _ := r.File("/proc/modules")
-	for line := range conffile.Lines(text) {
+	for _, line := range conffile.Lines(text) {
 		if len(all) == maxModules {
 			r.Limit()
 			break

@@ -31,7 +31,7 @@ func body(r *conffile.Reader) any {
 	for _, name := range append([]string{mainFile}, r.Glob(directory+"*.conf")...) {
 		text, is := r.File(name)
 		found = found || is
-		for line := range conffile.Lines(text) {
+		for _, line := range conffile.Lines(text) {
 			line, _, _ = strings.Cut(line, "#")
 			words := strings.Fields(conffile.Clean(line))
 			if len(words) != 4 {

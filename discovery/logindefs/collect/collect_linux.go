@@ -27,7 +27,7 @@ func body(r *conffile.Reader) any {
 	var facts kind.Facts
 	for _, name := range files {
 		text, _ := r.File(name)
-		for line := range conffile.Lines(text) {
+		for _, line := range conffile.Lines(text) {
 			words := conffile.Words(line)
 			if len(words) >= 2 {
 				value := strings.Join(words[1:], " ")

@@ -24,7 +24,7 @@ func Local() conffile.Watching { return New(os.DirFS("/"), "") }
 func body(r *conffile.Reader) any {
 	text, _ := r.File(file)
 	var facts kind.Facts
-	for line := range conffile.Lines(text) {
+	for _, line := range conffile.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
 		if name, sources, ok := strings.Cut(line, ":"); ok {
 			facts.Databases = setting.Put(facts.Databases, conffile.Clean(strings.TrimSpace(name)), conffile.Clean(conffile.Blanks(sources)), "")

@@ -58,7 +58,7 @@ func body(r *conffile.Reader) any {
 
 // parse reads one file of pam.d(5): type, control, module, arguments.
 func parse(text string) (s kind.Service) {
-	for line := range conffile.Lines(conffile.Joined(text)) {
+	for _, line := range conffile.Lines(conffile.Joined(text)) {
 		line, _, _ = strings.Cut(line, "#")
 		words := strings.Fields(line)
 		if len(words) < 2 {

@@ -55,7 +55,7 @@ var renamed = map[string]string{
 }
 
 func (p *parser) file(name, text string, depth int) {
-	for line := range conffile.Lines(text) {
+	for _, line := range conffile.Lines(text) {
 		keyword, rest := splitKeyword(line)
 		words := conffile.Words(rest)
 		if len(words) == 0 {

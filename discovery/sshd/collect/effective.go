@@ -84,20 +84,12 @@ var defaultKeys = []string{"/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ecdsa
 // effective is what holds for connections that no Match speaks of.
 func (p *parser) effective(b *builtIn) []kind.Setting {
 	all := p.global.explicit(b)
-	given := func(name string) int {
-		return slices.IndexFunc(all, func(s kind.Setting) bool { return s.Name == name })
-	}
-	fallback := func(name string, values ...string) {
-		if given(name) < 0 && len(values) > 0 && values[0] != "" {
-			all = append(all, kind.Setting{Name: name, Values: values})
-		}
-	}
 	for line := range strings.SplitSeq(defaults, "\n") {
 		name, value, _ := strings.Cut(line, " ")
-		fallback(name, value)
+		all = fallback(all, name, []string{value})
 	}
 	for name, list := range b.lists() {
-		fallback(name, *list)
+		all = fallback(all, name, []string{*list})
 	}
 	var keys []string
 	for _, key := range defaultKeys {
@@ -105,21 +97,37 @@ func (p *parser) effective(b *builtIn) []kind.Setting {
 			keys = append(keys, key)
 		}
 	}
-	fallback("hostkey", keys...)
-	family := all[given("addressfamily")].Values[0]
-	any4, any6 := []string{"0.0.0.0"}, []string{"::"}
-	wildcards := slices.Concat(any6, any4)
-	switch family {
+	all = fallback(all, "hostkey", keys)
+	wildcards := []string{"::", "0.0.0.0"}
+	switch find(all, "addressfamily").Values[0] {
 	case "inet":
-		wildcards = any4
+		wildcards = wildcards[1:]
 	case "inet6":
-		wildcards = any6
+		wildcards = wildcards[:1]
 	}
-	fallback("listenaddress", wildcards...)
-	listen := &all[given("listenaddress")]
-	listen.Values = withPorts(listen.Values, all[given("port")].Values)
+	all = fallback(all, "listenaddress", wildcards)
+	listen := find(all, "listenaddress")
+	listen.Values = withPorts(listen.Values, find(all, "port").Values)
 	order.By(all, func(a, b *kind.Setting) int { return cmp.Compare(a.Name, b.Name) })
 	return all
+}
+
+// find returns a setting, nil if it is not there.
+func find(all []kind.Setting, name string) *kind.Setting {
+	for i := range all {
+		if all[i].Name == name {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// fallback adds a default, if there is one and nothing else was said.
+func fallback(all []kind.Setting, name string, values []string) []kind.Setting {
+	if find(all, name) != nil || len(values) == 0 || values[0] == "" {
+		return all
+	}
+	return append(all, kind.Setting{Name: name, Values: values})
 }
 
 // withPorts makes addresses "ip:port": those without a port get every port.

@@ -165,7 +165,7 @@ func instanceOf(unit, template string) bool {
 // read takes what matters of a file; an empty assignment takes back what was said
 // before.
 func (s *scanned) read(u *kind.Unit, text string) (installable, also bool) {
-	for a := range conffile.Sections(text) {
+	for _, a := range conffile.Sections(text) {
 		switch a.Name() {
 		case "Install.WantedBy", "Install.RequiredBy", "Install.Alias", "Install.UpheldBy":
 			installable = installable || a.Value != ""

@@ -83,7 +83,7 @@ func add(list []kind.Source, s kind.Source) []kind.Source {
 // ntp reads chrony.conf(5) and ntp.conf(5), which name sources alike. The number of
 // a key is none of the options that are told.
 func ntp(list []kind.Source, daemon, text string) []kind.Source {
-	for line := range conffile.Lines(text) {
+	for _, line := range conffile.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
 		words := strings.Fields(conffile.Clean(line))
 		if len(words) < 2 || !slices.Contains([]string{"server", "pool", "peer", "refclock"}, strings.ToLower(words[0])) {
@@ -101,7 +101,7 @@ func ntp(list []kind.Source, daemon, text string) []kind.Source {
 // timesyncd reads timesyncd.conf(5); what a later file says takes the place of what
 // an earlier one said.
 func timesyncd(list []kind.Source, text string) []kind.Source {
-	for a := range conffile.Sections(text) {
+	for _, a := range conffile.Sections(text) {
 		sort := ""
 		switch a.Name() {
 		case "Time.NTP":
@@ -121,7 +121,7 @@ func timesyncd(list []kind.Source, text string) []kind.Source {
 
 // ptp reads ptp4l(8): a section for each interface.
 func ptp(list []kind.Source, text string) []kind.Source {
-	for line := range conffile.Lines(text) {
+	for _, line := range conffile.Lines(text) {
 		if name := strings.Trim(line, "[]"); line[0] == '[' && name != "global" {
 			list = add(list, kind.Source{Daemon: "ptp4l", Type: "interface", Address: conffile.Clean(name)})
 		}
