@@ -134,3 +134,34 @@ func (e *estate) now() (at time.Time) {
 	})
 	return at.UTC()
 }
+
+func TestPagesOfThePast(t *testing.T) {
+	s := newService(t)
+	ada := s.signUp("ada@example.org", "Example", "paris")
+	web, db := ada.twoHosts("")
+	then := ada.now().Format(time.RFC3339Nano)
+	web.install("3.0.16-1")
+	db.install("3.0.17-1")
+	ada.send()
+	host := "/hosts/" + web.id.String()
+	shows := func(path string, want int, texts ...string) {
+		t.Helper()
+		status, body := ada.do("GET", path, "")
+		if status != want {
+			t.Errorf("%s: %d, want %d", path, status, want)
+		}
+		for _, text := range texts {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s does not show %q", path, text)
+			}
+		}
+	}
+	shows(host+"/past?at="+url.QueryEscape(then), http.StatusOK, "nginx", "10.0.0.10/24", "What differs now", "openssl 3.0.15-1 -&gt; 3.0.16-1", `type="range"`)
+	shows(host+"/past", http.StatusOK, "Nothing differs")
+	shows(host+"/past?at=2020-01-01T00:00:00Z", http.StatusOK, "is held since")
+	shows(host+"/past?at=noon", http.StatusUnprocessableEntity)
+	shows(host+"/past?ago=0", http.StatusSeeOther)
+	shows(host+"/past?ago=-1", http.StatusUnprocessableEntity)
+	shows("/changes?near=web1&hops=1", http.StatusOK, "db1", "1 hop", "3.0.17-1")
+	shows("/changes?near=nobody", http.StatusOK, "there is no such host")
+}

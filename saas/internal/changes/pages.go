@@ -2,15 +2,18 @@ package changes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/a-h/templ"
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/web"
@@ -25,9 +28,14 @@ func (s *Service) Pages(w *web.Web) {
 	w.Page("GET /changes", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		v := s.viewOf(r.URL.Query(), time.Now())
 		v.filter.Host = web.Text(r.URL.Query().Get("host"))
+		v.filter.Near, v.filter.Hops = web.Text(r.URL.Query().Get("near")), hopsOf(r.URL.Query())
 		var next string
 		var err error
-		if v.items, next, err = s.List(r.Context(), a, v.filter); err != nil {
+		v.items, next, err = s.List(r.Context(), a, v.filter)
+		if wrong, ok := errors.AsType[huma.StatusError](err); ok && v.filter.Near != "" && wrong.GetStatus() < http.StatusInternalServerError {
+			v.wrong, err = wrong.Error(), nil
+		}
+		if err != nil {
 			return err
 		}
 		v.next = nextPage("/changes", r.URL.Query(), next)
@@ -65,6 +73,17 @@ func (s *Service) Latest(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (t
 	return rows(view{items: items, onHost: true, inline: 2}), err
 }
 
+// Since shows what differs on one host now from what was at a time.
+func (s *Service) Since(ctx context.Context, tx pgx.Tx, host tenancy.HostID, at time.Time) (templ.Component, error) {
+	items, next, err := s.diff(ctx, tx, Span{From: at, Host: host.String(), Limit: perPage})
+	return sinceTable(items, next != ""), err
+}
+
+// change is a difference in the form in which changes are shown.
+func (d Difference) change() Change {
+	return Change{SeenAt: d.SeenAt, Host: d.Host, HostID: d.HostID, Kind: d.Kind, Instance: d.Instance, Op: d.Op, Summary: d.Summary, Details: d.Details, More: d.More}
+}
+
 // viewOf reads what the form's choices share. An unknown window means the
 // widest that is cheap.
 func (s *Service) viewOf(query url.Values, now time.Time) view {
@@ -82,12 +101,20 @@ func (s *Service) viewOf(query url.Values, now time.Time) view {
 	return v
 }
 
+// hopsOf is how far near reaches; what is no such number is the middle.
+func hopsOf(query url.Values) int {
+	if n, err := strconv.Atoi(query.Get("hops")); err == nil && n >= 1 && n <= maxHops {
+		return n
+	}
+	return 2
+}
+
 func nextPage(path string, query url.Values, cursor string) string {
 	if cursor == "" {
 		return ""
 	}
 	q := url.Values{"cursor": {cursor}}
-	for _, name := range []string{"host", "kind", "window"} {
+	for _, name := range []string{"host", "kind", "window", "near", "hops"} {
 		if v := query.Get(name); v != "" {
 			q.Set(name, v)
 		}

@@ -36,6 +36,7 @@ func (s *Service) Pages(w *web.Web) {
 	w.Page("GET /hosts/{host}/dependencies", tenancy.Viewer, s.view("dependencies", s.dependencies))
 	w.Page("GET /hosts/{host}/changes", tenancy.Viewer, s.view("changes", s.changes))
 	w.Page("GET /hosts/{host}/timeline", tenancy.Viewer, s.view("timeline", s.timeline))
+	w.Page("GET /hosts/{host}/past", tenancy.Viewer, s.showPast)
 	w.Page("GET /hosts/{host}/facts/{kind}", tenancy.Viewer, s.view("facts", s.factsOf))
 	w.Page("POST /hosts/{host}/retire", tenancy.Operator, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		h, err := s.Retire(r.Context(), a, r.PathValue("host"))
@@ -197,4 +198,6 @@ type ChangesView interface {
 	OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID, query url.Values) (templ.Component, error)
 	// Latest is the newest few.
 	Latest(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (templ.Component, error)
+	// Since is what differs now from what was at a time.
+	Since(ctx context.Context, tx pgx.Tx, host tenancy.HostID, at time.Time) (templ.Component, error)
 }

@@ -39,7 +39,7 @@ func tabs(h Host, current string) []ui.Tab {
 	var all []ui.Tab
 	for _, t := range []struct{ view, text string }{
 		{"", "Summary"}, {"services", "Services"}, {"packages", "Packages"}, {"network", "Network"},
-		{"dependencies", "Dependencies"}, {"changes", "Changes"}, {"timeline", "Timeline"},
+		{"dependencies", "Dependencies"}, {"changes", "Changes"}, {"timeline", "Timeline"}, {"past", "Past"},
 	} {
 		href := path
 		if t.view != "" {

@@ -38,6 +38,20 @@
     if (focus) document.getElementById(focus)?.focus({preventScroll: true});
   };
 
+  // A form that looks back shows, while its slider is moved, what it would lead to,
+  // and leaves the address of that moment.
+  document.addEventListener("change", async (event) => {
+    const form = event.target.closest?.("form[data-look]");
+    if (!form || event.target.type !== "range") return;
+    const answer = await fetch(form.action + "?" + new URLSearchParams(new FormData(form)), {headers: {Accept: "text/html"}, cache: "no-store"});
+    if (!answer.ok) return form.submit();
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById(form.dataset.look), old = document.getElementById(form.dataset.look);
+    if (!fresh || !old) return location.assign(answer.url);
+    swap(old, document.importNode(fresh, true));
+    window.history.replaceState(null, "", answer.url);
+  });
+
   let pending = new Set(), timer = 0, running = false;
   const refresh = async () => {
     timer = 0;
