@@ -10,6 +10,7 @@ import (
 	disks "assimilation/discovery/disks/collect"
 	dns "assimilation/discovery/dns/collect"
 	fileattrs "assimilation/discovery/fileattrs/collect"
+	firewall "assimilation/discovery/firewall/collect"
 	hardware "assimilation/discovery/hardware/collect"
 	kernel "assimilation/discovery/kernel/collect"
 	limits "assimilation/discovery/limits/collect"
@@ -64,5 +65,6 @@ func All() []discovery.Collector {
 		disks.Local(),
 		certificates.Local(),
 		checksums.Local(),
+		firewall.Local(),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"assimilation/discovery/disks"
 	"assimilation/discovery/dns"
 	"assimilation/discovery/fileattrs"
+	"assimilation/discovery/firewall"
 	"assimilation/discovery/hardware"
 	"assimilation/discovery/kernel"
 	"assimilation/discovery/limits"
@@ -43,6 +44,7 @@ func All() []discovery.Kind {
 		disks.Kind, systemd.Kind, cron.Kind,
 		certificates.Kind, sudoers.Kind, pam.Kind, logindefs.Kind, nsswitch.Kind, auditd.Kind, limits.Kind,
 		checksums.Kind, dns.Kind, time.Kind, fileattrs.Kind,
+		firewall.Kind,
 	}
 }
 

@@ -79,7 +79,7 @@ func (s *search) directory(dir string, depth int) {
 // "ssl_certificate /srv/tls/www.crt;".
 func (s *search) configuration(file string) {
 	text, _ := s.File(file)
-	for line := range conffile.Lines(text) {
+	for _, line := range conffile.Lines(text) {
 		folded := strings.ToLower(line)
 		if !strings.Contains(folded, "cert") && !strings.Contains(folded, "crt") {
 			continue

@@ -7,6 +7,7 @@ package netlink
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 )
 
 // Type says what a message holds; its numbers belong to the protocol.
@@ -74,4 +75,21 @@ func parse(b []byte) (messages []Message, sequences []uint32, err error) {
 		b = b[min(len(b), (size+alignment-1)&^(alignment-1)):]
 	}
 	return messages, sequences, nil
+}
+
+// Attributes calls each for every attribute in b, linux/netlink.h's struct nlattr.
+func Attributes(b []byte, each func(kind uint16, data []byte) error) error {
+	const size, flags = 4, 0xc000 // of the header; "nested" and "big endian" in the kind
+	for len(b) >= size {
+		length := int(binary.NativeEndian.Uint16(b))
+		kind := binary.NativeEndian.Uint16(b[2:]) &^ flags
+		if length < size || length > len(b) {
+			return fmt.Errorf("attribute %d claims %d of %d bytes", kind, length, len(b))
+		}
+		if err := each(kind, b[size:length]); err != nil {
+			return err
+		}
+		b = b[min((length+alignment-1)&^(alignment-1), len(b)):]
+	}
+	return nil
 }

@@ -79,19 +79,7 @@ func attributes(b []byte, size int, each func(kind uint16, data []byte) error) e
 	if len(b) < size {
 		return errShort
 	}
-	b = b[size:]
-	for len(b) >= unix.SizeofRtAttr {
-		length := int(binary.NativeEndian.Uint16(b))
-		kind := binary.NativeEndian.Uint16(b[2:]) &^ (unix.NLA_F_NESTED | unix.NLA_F_NET_BYTEORDER)
-		if length < unix.SizeofRtAttr || length > len(b) {
-			return fmt.Errorf("attribute %d claims %d of %d bytes", kind, length, len(b))
-		}
-		if err := each(kind, b[unix.SizeofRtAttr:length]); err != nil {
-			return err
-		}
-		b = b[min((length+unix.NLA_ALIGNTO-1)&^(unix.NLA_ALIGNTO-1), len(b)):]
-	}
-	return nil
+	return netlink.Attributes(b[size:], each)
 }
 
 // uint32Of reads an attribute of four bytes.
