@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -34,14 +35,15 @@ func main() {
 
 // options are what is measured, and where.
 type options struct {
-	server  string // administrator's URL
-	state   string // folder of the master key
-	hosts   int
-	seed    uint64
-	samples int
-	output  string
-	keep    bool
-	rebuild bool
+	server   string // administrator's URL
+	state    string // folder of the master key
+	hosts    int
+	seed     uint64
+	samples  int
+	patience time.Duration
+	output   string
+	keep     bool
+	rebuild  bool
 }
 
 func run(ctx context.Context, args []string, out, errs io.Writer) error {
@@ -57,7 +59,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	flags.StringVar(&o.state, "state", filepath.Join(".dev", "estate"), "folder of the service's master key")
 	flags.IntVar(&o.hosts, "hosts", 100_000, "hosts of the estate, each of some 57 elements")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the estate")
-	flags.IntVar(&o.samples, "samples", 200, "how often what is fast is asked; what takes longer is asked less often, for some 10 s")
+	flags.IntVar(&o.samples, "samples", 200, "how often each thing is asked")
+	flags.DurationVar(&o.patience, "patience", 5*time.Second, "how long; what is slow is asked less often, but 3 times")
 	flags.StringVar(&o.output, "o", "table", "table or json")
 	flags.BoolVar(&o.keep, "keep", false, "keep the database, and use it if it is there")
 	flags.BoolVar(&o.rebuild, "rebuild", false, "rebuild the graph from the facts, undamaged and damaged, instead of asking it")

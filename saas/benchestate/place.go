@@ -75,7 +75,7 @@ func open(ctx context.Context, o options) (*place, error) {
 		return nil, fmt.Errorf("connecting to database %s: %w", p.name, err)
 	}
 	// Nobody mourns what a crash would lose.
-	for _, sql := range []string{`ALTER DATABASE ` + pgx.Identifier{p.name}.Sanitize() + ` SET synchronous_commit = off`, `SET session_replication_role = replica`} {
+	for _, sql := range []string{`ALTER DATABASE ` + pgx.Identifier{p.name}.Sanitize() + ` SET synchronous_commit = off`, `SET session_replication_role = replica`, `SET search_path = assim, ag_catalog`} {
 		if _, err := p.admin.Exec(ctx, sql); err != nil {
 			return nil, fmt.Errorf("setting up database %s: %w", p.name, err)
 		}

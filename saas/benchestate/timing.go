@@ -24,16 +24,16 @@ type row struct {
 // Limits of asking one thing: those that are slow are asked less often.
 const (
 	warmUp     = 5
-	fewest     = 7
-	patience   = 10 * time.Second
+	fewest     = 3
 	warmBefore = 2 * time.Second
 )
 
 // timer runs and reports.
 type timer struct {
-	samples int
-	errs    io.Writer
-	rows    []row
+	samples  int
+	patience time.Duration // with one thing, when it was asked often enough
+	errs     io.Writer
+	rows     []row
 }
 
 // time asks a question again and again; ask does so with the i-th choice of
@@ -55,7 +55,7 @@ func (t *timer) time(ctx context.Context, group, name string, goal float64, ask 
 	var took []time.Duration
 	rows := 0
 	began = time.Now()
-	for i := 0; i < t.samples && (i < fewest || time.Since(began) < patience) && time.Since(began) < 3*patience; i++ {
+	for i := 0; i < t.samples && (i < fewest || time.Since(began) < t.patience); i++ {
 		asked := time.Now()
 		n, err := ask(i)
 		if err != nil {
