@@ -12,7 +12,7 @@ import (
 func ReadHost() (Reading, error) {
 	r := Reading{Records{}, Records{}}
 	for _, read := range []func(Reading) error{readPackages, readNetwork, readNeighbours, readListeners, readOS,
-		readUsers, readMounts, readHardware} {
+		readUsers, readMounts, readHardware, readDisks, readChecksums, readCertificates, readFirewall} {
 		if err := read(r); err != nil {
 			return Reading{}, err
 		}

@@ -1,5 +1,6 @@
 // Package truth compares what the service says of a host with what the host's
-// own tools say: dpkg-query, ss, ip, uname, os-release, getent, findmnt and lscpu.
+// own tools say: dpkg-query, ss, ip, uname, os-release, getent, findmnt, lscpu,
+// lsblk, sha256sum, openssl, nft.
 //
 // Both sides become records, one line of text each, by class. The tools are
 // asked before and after the service, so that what changed meanwhile counts for
@@ -16,17 +17,21 @@ type Class string
 
 // The classes, each with the tool that tells it.
 const (
-	Packages   Class = "packages"   // dpkg-query -W
-	Listeners  Class = "listeners"  // ss -Htulnp
-	Links      Class = "links"      // ip -j addr
-	Addresses  Class = "addresses"  // ip -j addr
-	Routes     Class = "routes"     // ip -j route
-	Neighbours Class = "neighbours" // ip -j neigh
-	OS         Class = "os"         // /etc/os-release
-	Kernel     Class = "kernel"     // uname
-	Users      Class = "users"      // getent passwd
-	Mounts     Class = "mounts"     // findmnt
-	Hardware   Class = "hardware"   // lscpu
+	Packages     Class = "packages"     // dpkg-query -W
+	Listeners    Class = "listeners"    // ss -Htulnp
+	Links        Class = "links"        // ip -j addr
+	Addresses    Class = "addresses"    // ip -j addr
+	Routes       Class = "routes"       // ip -j route
+	Neighbours   Class = "neighbours"   // ip -j neigh
+	OS           Class = "os"           // /etc/os-release
+	Kernel       Class = "kernel"       // uname
+	Users        Class = "users"        // getent passwd
+	Mounts       Class = "mounts"       // findmnt
+	Hardware     Class = "hardware"     // lscpu
+	Disks        Class = "disks"        // lsblk
+	Checksums    Class = "checksums"    // sha256sum
+	Certificates Class = "certificates" // openssl x509
+	Firewall     Class = "firewall"     // nft -j list ruleset
 )
 
 // The same records once more, as the service's queries find them in the graph.
@@ -37,7 +42,7 @@ const (
 )
 
 // Classes lists all in the order in which they are shown.
-var Classes = []Class{Packages, Listeners, Links, Addresses, Routes, Neighbours, OS, Kernel, Users, Mounts, Hardware, GraphPackages, GraphListeners, GraphAddresses}
+var Classes = []Class{Packages, Listeners, Links, Addresses, Routes, Neighbours, OS, Kernel, Users, Mounts, Hardware, Disks, Checksums, Certificates, Firewall, GraphPackages, GraphListeners, GraphAddresses}
 
 // Set is a set of records.
 type Set map[string]bool
