@@ -14,7 +14,7 @@ import (
 	"assimilation/tenancy"
 )
 
-type askInput struct {
+type graphQuestion struct {
 	Body struct {
 		Query   string          `json:"query" minLength:"1" maxLength:"16384" example:"MATCH (h:Host)-[:RUNS]->(s:Service) WHERE s.name = $name RETURN h.name ORDER BY h.name" doc:"see docs/cypher.md"`
 		Params  json.RawMessage `json:"params,omitempty" doc:"values of $name in the question: an object by name"`
@@ -30,7 +30,7 @@ func (s *Service) Register(api huma.API) {
 		Summary:      "Ask the graph in Cypher",
 		Description:  "A read-only part of openCypher 9. What is wrong with a question is answered with its place: the location of the error is query:LINE:COLUMN.",
 		MaxBodyBytes: maxParameters + syntax.MaxText*2,
-	}, func(ctx context.Context, in *askInput) (*web.Answer[GraphAnswer], error) {
+	}, func(ctx context.Context, in *graphQuestion) (*web.Answer[GraphAnswer], error) {
 		parameters, err := readParameters(in.Body.Params)
 		if err != nil {
 			return nil, refuse("params", err.Error())
