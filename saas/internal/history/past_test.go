@@ -93,7 +93,7 @@ func (e *estate) now(t *testing.T, hosts []tenancy.HostID, at time.Time) snapsho
 		}
 		s.tables, err = e.tables(t, tx, func(name string) string {
 			return pgx.Identifier{store.Graph(e.source.Tenant), name}.Sanitize()
-		})
+		}, func(statement string) string { return statement })
 		return err
 	})
 	s.elements = ofHosts(s.tables, hosts)
@@ -129,9 +129,8 @@ func (e *estate) past(t *testing.T, hosts []tenancy.HostID, at time.Time) snapsh
 				s.elements = append(s.elements, fmt.Sprint(edge.Type, " ", edge.From, " -> ", edge.To, " ", canonical(t, edge.Props)))
 			}
 		}
-		s.tables, err = e.tables(t, tx, func(name string) string {
-			return history.Table(e.source.Tenant, name, literal(at))
-		})
+		past := history.NewTables(e.source.Tenant, literal(at))
+		s.tables, err = e.tables(t, tx, past.Table, past.With)
 		return err
 	})
 	slices.Sort(s.facts)
@@ -141,20 +140,20 @@ func (e *estate) past(t *testing.T, hosts []tenancy.HostID, at time.Time) snapsh
 
 // tables reads all elements from what stands for their tables; edges by their
 // ends' keys, which are found by id.
-func (e *estate) tables(t *testing.T, tx pgx.Tx, table func(name string) string) ([]string, error) {
+func (e *estate) tables(t *testing.T, tx pgx.Tx, table, with func(string) string) ([]string, error) {
 	var all []string
 	for _, v := range cmdb.Vertices {
-		found, err := lines(t, tx, fmt.Sprintf(`SELECT concat_ws(' ', '%s', properties ->> 'key'::text, (ag_catalog.agtype_out(properties)::text::jsonb - 'key')::text) FROM %s v`,
-			v.Label, table(string(v.Label))))
+		found, err := lines(t, tx, with(fmt.Sprintf(`SELECT concat_ws(' ', '%s', properties ->> 'key'::text, (ag_catalog.agtype_out(properties)::text::jsonb - 'key')::text) FROM %s v`,
+			v.Label, table(string(v.Label)))))
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, found...)
 	}
 	for _, edge := range cmdb.Edges {
-		found, err := lines(t, tx, fmt.Sprintf(`SELECT concat_ws(' ', '%s', a.properties ->> 'key'::text, '->', z.properties ->> 'key'::text, ag_catalog.agtype_out(e.properties)::text::jsonb)
+		found, err := lines(t, tx, with(fmt.Sprintf(`SELECT concat_ws(' ', '%s', a.properties ->> 'key'::text, '->', z.properties ->> 'key'::text, ag_catalog.agtype_out(e.properties)::text::jsonb)
 			FROM %s e JOIN %s a ON a.id = e.start_id JOIN %s z ON z.id = e.end_id`,
-			edge.Type, table(string(edge.Type)), table(string(edge.From)), table(string(edge.To))))
+			edge.Type, table(string(edge.Type)), table(string(edge.From)), table(string(edge.To)))))
 		if err != nil {
 			return nil, err
 		}

@@ -38,12 +38,15 @@ const maxDependencies = 2000
 // zero for now, or a time that history.Graph has allowed.
 func dependenciesOf(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenancy.HostID, asOf time.Time) ([]Dependency, error) {
 	arguments := []any{`"` + host.String() + `"`, maxDependencies}
-	table := func(label string) string { return pgx.Identifier{store.Graph(tenant), label}.Sanitize() }
-	if !asOf.IsZero() {
-		arguments = append(arguments, asOf)
-		table = func(label string) string { return history.Table(tenant, label, "$3::timestamptz") }
+	sql := ""
+	if asOf.IsZero() {
+		sql = dependencySQL(func(label string) string { return pgx.Identifier{store.Graph(tenant), label}.Sanitize() })
+	} else {
+		past := history.NewTables(tenant, "$3::timestamptz")
+		dependencies := dependencySQL(past.Table)
+		sql, arguments = past.With(dependencies), append(arguments, asOf)
 	}
-	rows, err := tx.Query(ctx, dependencySQL(table), arguments...)
+	rows, err := tx.Query(ctx, sql, arguments...)
 	if err != nil {
 		return nil, err
 	}

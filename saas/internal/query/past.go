@@ -45,9 +45,9 @@ func prepareAsOf(ctx context.Context, tx pgx.Tx, at time.Time) error {
 // last.
 func (q *Query) textAsOf(tenant tenancy.TenantID) string {
 	at := fmt.Sprintf("$%d::timestamptz", q.hiddenColumns()+len(q.bound)+3)
-	past := *q
-	past.sql = labelTable.ReplaceAllStringFunc(q.sql, func(table string) string {
-		return history.Table(tenant, labelTable.FindStringSubmatch(table)[1], at)
-	})
+	tables, past := history.NewTables(tenant, at), *q
+	past.sql = tables.With(labelTable.ReplaceAllStringFunc(q.sql, func(table string) string {
+		return tables.Table(labelTable.FindStringSubmatch(table)[1])
+	}))
 	return past.text(tenant)
 }
