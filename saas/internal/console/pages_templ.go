@@ -52,7 +52,7 @@ func overviewPage(v overview) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Stat(strconv.Itoa(v.counts.Down), "hosts down", "/queries/down", toneIf(v.counts.Down > 0, ui.Bad)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Stat(strconv.Itoa(v.counts.Down), "hosts not well", "/queries/down", toneIf(v.counts.Down > 0, ui.Bad)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
