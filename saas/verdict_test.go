@@ -155,7 +155,7 @@ func TestAVerdictShowsItsEvidence(t *testing.T) {
 		t.Errorf("the graph: %+v", rows)
 	}
 	for path, wants := range map[string][]string{
-		"/":                               {"What is wrong now", "a switch is down, with 48 hosts", "web1 is down", "hosts down"},
+		"/":                               {"What is wrong now", "a switch is down, with 48 hosts", "web1 is down", "hosts not well"},
 		"/verdicts":                       {"web1 is down", "host down", "95 %"},
 		"/verdicts?open=true&host=nobody": {"No verdicts"},
 		"/verdicts/" + idOf(v):            {"db1 heard no heartbeat of web1 for 2.0 s", "missed beats", "evidence-svg", "+2.0 s", "a switch is down", "95 %, sure"},
