@@ -111,6 +111,9 @@ var rules = []rule{
 var acrossFeatures = []struct{ from, to, because string }{
 	{"*", "web", "the frame that all features are served in: who asks, what they may, how a page looks"},
 	{"*", "audit", "every change that a person makes is recorded in its own transaction"},
+	{"changes", "history", "differences are between two times that must be held"},
+	{"hosts", "history", "a host is shown as it was, read by the snapshot that shows it"},
+	{"query", "history", "a question reads the tables of another time"},
 	{"*", "relaychan", "the relays' door: envelopes are opened and answers sealed in one place"},
 	{"*", "allowance", "what relays may count of a token is leased in one place, in its caller's transaction"},
 	{"ingest", "graph", "the storage core: ingest opens the transaction and hands it on"},
