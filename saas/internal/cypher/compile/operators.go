@@ -154,6 +154,12 @@ func (b *builder) compareTwo(left value, op string, right value) string {
 	case equality && right.raw != "" && scalar(left):
 		return fmt.Sprintf("(%s %s %s)", right.raw, op, b.arg(jsonText(left.constant), "agtype"))
 	}
+	switch {
+	case left.raw != "" && constantNumber(right):
+		return b.compareNumber(left, op, right)
+	case right.raw != "" && constantNumber(left):
+		return b.compareNumber(right, mirrored[op], left)
+	}
 	if sql, ok := b.compareNative(left, op, right); ok {
 		return sql
 	}
@@ -171,6 +177,20 @@ func (b *builder) compareTwo(left value, op string, right value) string {
 		return fmt.Sprintf("cypher.less(%s, %s, false)", r, l)
 	}
 	return fmt.Sprintf("cypher.less(%s, %s, true)", r, l)
+}
+
+// mirrored are the operators with their sides exchanged.
+var mirrored = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+func constantNumber(v value) bool {
+	return v.isConst && (v.t.Kind == check.Int || v.t.Kind == check.Float)
+}
+
+// compareNumber compares a property with a number as the graph has it. In the
+// order of agtype numbers come last, after booleans; with anything else a number
+// has no order.
+func (b *builder) compareNumber(property value, op string, number value) string {
+	return fmt.Sprintf("CASE WHEN %[1]s > 'true'::ag_catalog.agtype THEN %[1]s %[2]s %[3]s END", property.raw, op, b.arg(jsonText(number.constant), "agtype"))
 }
 
 func scalar(v value) bool {
