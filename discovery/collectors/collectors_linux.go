@@ -13,6 +13,7 @@ import (
 	firewall "assimilation/discovery/firewall/collect"
 	hardware "assimilation/discovery/hardware/collect"
 	kernel "assimilation/discovery/kernel/collect"
+	languagepackages "assimilation/discovery/language-packages/collect"
 	limits "assimilation/discovery/limits/collect"
 	logindefs "assimilation/discovery/logindefs/collect"
 	mounts "assimilation/discovery/mounts/collect"
@@ -66,5 +67,6 @@ func All() []discovery.Collector {
 		certificates.Local(),
 		checksums.Local(),
 		firewall.Local(),
+		languagepackages.Local(),
 	}
 }

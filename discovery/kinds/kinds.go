@@ -15,6 +15,7 @@ import (
 	"assimilation/discovery/firewall"
 	"assimilation/discovery/hardware"
 	"assimilation/discovery/kernel"
+	languagepackages "assimilation/discovery/language-packages"
 	"assimilation/discovery/limits"
 	"assimilation/discovery/logindefs"
 	"assimilation/discovery/mounts"
@@ -45,6 +46,7 @@ func All() []discovery.Kind {
 		certificates.Kind, sudoers.Kind, pam.Kind, logindefs.Kind, nsswitch.Kind, auditd.Kind, limits.Kind,
 		checksums.Kind, dns.Kind, time.Kind, fileattrs.Kind,
 		firewall.Kind,
+		languagepackages.Kind,
 	}
 }
 
