@@ -205,12 +205,12 @@ func (p *place) signUp(ctx context.Context) error {
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode >= 300 {
-		return fmt.Errorf("signing up: %s: %s %w", answer.Status, text, err)
+	if err != nil {
+		return fmt.Errorf("signing up: %w", err)
 	}
 	var entered struct{ Token string }
-	if err := json.Unmarshal(text, &entered); err != nil || entered.Token == "" {
-		return fmt.Errorf("signing up: no token in %s: %w", text, err)
+	if err := json.Unmarshal(text, &entered); err != nil || answer.StatusCode >= 300 || entered.Token == "" {
+		return fmt.Errorf("signing up: %s: %.300s", answer.Status, text)
 	}
 	p.token = entered.Token
 	if err := p.admin.QueryRow(ctx, `SELECT id FROM assim.tenants`).Scan(&p.tenant); err != nil {
