@@ -32,6 +32,8 @@ var leftOut = []string{
 	"kernel/perf_event_max_sample_rate", "kernel/random/entropy_avail", "kernel/*_next_id", "kernel/hung_task_detect_count",
 	"kernel/hung_task_warnings", "kernel/sched_domain/*/*/*", "net/netfilter/nf_conntrack_count", "net/ipv4/route/gc_*",
 	"net/ipv6/route/gc_*", "dev/cdrom/info", "sunrpc/transports", "vm/stat_refresh", "fs/nfs/nlm_*port",
+	// Older units of what is there in milliseconds.
+	"net/*/neigh/*/base_reachable_time", "net/*/neigh/*/retrans_time",
 	// Who the host is, or a secret.
 	"kernel/hostname", "kernel/domainname", "kernel/random/boot_id", "kernel/random/uuid", "net/ipv4/tcp_fastopen_key",
 	"net/ipv6/conf/*/stable_secret", "net/core/netdev_rss_key",

@@ -17,6 +17,7 @@ func ReadService(assim, host string) (Records, error) {
 	for _, read := range []func(string, string, Records) error{
 		servicePackages, serviceListeners, serviceNetwork, serviceNeighbours, serviceOS,
 		serviceUsers, serviceMounts, serviceHardware,
+		serviceSysctl, serviceKernel, serviceUnits, serviceFiles, serviceSshd,
 		serviceDisks, serviceChecksums, serviceCertificates, serviceFirewall,
 		graphPackages, graphListeners, graphAddresses,
 	} {

@@ -1,6 +1,6 @@
 // Package truth compares what the service says of a host with what the host's
 // own tools say: dpkg-query, ss, ip, uname, os-release, getent, findmnt, lscpu,
-// lsblk, sha256sum, openssl, nft.
+// lsblk, sha256sum, openssl, nft, sysctl, lsmod, systemctl, stat and sshd.
 //
 // Both sides become records, one line of text each, by class. The tools are
 // asked before and after the service, so that what changed meanwhile counts for
@@ -32,6 +32,13 @@ const (
 	Checksums    Class = "checksums"    // sha256sum
 	Certificates Class = "certificates" // openssl x509
 	Firewall     Class = "firewall"     // nft -j list ruleset
+
+	Sysctl          Class = "sysctl"    // sysctl -a
+	Modules         Class = "modules"   // lsmod
+	Vulnerabilities Class = "processor" // lscpu
+	Units           Class = "units"     // systemctl list-unit-files
+	Files           Class = "files"     // stat
+	Sshd            Class = "sshd"      // sshd -T
 )
 
 // The same records once more, as the service's queries find them in the graph.
@@ -42,7 +49,8 @@ const (
 )
 
 // Classes lists all in the order in which they are shown.
-var Classes = []Class{Packages, Listeners, Links, Addresses, Routes, Neighbours, OS, Kernel, Users, Mounts, Hardware, Disks, Checksums, Certificates, Firewall, GraphPackages, GraphListeners, GraphAddresses}
+var Classes = []Class{Packages, Listeners, Links, Addresses, Routes, Neighbours, OS, Kernel, Users, Mounts, Hardware, Disks, Checksums, Certificates, Firewall,
+	Sysctl, Modules, Vulnerabilities, Units, Files, Sshd, GraphPackages, GraphListeners, GraphAddresses}
 
 // Set is a set of records.
 type Set map[string]bool

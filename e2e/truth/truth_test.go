@@ -105,7 +105,7 @@ func TestReadHostFindsEveryClassThatAnyHostHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []Class{Packages, Links, Addresses, OS, Kernel, Users, Mounts, Hardware} {
+	for _, c := range []Class{Packages, Links, Addresses, OS, Kernel, Users, Mounts, Hardware, Vulnerabilities, Units, Files} {
 		if len(r.Must[c]) == 0 {
 			t.Errorf("no %s", c)
 		}
