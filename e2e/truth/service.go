@@ -18,7 +18,7 @@ func ReadService(assim, host string) (Records, error) {
 		servicePackages, serviceListeners, serviceNetwork, serviceNeighbours, serviceOS,
 		serviceUsers, serviceMounts, serviceHardware,
 		serviceSysctl, serviceKernel, serviceUnits, serviceFiles, serviceSshd,
-		serviceDisks, serviceChecksums, serviceCertificates, serviceFirewall,
+		serviceDisks, serviceChecksums, serviceCertificates, serviceFirewall, serviceLanguages,
 		graphPackages, graphListeners, graphAddresses,
 	} {
 		if err := read(assim, host, r); err != nil {

@@ -32,6 +32,7 @@ const (
 	Checksums    Class = "checksums"    // sha256sum
 	Certificates Class = "certificates" // openssl x509
 	Firewall     Class = "firewall"     // nft -j list ruleset
+	Languages    Class = "languages"    // pip list, npm ls
 
 	Sysctl          Class = "sysctl"    // sysctl -a
 	Modules         Class = "modules"   // lsmod
@@ -49,7 +50,7 @@ const (
 )
 
 // Classes lists all in the order in which they are shown.
-var Classes = []Class{Packages, Listeners, Links, Addresses, Routes, Neighbours, OS, Kernel, Users, Mounts, Hardware, Disks, Checksums, Certificates, Firewall,
+var Classes = []Class{Packages, Listeners, Links, Addresses, Routes, Neighbours, OS, Kernel, Users, Mounts, Hardware, Disks, Checksums, Certificates, Firewall, Languages,
 	Sysctl, Modules, Vulnerabilities, Units, Files, Sshd, GraphPackages, GraphListeners, GraphAddresses}
 
 // Set is a set of records.
