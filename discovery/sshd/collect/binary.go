@@ -19,8 +19,18 @@ type builtIn struct {
 	kex, ciphers, macs, keys, cas string
 }
 
-// scanBinary looks at the strings of an executable, each ended by a zero byte.
+// scanBinary looks at the strings of an executable, each ended by a zero byte. The
+// list for certificate authorities may be the end of that of keys: then linkers
+// keep one string for both.
 func scanBinary(r io.Reader) (b builtIn) {
+	b.scan(r)
+	if i := strings.Index(b.keys, ",ssh-ed25519,"); b.cas == "" && i >= 0 {
+		b.cas = b.keys[i+1:]
+	}
+	return b
+}
+
+func (b *builtIn) scan(r io.Reader) {
 	const longest = 2048
 	buf := make([]byte, 32<<10)
 	var begun []byte // of a string at the end of the last read
@@ -46,10 +56,9 @@ func scanBinary(r io.Reader) (b builtIn) {
 			rest = rest[end+1:]
 		}
 		if err != nil {
-			return b
+			return
 		}
 	}
-	return b
 }
 
 func (b *builtIn) look(s []byte) {
