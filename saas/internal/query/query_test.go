@@ -177,8 +177,11 @@ func TestHeadsAreTrue(t *testing.T) {
 			arguments := make([]any, q.hiddenColumns())
 			for _, i := range q.bound {
 				value := `"x"`
-				if kind := q.Parameters[i].Type; kind == Int || kind == Duration {
+				switch q.Parameters[i].Type {
+				case Int, Duration:
 					value = "1"
+				case Host:
+					value = `"` + webID + `"`
 				}
 				arguments = append(arguments, value)
 			}
