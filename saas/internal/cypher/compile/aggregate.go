@@ -55,16 +55,3 @@ func (b *builder) plain(v value) string {
 	}
 	return b.json(v)
 }
-
-// collects reports whether an expression gathers a list of many rows.
-func (b *builder) collects(x syntax.Expr) bool {
-	if call, ok := x.(*syntax.Call); ok && b.info.Calls[call].Name == "collect" {
-		return true
-	}
-	for _, child := range syntax.Children(x) {
-		if b.collects(child) {
-			return true
-		}
-	}
-	return false
-}

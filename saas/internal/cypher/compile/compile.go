@@ -79,7 +79,6 @@ type builder struct {
 	args  []any
 	bound map[string]int // a value's number among args
 	names int            // of tables, so far
-	size  int
 
 	source
 	env map[*check.Symbol]binding
