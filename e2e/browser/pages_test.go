@@ -100,6 +100,7 @@ func TestEveryPage(t *testing.T) {
 		{"overview", "/"}, {"hosts", "/hosts"}, {"hosts-none", "/hosts?name=nothing"}, {"sites", "/sites"}, {"site", "/sites/" + w.Site},
 		{"changes", "/changes"}, {"changes-of-ports", "/changes?host=web1&kind=sockets"}, {"events", "/events"}, {"findings", "/findings?all=true"}, {"account", "/account"},
 		{"queries", "/queries"}, {"query", "/queries/allipports"}, {"query-asked", "/queries/hostdependencies?host=db1"},
+		{"query-impact", "/queries/impact?entity=db1"}, {"unmanaged", "/unmanaged"},
 		{"cypher", "/cypher"}, {"cypher-asked", "/cypher?q=" + url.QueryEscape("MATCH (h:Host)-[:RUNS]->(s) RETURN h.name, s.name")}, {"cypher-wrong", "/cypher?q=MATCH+(n:Hst)+RETURN+n"},
 		{"search", "/search?q=assim"}, {"search-address", "/search?q=" + strings.TrimSuffix(lab.Gateway, "1")}, {"search-nothing", "/search?q=zzzz"}, {"docs", "/docs"},
 		{"host", here}, {"host-services", here + "/services"}, {"host-packages", here + "/packages?q=ssl"}, {"host-network", here + "/network"},
@@ -111,6 +112,7 @@ func TestEveryPage(t *testing.T) {
 	}
 	for _, page := range []struct{ name, path, holds string }{
 		{"map", "/map", "web1"}, {"map-host", "/map?host=" + url.QueryEscape(host), host}, {"map-client", "/map?host=web1", "db1"},
+		{"map-network", "/map?type=network", "web1"},
 	} {
 		b.visit(w.URL + page.path)
 		g.plainOrDrawn(page.name, page.holds)
