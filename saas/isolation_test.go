@@ -158,6 +158,7 @@ func TestRoles(t *testing.T) {
 		"POST /v1/sites": tenancy.Admin, "PATCH /v1/sites/{site}": tenancy.Admin, "POST /v1/sites/{site}/tokens": tenancy.Admin, "DELETE /v1/tokens/{token}": tenancy.Admin,
 		"DELETE /v1/relays/{relay}": tenancy.Admin, "POST /v1/hosts/{host}/retire": tenancy.Operator,
 		"POST /v1/api-tokens": tenancy.Viewer, "DELETE /v1/api-tokens/{id}": tenancy.Viewer, "DELETE /v1/sessions/{id}": tenancy.Viewer,
+		"POST /v1/graph/query": tenancy.Viewer, "PUT /v1/history": tenancy.Admin,
 	}
 	pages := map[string]tenancy.Role{
 		"POST /sites": tenancy.Admin, "POST /sites/{site}/policy": tenancy.Admin, "POST /sites/{site}/tokens": tenancy.Admin, "POST /sites/{site}/tokens/{token}/revoke": tenancy.Admin,
