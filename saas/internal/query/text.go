@@ -72,8 +72,6 @@ func (q *Query) expandParameter(name string) (string, error) {
 		return "(" + value + "::jsonb #>> '{}')", nil
 	case "int":
 		return value + "::bigint", nil
-	case "after": // beyond every text that begins with it
-		return "to_json((" + value + "::jsonb #>> '{}') || U&'\\+10FFFF')::text::ag_catalog.agtype", nil
 	case "duration":
 		return "make_interval(secs => " + value + "::double precision)", nil
 	}
