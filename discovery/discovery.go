@@ -30,7 +30,7 @@ type Capability string
 // The Linux capabilities that kinds ask for (capabilities(7)).
 const (
 	NetRaw        Capability = "CAP_NET_RAW"
-	NetAdmin      Capability = "CAP_NET_ADMIN" // what the kernel's packet filter does
+	NetAdmin      Capability = "CAP_NET_ADMIN"       // what the kernel's packet filter does
 	SysPtrace     Capability = "CAP_SYS_PTRACE"      // other users' /proc/PID/fd and exe
 	DACReadSearch Capability = "CAP_DAC_READ_SEARCH" // files that only root may read
 )
