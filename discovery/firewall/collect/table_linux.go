@@ -19,11 +19,13 @@ import (
 // Messages of nf_tables: NFNL_SUBSYS_NFTABLES (10) above the number of
 // linux/netfilter/nf_tables.h.
 const (
-	newTable, getTable     netlink.Type = 10<<8 | 0, 10<<8 | 1
-	newChain, getChain     netlink.Type = 10<<8 | 3, 10<<8 | 4
-	newRule, getRule       netlink.Type = 10<<8 | 6, 10<<8 | 7
-	newSet, getSet         netlink.Type = 10<<8 | 9, 10<<8 | 10
-	newElement, getElement netlink.Type = 10<<8 | 12, 10<<8 | 13
+	nfTables netlink.Type = 10 << 8
+
+	newTable, getTable     = nfTables + 0, nfTables + 1
+	newChain, getChain     = nfTables + 3, nfTables + 4
+	newRule, getRule       = nfTables + 6, nfTables + 7
+	newSet, getSet         = nfTables + 9, nfTables + 10
+	newElement, getElement = nfTables + 12, nfTables + 13
 
 	headerSize = 4 // struct nfgenmsg: family, version, resource
 	constant   = 2 // NFT_SET_CONSTANT
