@@ -214,9 +214,16 @@ func noHost(parameter string) error {
 
 // findHost returns the id of the one host that has the id or the name.
 func findHost(ctx context.Context, tx pgx.Tx, ref string) (string, error) {
+	// One index for each: of a name, and of an id if that is what it is.
+	var byID *tenancy.HostID
+	if id, err := tenancy.ParseID[tenancy.HostID](strings.ToLower(ref)); err == nil {
+		byID = &id
+	}
 	rows, err := tx.Query(ctx, `
-		SELECT id::text FROM assim.hosts WHERE retired_at IS NULL AND (lower(name) = lower($1) OR id::text = lower($1))
-		ORDER BY id::text = lower($1) DESC LIMIT 2`, ref)
+		SELECT id::text FROM (
+			SELECT id FROM assim.hosts WHERE retired_at IS NULL AND lower(name) = lower($1)
+			UNION SELECT id FROM assim.hosts WHERE retired_at IS NULL AND id = $2) h
+		ORDER BY id = $2 DESC NULLS LAST LIMIT 2`, ref, byID)
 	if err != nil {
 		return "", fmt.Errorf("looking up a host: %w", err)
 	}

@@ -37,7 +37,9 @@ func prepareAsOf(ctx context.Context, tx pgx.Tx, at time.Time) error {
 	if err := history.Graph(ctx, tx, at); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `SET LOCAL work_mem = '64MB'`)
+	// It knows nothing of how the tables of then are distributed, takes joins to have
+	// 10^15 rows, and then compares each row with each.
+	_, err := tx.Exec(ctx, `SET LOCAL work_mem = '64MB'; SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off`)
 	return err
 }
 
