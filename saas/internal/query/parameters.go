@@ -214,25 +214,30 @@ func noHost(parameter string) error {
 
 // findHost returns the id of the one host that has the id or the name.
 func findHost(ctx context.Context, tx pgx.Tx, ref string) (string, error) {
-	// One index for each: of a name, and of an id if that is what it is.
-	var byID *tenancy.HostID
+	// An id is found by its index. A name is not: row-level security comes before
+	// lower(), which Postgres does not trust to leak nothing.
 	if id, err := tenancy.ParseID[tenancy.HostID](strings.ToLower(ref)); err == nil {
-		byID = &id
+		found, err := hostIDs(ctx, tx, `id = $1`, id)
+		if err != nil || len(found) == 1 {
+			return strings.Join(found, ""), err
+		}
 	}
-	rows, err := tx.Query(ctx, `
-		SELECT id::text FROM (
-			SELECT id FROM assim.hosts WHERE retired_at IS NULL AND lower(name) = lower($1)
-			UNION SELECT id FROM assim.hosts WHERE retired_at IS NULL AND id = $2) h
-		ORDER BY id = $2 DESC NULLS LAST LIMIT 2`, ref, byID)
+	found, err := hostIDs(ctx, tx, `lower(name) = lower($1)`, ref)
+	if err != nil || len(found) != 1 {
+		return "", err
+	}
+	return found[0], nil
+}
+
+// hostIDs are at most two.
+func hostIDs(ctx context.Context, tx pgx.Tx, which string, value any) ([]string, error) {
+	rows, err := tx.Query(ctx, `SELECT id::text FROM assim.hosts WHERE retired_at IS NULL AND `+which+` LIMIT 2`, value)
 	if err != nil {
-		return "", fmt.Errorf("looking up a host: %w", err)
+		return nil, fmt.Errorf("looking up a host: %w", err)
 	}
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return "", fmt.Errorf("looking up a host: %w", err)
+		return nil, fmt.Errorf("looking up a host: %w", err)
 	}
-	if len(ids) == 1 || len(ids) == 2 && ids[0] == strings.ToLower(ref) {
-		return ids[0], nil
-	}
-	return "", nil
+	return ids, nil
 }
