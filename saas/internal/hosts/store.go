@@ -100,19 +100,25 @@ func parseCursor(s string) (name string, id tenancy.HostID, err error) {
 	return "", id, web.BadCursor()
 }
 
-// hostsNamed returns at most two hosts: enough to tell one from several.
+// hostsNamed returns at most two hosts: enough to tell one from several. An id is
+// found by its index; a name is not, because row-level security comes before
+// lower(), which Postgres does not trust to leak nothing.
 func hostsNamed(ctx context.Context, tx pgx.Tx, ref string) ([]Host, error) {
-	rows, err := tx.Query(ctx, selectHost+`
-		WHERE h.id::text = $1 OR lower(h.name) = lower($1)
-		ORDER BY h.id::text = $1 DESC, h.retired_at IS NOT NULL, h.retired_at DESC LIMIT 2`, web.Text(ref))
+	if id, err := tenancy.ParseID[tenancy.HostID](ref); err == nil {
+		hosts, err := selectHosts(ctx, tx, `WHERE h.id = $1`, id)
+		if err != nil || len(hosts) > 0 {
+			return hosts, err
+		}
+	}
+	return selectHosts(ctx, tx, `WHERE lower(h.name) = lower($1) ORDER BY h.retired_at IS NOT NULL, h.retired_at DESC LIMIT 2`, web.Text(ref))
+}
+
+func selectHosts(ctx context.Context, tx pgx.Tx, which string, value any) ([]Host, error) {
+	rows, err := tx.Query(ctx, selectHost+which, value)
 	if err != nil {
 		return nil, err
 	}
-	hosts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Host])
-	if err == nil && len(hosts) == 2 && hosts[0].ID.String() == ref {
-		hosts = hosts[:1]
-	}
-	return hosts, err
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Host])
 }
 
 // retire marks the host and orders its site's relays to refuse its key.
