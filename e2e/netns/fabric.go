@@ -74,7 +74,7 @@ func NewFabric(t testing.TB, names Names) *Fabric {
 	}
 	prefix := fmt.Sprintf("asf%x%d", os.Getpid(), labs.Add(1))
 	lan := subnet(t)
-	f := &Fabric{Core: prefix + "core", RelayNetns: prefix + "relay", RelayAddress: lan + ".1", Service: lan + ".253", t: t, wan: prefix + "w"}
+	f := &Fabric{Core: prefix + "core", RelayNetns: prefix + "relay", RelayAddress: lan + ".1", Service: lan + ".253", t: t, wan: vethName(prefix, "w")}
 
 	f.namespace(f.Core)
 	f.bridge(f.Core)

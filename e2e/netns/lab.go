@@ -40,6 +40,10 @@ type Host struct {
 
 var labs atomic.Int32
 
+// vethName is the name of a lab's link in our own namespace. It says what it is,
+// so that probes of this machine take it for one that comes and goes.
+func vethName(prefix, end string) string { return "veth" + prefix[3:] + end }
+
 // subnet is the start of a network that nobody on this machine has: each lab has
 // one address in our own namespace, and others may have labs at the same time.
 func subnet(t testing.TB) string {
@@ -84,7 +88,7 @@ func New(t testing.TB, n int) *Lab {
 	ip("-n " + l.LAN + " addr add " + l.Gateway + "/25 dev br0")
 	ip("-n " + l.LAN + " link set br0 up")
 
-	up := prefix + "u"
+	up := vethName(prefix, "u")
 	ip("link add " + up + " type veth peer name up netns " + l.LAN)
 	ip("addr add " + l.Service + "/30 dev " + up)
 	ip("link set " + up + " up")
