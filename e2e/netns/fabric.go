@@ -148,7 +148,7 @@ func (h *Wired) Cut(cut bool) {
 func (h *Wired) Move(to *Switch, port string, names Names) {
 	from := h.Switch
 	f := from.fabric
-	device := fmt.Sprintf("p%d", 10*from.Number+len(to.Hosts)+1)
+	device := "p" + strings.TrimPrefix(h.Name, "host")
 	f.ip(fmt.Sprintf("-n %s link set %s netns %s name %s", from.Netns, h.device, to.Netns, device))
 	f.ip("-n " + to.Netns + " link set " + device + " master br0 up")
 	for i, other := range from.Hosts {
