@@ -104,7 +104,7 @@ func TestRelaysStandInForEachOther(t *testing.T) {
 	relays := []*relay{a, b}
 	all := make([]*probe, *probes)
 	for i := range all {
-		all[i] = newProbe(t, fmt.Sprintf("sim-%02d", i), probeToken, relays[i%2].address)
+		all[i] = newProbe(t, fmt.Sprintf("sim-%02d", i), probeToken, relays[i%2].address, relays[(i+1)%2].address)
 		go all[i].run()
 	}
 	real := []string{"real-0", "real-1", "real-2"} // which watch each other, too

@@ -22,6 +22,7 @@ import (
 const (
 	changeEvery = 150 * time.Millisecond
 	helloAgain  = 2 * time.Second
+	lostAfter   = 5 * time.Second
 )
 
 // probe is a simulated one: it changes one fact again and again, and remembers
@@ -31,7 +32,9 @@ type probe struct {
 	token tenancy.Token
 	key   handshake.Keypair
 	conn  *net.UDPConn
-	first netip.AddrPort // the relay that it looks for
+	// relays are where it looks for one, in turn.
+	relays []netip.AddrPort
+	tries  int
 
 	// Of its goroutine.
 	nonce    [8]byte
@@ -69,7 +72,7 @@ type service struct {
 	at    time.Time
 }
 
-func newProbe(t testing.TB, name string, token tenancy.Token, relay string) *probe {
+func newProbe(t testing.TB, name string, token tenancy.Token, relays ...string) *probe {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -81,8 +84,11 @@ func newProbe(t testing.TB, name string, token tenancy.Token, relay string) *pro
 		t.Fatal(err)
 	}
 	p := &probe{
-		name: name, token: token, key: key, conn: conn, first: netip.MustParseAddrPort(relay),
+		name: name, token: token, key: key, conn: conn,
 		shakes: map[uint32]*shake{}, rung: map[uint32]*talk{}, flying: map[uint32]discovery.Hash{},
+	}
+	for _, r := range relays {
+		p.relays = append(p.relays, netip.MustParseAddrPort(r))
 	}
 	p.change()
 	return p
@@ -108,6 +114,9 @@ func (p *probe) run() {
 	for {
 		now := time.Now()
 		wake := now.Add(changeEvery)
+		if p.talk != nil && now.Sub(p.talk.link.LastHeard()) > lostAfter {
+			p.talk = nil // an answer that came late began it with a relay that has died
+		}
 		if p.talk != nil {
 			if p.talk.ready && !now.Before(p.next) && len(p.flying) < 4 {
 				p.next = now.Add(changeEvery)
@@ -142,8 +151,10 @@ func (p *probe) send(d []byte, to netip.AddrPort) { p.conn.WriteToUDPAddrPort(d,
 
 func (p *probe) announce() {
 	p.next = time.Now().Add(helloAgain)
+	relay := p.relays[p.tries%len(p.relays)]
+	p.tries++
 	rand.Read(p.nonce[:])
-	p.send(wire.Announce{Fingerprint: wire.Fingerprint(p.key.Public), SiteHint: wire.SiteHint(p.token.Pin[:]), Nonce: p.nonce}.Append(nil), p.first)
+	p.send(wire.Announce{Fingerprint: wire.Fingerprint(p.key.Public), SiteHint: wire.SiteHint(p.token.Pin[:]), Nonce: p.nonce}.Append(nil), relay)
 }
 
 func (p *probe) begin(c wire.Certificate, to netip.AddrPort) {
