@@ -2,45 +2,16 @@ package collect
 
 import (
 	"testing"
-	"testing/fstest"
 
-	"assimilation/discovery"
-	"assimilation/discovery/discoverytest"
+	"assimilation/discovery/internal/conffiletest"
 	kind "assimilation/discovery/logindefs"
 )
 
-func system(files map[string]string) discovery.Collector {
-	root := fstest.MapFS{}
-	for name, text := range files {
-		root[name] = &fstest.MapFile{Data: []byte(text)}
-	}
-	return New(root, "")
-}
-
 func TestSuite(t *testing.T) {
-	over := func(files map[string]string) func(*testing.T) discovery.Collector {
-		return func(*testing.T) discovery.Collector { return system(files) }
-	}
-	discoverytest.Suite(t, "..", kind.Kind,
-		discoverytest.Case{Name: "server", Collector: over(map[string]string{
-			"etc/login.defs":     "# x\nUMASK\t\t022\nPASS_MAX_DAYS 99999\nENV_PATH PATH=/bin:/usr/bin\nUMASK 077\nNOVALUE\n",
-			"usr/etc/login.defs": "PASS_MAX_DAYS 1\nPASS_MIN_LEN 8 # why\n",
-		})},
-		discoverytest.Case{Name: "none", Collector: over(nil)},
-	)
-}
-
-func FuzzBody(f *testing.F) {
-	f.Add("a b c d\na: b\na = b\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		facts, err := system(map[string]string{"etc/login.defs": text}).Collect(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, fact := range facts {
-			if _, err := discovery.Diff(kind.Kind, nil, fact.Body); err != nil {
-				t.Error(err)
-			}
-		}
+	conffiletest.New(New).Suite(t, kind.Kind, map[string]string{
+		"etc/login.defs":     "# x\nUMASK\t\t022\nPASS_MAX_DAYS 99999\nENV_PATH PATH=/bin:/usr/bin\nUMASK 077\nNOVALUE\n",
+		"usr/etc/login.defs": "PASS_MAX_DAYS 1\nPASS_MIN_LEN 8 # why\n",
 	})
 }
+
+func FuzzBody(f *testing.F) { conffiletest.New(New).Fuzz(f, kind.Kind, "etc/login.defs") }
