@@ -32,10 +32,10 @@ func TestNobodyDiesOfLoss(t *testing.T) {
 	for time.Since(begun) < *lossy {
 		p := s.probes[hosts[random.IntN(len(hosts))].Name]
 		p.Freeze()
-		time.Sleep([]time.Duration{3 * time.Second, 6 * time.Second, 12 * time.Second}[random.IntN(3)])
+		<-time.After([]time.Duration{3 * time.Second, 6 * time.Second, 12 * time.Second}[random.IntN(3)]) // the freeze itself
 		p.Thaw()
 		froze++
-		time.Sleep(time.Duration(random.Int64N(int64(5 * time.Second))))
+		<-time.After(time.Duration(random.Int64N(int64(5 * time.Second))))
 	}
 	took := time.Since(begun)
 	for _, h := range s.Hosts() {

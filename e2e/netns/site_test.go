@@ -137,30 +137,50 @@ func (s *site) atRest() (bool, string) {
 	return s.ringsFollow(byID)
 }
 
-// ringsFollow says whether there is a ring of each switch, with all its hosts.
-func (s *site) ringsFollow(byID map[string]string) (bool, string) {
-	var view struct {
-		Rings []struct {
-			Level   string
-			Name    string
-			Members []string // ids
-		}
-		Edges []struct {
-			Ends [2]struct{ Name, Says string }
-		}
+// rings is what the relay says of who watches whom.
+type rings struct {
+	Rings []struct {
+		Level   string
+		Name    string
+		Members []string // ids
 	}
-	if err := s.get("/rings", &view); err != nil {
-		return false, err.Error()
+	Edges []struct {
+		Ends [2]struct{ Name, Says string }
 	}
-	for _, e := range view.Edges {
+}
+
+// heard says whether all who are left watch each other, and hear each other.
+func (r rings) heard(gone []string) (bool, string) {
+	for _, e := range r.Edges {
 		for i, end := range e.Ends {
-			if end.Says != "heard" {
+			if end.Says != "heard" || slices.Contains(gone, end.Name) {
 				return false, fmt.Sprintf("%s says %q of %s", end.Name, end.Says, e.Ends[1-i].Name)
 			}
 		}
 	}
+	return len(r.Edges) > 0, "nobody watches anybody"
+}
+
+// closed says whether the rings have closed without the hosts that are gone.
+func (s *site) closed(gone []string) (bool, string) {
+	var now rings
+	if err := s.get("/rings", &now); err != nil {
+		return false, err.Error()
+	}
+	return now.heard(gone)
+}
+
+// ringsFollow says whether there is a ring of each switch, with all its hosts.
+func (s *site) ringsFollow(byID map[string]string) (bool, string) {
+	var now rings
+	if err := s.get("/rings", &now); err != nil {
+		return false, err.Error()
+	}
+	if ok, why := now.heard(nil); !ok {
+		return false, why
+	}
 	have := map[string]bool{}
-	for _, r := range view.Rings {
+	for _, r := range now.Rings {
 		if r.Level != "switch" {
 			continue
 		}
@@ -171,12 +191,8 @@ func (s *site) ringsFollow(byID map[string]string) (bool, string) {
 		have[joined(members)] = true
 	}
 	for _, sw := range s.Switches {
-		var names []string
-		for _, h := range sw.Hosts {
-			names = append(names, h.Name)
-		}
-		if !have[joined(names)] {
-			return false, fmt.Sprintf("no ring of %s: %v", joined(names), view)
+		if !have[joined(names(sw.Hosts))] {
+			return false, fmt.Sprintf("no ring of %s: %v", joined(names(sw.Hosts)), now)
 		}
 	}
 	return true, ""

@@ -19,8 +19,9 @@ import (
 // server, or a kernel without modules.
 func Optional(c Class) bool { return c == Sshd || c == Modules }
 
-// optional is output, but nothing where the program is not installed or, as sshd
-// without host keys, does not say anything.
+// optional is output, but nothing where the program is not installed or says
+// nothing but an error, as sshd does without host keys, and lsmod on a kernel
+// without modules.
 func optional(name string, args ...string) (string, error) {
 	out, err := output(name, args...)
 	var exit *exec.ExitError

@@ -29,7 +29,7 @@ func output(name string, args ...string) (string, error) {
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-			err = errors.New(strings.TrimSpace(string(exit.Stderr)))
+			err = fmt.Errorf("%w: %s", exit, strings.TrimSpace(string(exit.Stderr)))
 		}
 		return "", fmt.Errorf("%s: %w", name, err)
 	}

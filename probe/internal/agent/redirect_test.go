@@ -15,10 +15,12 @@ import (
 
 const otherRelay = "10.0.0.2:1984"
 
-// twin is another relay of the same site, which knows the same hosts.
+// twin is another relay of the same site, which knows the same hosts. The token
+// leads to the first: an announce to everybody might find either.
 func (s *testSite) twin(t *testing.T) *testSite {
 	t.Helper()
 	other := newSite(t)
+	s.token.Address = relayAddress
 	other.key, other.hosts = s.key, s.hosts
 	return other
 }
