@@ -36,6 +36,12 @@ func Interface(host discovery.HostRef, name string) cmdb.Ref {
 	return cmdb.Ref{Label: cmdb.Interface, Key: host.ID + "/" + name}
 }
 
+// Service is the vertex of a service, which the kind "sockets" asserts, by its
+// identity there.
+func Service(host discovery.HostRef, identity string) cmdb.Ref {
+	return cmdb.Ref{Label: cmdb.Service, Key: host.ID + "/" + identity}
+}
+
 // Address adds the vertex of an address as the host sees it.
 func Address(e *cmdb.Elements, host discovery.HostRef, ip netip.Addr, private bool) cmdb.Ref {
 	realm := cmdb.RealmOf(ip, private, host.HostRealm, host.SiteRealm)

@@ -2,12 +2,8 @@
 package project
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"math"
 	"net/netip"
-	"strconv"
 
 	"assimilation/cmdb"
 	"assimilation/discovery"
@@ -43,7 +39,7 @@ func projectService(e *cmdb.Elements, host discovery.HostRef, s sockets.Service)
 	if len(s.Argv) > 0 {
 		props["argv"] = s.Argv
 	}
-	service := e.AddVertex(cmdb.Service, host.ID+"/"+identity(s), props)
+	service := e.AddVertex(cmdb.Service, elements.Service(host, s.Identity()).Key, props)
 	e.AddEdge(cmdb.Runs, elements.Host(host), service, nil)
 	for _, l := range s.Listens {
 		ip, ok := endpoint(l.IP, l.Protocol, l.Port)
@@ -68,26 +64,4 @@ func projectService(e *cmdb.Elements, host discovery.HostRef, s sockets.Service)
 func endpoint(ip, protocol string, port int64) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(ip)
 	return addr, err == nil && (protocol == "tcp" || protocol == "udp") && port > 0 && port <= math.MaxUint16
-}
-
-// identity is half a SHA-256 over what tells two services apart, each part
-// preceded by its length. It is a disk format.
-func identity(s sockets.Service) string {
-	h := sha256.New()
-	part := func(text string) {
-		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(text))))
-		h.Write([]byte(text))
-	}
-	part(s.Exe)
-	part(strconv.Itoa(len(s.Argv)))
-	for _, arg := range s.Argv {
-		part(arg)
-	}
-	part(strconv.FormatInt(s.UID, 10))
-	part(strconv.FormatInt(s.GID, 10))
-	part(s.Container)
-	if s.Exe == "" {
-		part(s.Name) // the process is not known: "kernel" and "unknown" are two
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
 }
