@@ -40,6 +40,7 @@ const (
 	User       Label = "User"       // key: host id / name of the account
 	Switch     Label = "Switch"     // key: site realm | chassis
 	SwitchPort Label = "SwitchPort" // key: site realm | chassis | port
+	Object     Label = "Object"     // key: host id / kind of a script agent
 )
 
 // The edge types.
@@ -63,6 +64,7 @@ const (
 	WiredTo      EdgeType = "WIRED_TO"      // Interface -> SwitchPort; what the port says of itself is on the edge
 	OfSwitch     EdgeType = "OF_SWITCH"     // SwitchPort -> Switch
 	Hears        EdgeType = "HEARS"         // Interface -> Address of somebody on the link; the MAC is on the edge
+	HasObject    EdgeType = "HAS_OBJECT"    // Host -> Object
 )
 
 // VertexSpec describes one label.
@@ -99,6 +101,7 @@ var Vertices = []VertexSpec{
 	{User, false, "host id / name of the account", []string{"name"}, "an account of the host that can log in"},
 	{Switch, true, "realm | chassis", nil, "a switch, or what else stands at the other end of a link"},
 	{SwitchPort, true, "realm | chassis | port", nil, "a port of a switch"},
+	{Object, false, "host id / kind", []string{"kind"}, "what a script agent of the host says; its properties are the script's own"},
 }
 
 // Edges lists every edge type in the order in which it is written.
@@ -122,4 +125,5 @@ var Edges = []EdgeSpec{
 	{WiredTo, Interface, SwitchPort, "the port tells the link that it is at its other end; with its own words"},
 	{OfSwitch, SwitchPort, Switch, "implied by the port's key"},
 	{Hears, Interface, Address, "somebody claimed the address on the link, by ARP or Neighbor Discovery"},
+	{HasObject, Host, Object, "the host's script agent says it"},
 }
