@@ -50,7 +50,7 @@ type command struct {
 type options struct {
 	Streams
 	state, relay, listen, tokenFile, output string
-	debug                                   bool
+	debug, cost                             bool
 	wait                                    int // seconds
 	labels                                  labels
 }
@@ -66,6 +66,7 @@ func commands() []command {
 		{"facts", "[KIND...]", "print what would be sent, without a relay", []string{
 			"assim-probe facts",
 			"assim-probe facts -o json sockets | jq .body",
+			"assim-probe facts --cost",
 		}, factsFlags, facts},
 		{"status", "", "ask the running probe how it is", []string{
 			"assim-probe status",

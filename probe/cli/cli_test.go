@@ -85,6 +85,31 @@ func TestFactsPrintsWhatIsSent(t *testing.T) {
 	}
 }
 
+func TestFactsTellsWhatTheyCost(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("no kind is collected on this system")
+	}
+	code, out, errs := try(t, "", "facts", "--cost", "-o", "json", "os", "network")
+	if code != exitOK {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	for d := json.NewDecoder(strings.NewReader(out)); d.More(); {
+		var c kindCost
+		if err := d.Decode(&c); err != nil {
+			t.Fatal(err)
+		}
+		if c.Facts != 1 || c.Bytes == 0 || c.Compressed == 0 || c.Compressed > c.Bytes+100 || c.CPU <= 0 || c.Wall <= 0 || c.Allocated == 0 {
+			t.Errorf("%+v", c)
+		}
+	}
+	_, out, _ = try(t, "", "facts", "--cost", "os", "network")
+	for _, want := range []string{"compressed", "os", "network", "together  2"} {
+		if !strings.Contains(strings.Join(strings.Fields(out), "  "), want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+}
+
 func TestEnrolExitCodes(t *testing.T) {
 	good := tenancy.NewToken(tenancy.EnrolToken, [32]byte{1}, "127.0.0.1:9").String()
 	if code, _, errs := try(t, good[:40], "enrol"); code != exitRefused || !strings.Contains(errs, "malformed") {

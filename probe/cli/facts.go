@@ -14,7 +14,10 @@ import (
 	"assimilation/probe"
 )
 
-func factsFlags(set *flag.FlagSet, o *options) { outputFlag(set, o) }
+func factsFlags(set *flag.FlagSet, o *options) {
+	outputFlag(set, o)
+	set.BoolVar(&o.cost, "cost", false, "print what discovering each kind costs instead: bytes, processor time, memory")
+}
 
 // printedFact is one line of -o json.
 type printedFact struct {
@@ -34,6 +37,9 @@ func facts(ctx context.Context, o *options, kinds []string) int {
 	if err != nil {
 		fmt.Fprintln(o.Err, "assim-probe:", err)
 		return exitUsage
+	}
+	if o.cost {
+		return o.costs(ctx, chosen)
 	}
 	code := exitOK
 	probe.Facts(ctx, chosen, func(kind discovery.Kind, facts []discovery.Fact, err error) {
