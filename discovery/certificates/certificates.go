@@ -1,5 +1,5 @@
 // Package certificates is the kind "certificates": X.509 certificates in the files
-// of the host, and when they end.
+// of the host and those that its listeners serve, and when they end.
 package certificates
 
 import (
@@ -16,7 +16,7 @@ var Kind = discovery.Kind{
 	Needs:    []discovery.Capability{discovery.DACReadSearch},
 	Interval: time.Hour, Timeout: 20 * time.Second,
 	Body: Facts{},
-	Doc:  "X.509 certificates in files: whose, by whom, until when",
+	Doc:  "X.509 certificates in files and of listeners: whose, by whom, until when",
 }
 
 // Facts is the body.
@@ -25,9 +25,12 @@ type Facts struct {
 	// Bundles are files of many certificates, such as the distribution's
 	// authorities, which are only counted. Sorted by path.
 	Bundles []Bundle `json:"bundles,omitempty" key:"path"`
+	// Listeners serve TLS, and were asked for their certificates. Sorted by ip, port.
+	Listeners []Listener `json:"listeners,omitempty" key:"ip,port,named" title:"ip:port"`
 }
 
-// Certificate is one certificate (RFC 5280), wherever it lies.
+// Certificate is one certificate (RFC 5280), wherever it lies; one that is only
+// served has no paths.
 type Certificate struct {
 	SHA256    string   `json:"sha256" class:"internal"` // of the whole, in hexadecimal
 	Paths     []string `json:"paths" class:"internal"`  // sorted
@@ -48,4 +51,17 @@ type Certificate struct {
 type Bundle struct {
 	Path         string `json:"path" class:"internal"`
 	Certificates int64  `json:"certificates" class:"internal"`
+}
+
+// Listener is an endpoint of the host that serves TLS.
+type Listener struct {
+	IP   string `json:"ip" class:"internal"` // as in the kind "sockets"
+	Port int64  `json:"port" class:"internal"`
+	// Named: this is what it serves to who asks for the host by its name, where that
+	// is another chain than what it serves to who names nobody.
+	Named bool `json:"named,omitempty" class:"internal"`
+	// Protocols are those that were seen to work: "TLS 1.2", "TLS 1.3". Sorted.
+	Protocols []string `json:"protocols" class:"internal"`
+	// Chain is the sha256 of each certificate, the listener's own first.
+	Chain []string `json:"chain" class:"internal"`
 }

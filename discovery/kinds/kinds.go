@@ -7,6 +7,8 @@ import (
 	"assimilation/discovery/auditd"
 	"assimilation/discovery/certificates"
 	"assimilation/discovery/checksums"
+	"assimilation/discovery/cloud"
+	"assimilation/discovery/commands"
 	"assimilation/discovery/containers"
 	"assimilation/discovery/cron"
 	"assimilation/discovery/disks"
@@ -15,6 +17,7 @@ import (
 	"assimilation/discovery/firewall"
 	"assimilation/discovery/hardware"
 	"assimilation/discovery/kernel"
+	"assimilation/discovery/kubernetes"
 	languagepackages "assimilation/discovery/language-packages"
 	"assimilation/discovery/limits"
 	"assimilation/discovery/logindefs"
@@ -25,6 +28,7 @@ import (
 	"assimilation/discovery/os"
 	"assimilation/discovery/packages"
 	"assimilation/discovery/pam"
+	"assimilation/discovery/processes"
 	"assimilation/discovery/seen"
 	"assimilation/discovery/sockets"
 	"assimilation/discovery/sshd"
@@ -34,6 +38,7 @@ import (
 	"assimilation/discovery/systemd"
 	"assimilation/discovery/time"
 	"assimilation/discovery/users"
+	"assimilation/discovery/virtual"
 )
 
 // All lists them.
@@ -47,6 +52,7 @@ func All() []discovery.Kind {
 		checksums.Kind, dns.Kind, time.Kind, fileattrs.Kind,
 		firewall.Kind,
 		languagepackages.Kind,
+		processes.Kind, virtual.Kind, kubernetes.Kind, cloud.Kind, commands.Kind,
 	}
 }
 

@@ -1,5 +1,6 @@
 // Package languagepackages is the kind "language-packages": what the package
-// managers of programming languages have installed for the whole system.
+// managers of programming languages have installed for the whole system, and what
+// the programs that run were built of.
 package languagepackages
 
 import (
@@ -9,13 +10,15 @@ import (
 )
 
 // Kind is the kind "language-packages": one instance. What the system's own
-// package manager installed for a language is in the list too.
+// package manager installed for a language is in the list too. It follows the kind
+// "sockets", whose services are the programs that are looked into.
 var Kind = discovery.Kind{
 	Name: "language-packages", Version: 1,
-	Needs:    []discovery.Capability{discovery.DACReadSearch},
+	After:    []string{"sockets"},
+	Needs:    []discovery.Capability{discovery.SysPtrace, discovery.DACReadSearch},
 	Interval: time.Hour, Timeout: 20 * time.Second,
 	Body: Facts{},
-	Doc:  "packages of Python, Node.js and Ruby installed for the whole system",
+	Doc:  "packages of Python, Node.js and Ruby of the whole system; modules, crates and jars of what runs",
 }
 
 // Facts is the body.
@@ -25,8 +28,10 @@ type Facts struct {
 
 // Package is one installed package.
 type Package struct {
-	Manager string `json:"manager" class:"internal"` // pip, npm, gem
-	Name    string `json:"name" class:"internal"`    // of pip in lower case, with "-" for "_" and "."
+	Manager string `json:"manager" class:"internal"` // pip, npm, gem, go, cargo, maven
+	// Name is of pip in lower case, with "-" for "_" and "."; of maven
+	// "group:artifact", or the artifact alone; "stdlib" is Go's own library.
+	Name    string `json:"name" class:"internal"`
 	Version string `json:"version" class:"internal"`
-	Place   string `json:"place" class:"internal"` // directory
+	Place   string `json:"place" class:"internal"` // directory; program of go and cargo; jar of maven
 }
