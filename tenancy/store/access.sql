@@ -35,7 +35,11 @@ GRANT UPDATE (fact_days, graph_days, kept_at) ON assim.history TO @writers@;
 -- History is written once.
 GRANT INSERT ON assim.token_uses, assim.stream_epochs, assim.fact_versions, assim.undo, assim.events, assim.audit TO @writers@;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON assim.users, assim.members, assim.sessions, assim.api_tokens TO @global@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON assim.users, assim.members, assim.sessions, assim.api_tokens, assim.known_addresses, assim.recovery_codes,
+    assim.signups, assim.links, assim.site_members, assim.invitations, assim.entry_rules, assim.identity_providers, assim.domains,
+    assim.identities, assim.sso_attempts TO @global@;
+REVOKE EXECUTE ON FUNCTION assim.rename_tenant(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION assim.rename_tenant(text) TO @writers@;
 DROP POLICY IF EXISTS everybody ON assim.tenants;
 CREATE POLICY everybody ON assim.tenants FOR SELECT TO @global@ USING (true);
 REVOKE EXECUTE ON FUNCTION assim.tenant_of_relay(uuid) FROM PUBLIC;
@@ -49,6 +53,10 @@ REVOKE EXECUTE ON FUNCTION assim.forget_topology(uuid[], text[], text[], text[],
 GRANT EXECUTE ON FUNCTION assim.forget_topology(uuid[], text[], text[], text[], text[], text[]) TO @writers@;
 REVOKE EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) TO @global@;
+
+-- Row-level security lets an index be used with trusted operators only. Graph ids
+-- are compared as the 64 bits that they are, which leaks nothing.
+ALTER FUNCTION ag_catalog.graphid_eq(ag_catalog.graphid, ag_catalog.graphid) LEAKPROOF;
 
 -- Functions. AGE's are for writers; readers get an allow-list without those that
 -- write (AGE 1.5 checks no table rights in SET and DELETE), reach another graph
