@@ -133,10 +133,14 @@ type Projector interface {
 	Project(host HostRef, fact Fact) (cmdb.Elements, error)
 }
 
-// Leaning is a Projector whose edges leave vertices that another kind's facts
-// of the same host assert. Such an edge stands in the graph only while its
-// vertex does, so the facts of both kinds are projected together.
+// FactName names a fact of a host.
+type FactName struct{ Kind, Instance string }
+
+// Leaning is a Projector some of whose edges leave or reach vertices that other
+// facts of the same host assert. Such an edge stands in the graph only while those
+// vertices do, so what decides that is projected together.
 type Leaning interface {
 	Projector
-	LeansOn() string // name of the other kind
+	LeansOn() []FactName // those facts
+	Instances() []string // of its own kind; "" where there is one per host
 }

@@ -111,8 +111,12 @@ func TestLeaningKindsComeAfterTheirs(t *testing.T) {
 		if listed[name] {
 			t.Errorf("kind %s is listed twice", name)
 		}
-		if leaning, ok := p.(discovery.Leaning); ok && !listed[leaning.LeansOn()] {
-			t.Errorf("kind %s leans on %s, which comes later or not at all", name, leaning.LeansOn())
+		if leaning, ok := p.(discovery.Leaning); ok {
+			for _, on := range leaning.LeansOn() {
+				if !listed[on.Kind] {
+					t.Errorf("kind %s leans on %s, which comes later or not at all", name, on.Kind)
+				}
+			}
 		}
 		listed[name] = true
 		if found, ok := projectors.ByKind(name); !ok || found != p {

@@ -3,6 +3,7 @@ package project
 
 import (
 	"net/netip"
+	"strconv"
 
 	"assimilation/cmdb"
 	"assimilation/discovery"
@@ -21,7 +22,18 @@ func (Projector) Kind() discovery.Kind { return seen.Kind }
 
 // LeansOn implements discovery.Leaning: the links are vertices of the kind
 // "network".
-func (Projector) LeansOn() string { return network.Kind.Name }
+func (Projector) LeansOn() []discovery.FactName {
+	return []discovery.FactName{{Kind: network.Kind.Name}}
+}
+
+// Instances implements discovery.Leaning.
+func (Projector) Instances() []string {
+	all := make([]string, seen.Instances)
+	for i := range all {
+		all[i] = strconv.FormatInt(int64(i), 16)
+	}
+	return all
+}
 
 // Project implements discovery.Projector. What stands in the wrong instance is
 // left out: in its own it may stand too.

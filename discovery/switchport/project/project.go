@@ -21,7 +21,12 @@ func (Projector) Kind() discovery.Kind { return switchport.Kind }
 
 // LeansOn implements discovery.Leaning: the links are vertices of the kind
 // "network".
-func (Projector) LeansOn() string { return network.Kind.Name }
+func (Projector) LeansOn() []discovery.FactName {
+	return []discovery.FactName{{Kind: network.Kind.Name}}
+}
+
+// Instances implements discovery.Leaning.
+func (Projector) Instances() []string { return []string{""} }
 
 // Project implements discovery.Projector.
 func (Projector) Project(host discovery.HostRef, fact discovery.Fact) (cmdb.Elements, error) {

@@ -128,9 +128,6 @@ func (b *batch) load(ctx context.Context, entries []uplink.Entry) error {
 		hosts[c.Host] = true
 		if c.Type == uplink.FactPut || c.Type == uplink.FactGone {
 			keys = append(keys, factKey{c.Host, c.Kind, c.Instance})
-			for _, kind := range linked(c.Kind) {
-				keys = append(keys, factKey{c.Host, kind, ""})
-			}
 		}
 	}
 	if err := b.loadHosts(ctx, hosts); err != nil {

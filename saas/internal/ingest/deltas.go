@@ -9,24 +9,8 @@ import (
 	"assimilation/cmdb"
 	"assimilation/discovery"
 	"assimilation/discovery/projectors"
+	"assimilation/tenancy"
 )
-
-// linked lists the kinds with which one is projected together: the one that it
-// leans on, and those that lean on it.
-func linked(kind string) []string {
-	var kinds []string
-	for _, p := range projectors.All() {
-		leaning, ok := p.(discovery.Leaning)
-		switch {
-		case !ok:
-		case p.Kind().Name == kind:
-			kinds = append(kinds, leaning.LeansOn())
-		case leaning.LeansOn() == kind:
-			kinds = append(kinds, p.Kind().Name)
-		}
-	}
-	return kinds
-}
 
 // deltas is the net effect of the batch on the graph, per fact: what the current
 // fact says against what the one before the batch said.
@@ -37,96 +21,162 @@ func (b *batch) deltas(ctx context.Context) ([]cmdb.Delta, error) {
 			deltas = append(deltas, cmdb.Diff(h.elements, h.project()))
 		}
 	}
-	changed := map[factKey]bool{}
+	g := groups{parts: map[factKey]*part{}, with: map[factKey][]factKey{}}
+	var changed []factKey
 	for _, k := range b.order {
 		if !equal(b.facts[k].before, b.facts[k].now) {
-			changed[k] = true
+			changed = append(changed, k)
 		}
 	}
-	stored, err := b.storedBodies(ctx, changed)
-	if err != nil {
+	if err := b.readParts(ctx, &g, changed); err != nil {
 		return nil, err
 	}
-	done := map[factKey]bool{}
-	for _, k := range b.order {
-		if !changed[k] || done[k] {
-			continue
-		}
-		group := []factKey{k}
-		for _, kind := range linked(k.kind) {
-			group = append(group, factKey{k.host, kind, ""})
-		}
-		var before, now []projection
-		for _, k := range group {
-			done[k] = true
-			f := b.facts[k]
-			old := b.projectStored(k, f.before, stored)
-			before = append(before, projection{k.kind, old})
-			if !f.projected {
-				f.elements = old // the same fact as before
-			}
-			now = append(now, projection{k.kind, f.elements})
+	for _, keys := range g.all(changed) {
+		var before, now []cmdb.Elements
+		for _, k := range keys {
+			before, now = append(before, g.parts[k].before), append(now, g.parts[k].now)
 		}
 		deltas = append(deltas, cmdb.Diff(joined(before), joined(now)))
 	}
 	return deltas, nil
 }
 
-// projection is what one fact of a kind says.
-type projection struct {
-	kind     string
-	elements cmdb.Elements
+// groups are the facts that are projected together.
+type groups struct {
+	parts map[factKey]*part
+	with  map[factKey][]factKey
 }
 
-// joined puts projections of one host together. Of a kind that leans on another
-// it leaves out the edges whose vertices the other does not have, and the shared
-// vertices that only those led to.
-func joined(parts []projection) cmdb.Elements {
-	var all cmdb.Elements
-	made := map[cmdb.Ref]bool{}
-	for _, p := range parts {
-		for _, v := range p.elements.Vertices {
-			made[v.Ref] = true
+// all lists the groups of the changed facts, each once.
+func (g *groups) all(changed []factKey) [][]factKey {
+	var all [][]factKey
+	done := map[factKey]bool{}
+	for _, k := range changed {
+		if done[k] {
+			continue
 		}
-	}
-	led := map[cmdb.Ref]bool{}
-	for _, p := range parts {
-		for _, e := range p.elements.Edges {
-			if e.From.Label == cmdb.Host || made[e.From] {
-				all.Edges = append(all.Edges, e)
-				led[e.To] = true
+		done[k] = true
+		group := []factKey{k}
+		for i := 0; i < len(group); i++ {
+			for _, other := range g.with[group[i]] {
+				if !done[other] {
+					done[other] = true
+					group = append(group, other)
+				}
 			}
 		}
-	}
-	for _, p := range parts {
-		for _, v := range p.elements.Vertices {
-			if !cmdb.IsShared(v.Label) || led[v.Ref] {
-				all.Vertices = append(all.Vertices, v)
-			}
-		}
+		all = append(all, group)
 	}
 	return all
+}
+
+// readParts projects the changed facts and, where that may matter, those that
+// they hang on or that hang on them.
+func (b *batch) readParts(ctx context.Context, g *groups, changed []factKey) error {
+	follow := map[factKey]bool{} // what these need is read too
+	for _, k := range changed {
+		follow[k] = true
+	}
+	for next := changed; len(next) > 0; {
+		if err := b.loadParts(ctx, g, next); err != nil {
+			return err
+		}
+		var further []factKey
+		reach := func(from factKey, name discovery.FactName, on bool) {
+			to := factKey{from.host, name.Kind, name.Instance}
+			g.with[from], g.with[to] = append(g.with[from], to), append(g.with[to], from)
+			if g.parts[to] == nil || !on && !follow[to] {
+				further = append(further, to)
+			}
+			follow[to] = follow[to] || !on
+		}
+		for _, k := range next {
+			if !follow[k] {
+				continue // it is there for its vertices only
+			}
+			on, by := linked.needs(discovery.FactName{Kind: k.kind, Instance: k.instance}, g.parts[k])
+			for _, name := range on {
+				reach(k, name, true)
+			}
+			for _, name := range by {
+				reach(k, name, false)
+			}
+		}
+		next = further
+	}
+	return nil
+}
+
+// loadParts projects what is not projected yet.
+func (b *batch) loadParts(ctx context.Context, g *groups, keys []factKey) error {
+	var missing, unknown []factKey
+	for _, k := range keys {
+		if g.parts[k] != nil {
+			continue
+		}
+		g.parts[k] = &part{}
+		missing = append(missing, k)
+		if b.facts[k] == nil {
+			unknown = append(unknown, k)
+		}
+	}
+	if err := b.loadCompanions(ctx, unknown); err != nil {
+		return err
+	}
+	stored, err := b.storedBodies(ctx, missing)
+	if err != nil {
+		return err
+	}
+	for _, k := range missing {
+		f, p := b.facts[k], g.parts[k]
+		p.before, p.changed = b.projectStored(k, f.before, stored), !equal(f.before, f.now)
+		if p.now = f.elements; !f.projected {
+			p.now = p.before // the same fact as before
+		}
+	}
+	return nil
+}
+
+// loadCompanions reads facts that the batch does not touch.
+func (b *batch) loadCompanions(ctx context.Context, keys []factKey) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	var hosts []tenancy.HostID
+	var kinds, instances []string
+	for _, k := range keys {
+		b.facts[k] = &fact{}
+		hosts, kinds, instances = append(hosts, k.host), append(kinds, k.kind), append(instances, k.instance)
+	}
+	rows, err := b.tx.Query(ctx, `
+		SELECT f.host, f.kind, f.instance, f.hash FROM unnest($1::uuid[], $2::text[], $3::text[]) AS k(host, kind, instance)
+		JOIN assim.facts f ON f.tenant = $4 AND f.host = k.host AND f.kind = k.kind AND f.instance = k.instance`, hosts, kinds, instances, b.from.Tenant)
+	if err != nil {
+		return fmt.Errorf("reading facts that others hang on: %w", err)
+	}
+	var k factKey
+	var hash []byte
+	_, err = pgx.ForEachRow(rows, []any{&k.host, &k.kind, &k.instance, &hash}, func() error {
+		h := discovery.Hash(hash)
+		b.facts[k].before, b.facts[k].now = &h, &h
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading facts that others hang on: %w", err)
+	}
+	return nil
 }
 
 func equal(a, b *discovery.Hash) bool {
 	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }
 
-// storedBodies reads the bodies that were current before the batch, of the facts
-// that changed and those linked with them.
-func (b *batch) storedBodies(ctx context.Context, changed map[factKey]bool) (map[discovery.Hash]discovery.Fact, error) {
+// storedBodies reads the bodies that were current before the batch.
+func (b *batch) storedBodies(ctx context.Context, keys []factKey) (map[discovery.Hash]discovery.Fact, error) {
 	var hashes [][]byte
-	add := func(k factKey) {
+	for _, k := range keys {
 		if _, ok := projectors.ByKind(k.kind); ok && b.facts[k].before != nil {
 			hashes = append(hashes, b.facts[k].before[:])
-		}
-	}
-	for k := range changed {
-		add(k)
-		for _, kind := range linked(k.kind) {
-			if other := (factKey{k.host, kind, ""}); !changed[other] {
-				add(other)
-			}
 		}
 	}
 	return readBodies(ctx, b.tx, b.Service, hashes)

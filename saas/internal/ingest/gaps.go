@@ -53,9 +53,6 @@ func (b *batch) keysListed(ctx context.Context, entries []uplink.Entry) (keys []
 	var k factKey
 	_, err = pgx.ForEachRow(rows, []any{&k.host, &k.kind, &k.instance}, func() error {
 		keys = append(keys, k)
-		for _, kind := range linked(k.kind) {
-			keys = append(keys, factKey{k.host, kind, ""})
-		}
 		return nil
 	})
 	if err != nil {

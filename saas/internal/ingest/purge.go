@@ -105,17 +105,17 @@ func (p *purge) labels(ctx context.Context) ([]cmdb.Delta, error) {
 func (p *purge) facts(ctx context.Context) ([]cmdb.Delta, error) {
 	wanted := slices.Clone(p.kinds)
 	for _, kind := range p.kinds {
-		wanted = append(wanted, linked(kind)...)
+		wanted = append(wanted, linked.kinds(kind)...)
 	}
-	with, without := map[tenancy.HostID][]projection{}, map[tenancy.HostID][]projection{}
+	with, without := map[tenancy.HostID][]cmdb.Elements{}, map[tenancy.HostID][]cmdb.Elements{}
 	err := p.eachBody(ctx, `
 		SELECT f.host, f.kind, f.instance, f.hash, b.schema, b.body FROM assim.facts f
 		JOIN assim.fact_bodies b ON b.tenant = f.tenant AND b.hash = f.hash
 		JOIN assim.hosts h ON h.tenant = f.tenant AND h.id = f.host WHERE h.site = $1 AND f.kind = ANY($2)`, wanted,
 		func(host tenancy.HostID, f discovery.Fact, e cmdb.Elements) {
-			with[host] = append(with[host], projection{f.Kind, e})
+			with[host] = append(with[host], e)
 			if !slices.Contains(p.kinds, f.Kind) {
-				without[host] = append(without[host], projection{f.Kind, e})
+				without[host] = append(without[host], e)
 			}
 		})
 	if err != nil {

@@ -76,7 +76,7 @@ func (s *Service) expected(ctx context.Context, tx pgx.Tx) (all elements, skippe
 	}
 	// Facts come host by host.
 	var of tenancy.HostID
-	var parts []projection
+	var parts []cmdb.Elements
 	var memo projectors.Memo
 	err = s.eachFact(ctx, tx, nil, func(host tenancy.HostID, f storedFact) error {
 		ref, known := refs[host]
@@ -96,7 +96,7 @@ func (s *Service) expected(ctx context.Context, tx pgx.Tx) (all elements, skippe
 				return nil
 			}
 		}
-		parts = append(parts, projection{f.Kind, e})
+		parts = append(parts, e)
 		return nil
 	})
 	if err != nil {
@@ -161,11 +161,11 @@ func (s *Service) Forget(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID
 	if err != nil {
 		return fmt.Errorf("reading host %s: %w", id, err)
 	}
-	parts := []projection{{"", h.elements}}
+	parts := []cmdb.Elements{h.elements}
 	err = s.eachFact(ctx, tx, &id, func(_ tenancy.HostID, f storedFact) error {
 		e, err := project(h.ref(), s.unpacked(f))
 		if err == nil {
-			parts = append(parts, projection{f.Kind, e})
+			parts = append(parts, e)
 		}
 		return nil // what cannot be projected is in no graph
 	})
