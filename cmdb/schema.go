@@ -22,8 +22,11 @@ type Label string
 // EdgeType names a sort of edge.
 type EdgeType string
 
-// The labels. AGE 1.5 breaks at 41 labels per graph, so vertices and edges
-// together stay at 38 at most; a test counts them.
+// MaxLabels bounds labels and edge types together: each is a table with indexes in
+// every tenant's schema, and AGE drops a graph of many in steps (ADR 11).
+const MaxLabels = 64
+
+// The labels.
 const (
 	Host       Label = "Host"       // key: host id
 	Interface  Label = "Interface"  // key: host id / interface name
@@ -41,6 +44,15 @@ const (
 	Switch     Label = "Switch"     // key: site realm | chassis
 	SwitchPort Label = "SwitchPort" // key: site realm | chassis | port
 	Object     Label = "Object"     // key: host id / kind of a script agent
+
+	Child       Label = "Child"       // key: host id / "child:" id of the container, guest or pod
+	Image       Label = "Image"       // key: id of the image's configuration, else its name
+	Unit        Label = "Unit"        // key: host id / "unit:" name
+	Certificate Label = "Certificate" // key: SHA-256 of the whole
+	FileSet     Label = "FileSet"     // key: hash of what it holds
+	File        Label = "File"        // key: path
+	Disk        Label = "Disk"        // key: host id / "disk:" name
+	Group       Label = "Group"       // key: host id / "group:" name
 )
 
 // The edge types.
@@ -65,6 +77,25 @@ const (
 	OfSwitch     EdgeType = "OF_SWITCH"     // SwitchPort -> Switch
 	Hears        EdgeType = "HEARS"         // Interface -> Address of somebody on the link; the MAC is on the edge
 	HasObject    EdgeType = "HAS_OBJECT"    // Host -> Object
+
+	HasChild       EdgeType = "HAS_CHILD"       // Host -> Child
+	PartOf         EdgeType = "PART_OF"         // Child -> Child, a container of a pod
+	OfImage        EdgeType = "OF_IMAGE"        // Child -> Image
+	ChildNIC       EdgeType = "CHILD_NIC"       // Child -> NIC; a host that has it too is this guest
+	ChildAddress   EdgeType = "CHILD_ADDRESS"   // Child -> Address
+	RunsIn         EdgeType = "RUNS_IN"         // Service -> Child
+	HasUnit        EdgeType = "HAS_UNIT"        // Host -> Unit
+	StartedBy      EdgeType = "STARTED_BY"      // Service -> Unit
+	HasCertificate EdgeType = "HAS_CERTIFICATE" // Host -> Certificate, in a file
+	Serves         EdgeType = "SERVES"          // Service -> Certificate, to its clients
+	HasFiles       EdgeType = "HAS_FILES"       // Host -> FileSet
+	Loads          EdgeType = "LOADS"           // Service -> FileSet
+	Holds          EdgeType = "HOLDS"           // FileSet -> File
+	HasDisk        EdgeType = "HAS_DISK"        // Host -> Disk
+	Carries        EdgeType = "CARRIES"         // Disk -> Disk, as a disk its partitions
+	OnDisk         EdgeType = "ON_DISK"         // Filesystem -> Disk
+	HasGroup       EdgeType = "HAS_GROUP"       // Host -> Group
+	MemberOf       EdgeType = "MEMBER_OF"       // User -> Group
 )
 
 // VertexSpec describes one label.
@@ -102,6 +133,14 @@ var Vertices = []VertexSpec{
 	{Switch, true, "realm | chassis", nil, "a switch, or what else stands at the other end of a link"},
 	{SwitchPort, true, "realm | chassis | port", nil, "a port of a switch"},
 	{Object, false, "host id / kind", []string{"kind"}, "what a script agent of the host says; its properties are the script's own"},
+	{Child, false, "host id / child: id", []string{"name", "image"}, "a system within the host: a container, a guest of a hypervisor, a pod"},
+	{Image, true, "id of its configuration, else name", nil, "what containers are made of, shared by all that are made of the same"},
+	{Unit, false, "host id / unit: name", []string{"name", "state"}, "a unit of systemd that runs, should run, or is the host's own"},
+	{Certificate, true, "SHA-256", []string{"not_after"}, "an X.509 certificate, wherever it lies or is served"},
+	{FileSet, true, "hash of its files", nil, "files of programs, shared by hosts and services with the same ones"},
+	{File, true, "path", []string{"name"}, "a program, library or jar, by its place; what stands there is on the edge to it"},
+	{Disk, false, "host id / disk: name", nil, "a block device: a disk, or what lies on one"},
+	{Group, false, "host id / group: name", []string{"name"}, "a group of accounts that can log in"},
 }
 
 // Edges lists every edge type in the order in which it is written.
@@ -126,4 +165,22 @@ var Edges = []EdgeSpec{
 	{OfSwitch, SwitchPort, Switch, "implied by the port's key"},
 	{Hears, Interface, Address, "somebody claimed the address on the link, by ARP or Neighbor Discovery"},
 	{HasObject, Host, Object, "the host's script agent says it"},
+	{HasChild, Host, Child, "the system runs within the host, and dies with it"},
+	{PartOf, Child, Child, "the container is one of the pod's"},
+	{OfImage, Child, Image, "what the container is made of; the name by which it was asked for is on the edge"},
+	{ChildNIC, Child, NIC, "the guest's hardware address; who has it and runs a probe is the guest"},
+	{ChildAddress, Child, Address, "the container's own address"},
+	{RunsIn, Service, Child, "the service's processes run in the container"},
+	{HasUnit, Host, Unit, "the host's systemd has it"},
+	{StartedBy, Service, Unit, "the unit whose processes these are"},
+	{HasCertificate, Host, Certificate, "it lies in a file of the host; the paths are on the edge"},
+	{Serves, Service, Certificate, "the service shows it to its clients; where, is on the edge"},
+	{HasFiles, Host, FileSet, "a sixteenth of the files of programs that listen"},
+	{Loads, Service, FileSet, "what the service's processes are made of"},
+	{Holds, FileSet, File, "implied by the set's key; the file's checksum, where known, is on the edge"},
+	{HasDisk, Host, Disk, "a device of the host that lies on no other"},
+	{Carries, Disk, Disk, "the second lies on the first"},
+	{OnDisk, Filesystem, Disk, "where the filesystem's data lie"},
+	{HasGroup, Host, Group, "the group is the host's own"},
+	{MemberOf, User, Group, "the account is a member, beside the group of its own"},
 }
