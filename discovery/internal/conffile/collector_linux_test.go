@@ -113,6 +113,8 @@ func TestWatched(t *testing.T) {
 		select {
 		case <-events:
 			told = true
+		case err := <-ended:
+			t.Fatal(err)
 		default:
 			if err := os.Remove(name); err != nil {
 				t.Fatal(err)

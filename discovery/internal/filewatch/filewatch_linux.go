@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -14,58 +13,54 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var (
-	errWatchGone = errors.New("the directory was removed or unmounted")
-	errCutShort  = errors.New("event is cut short")
+// ErrGone ends a watch.
+var ErrGone = errors.New("the directory was removed or unmounted")
+
+var errCutShort = errors.New("event is cut short")
+
+// What counts in a directory of which one file is watched, and beside that in one
+// that is watched as a whole.
+const (
+	replaced = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO
+	anything = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_ATTRIB
 )
 
 // Watch calls changed whenever one of the files was written or renamed over,
-// until ctx ends. It watches their directories, since a watch on a file would
-// stay with the inode that was replaced; a file need not exist, and where its
-// directory does not, it is not watched. A name that ends in "/" is a directory,
-// in which everything counts: files and links that come, go, or change owner or
-// mode. It is an error, fs.ErrNotExist, if none of the directories exists.
+// until ctx ends; changed must neither block nor call Watch. It watches their
+// directories, since a watch on a file would stay with the inode that was
+// replaced; a file need not exist, and where its directory does not, it is not
+// watched. A name that ends in "/" is a directory, in which everything counts:
+// files and links that come, go, or change owner or mode. It is an error,
+// fs.ErrNotExist, if none of the directories exists.
 func Watch(ctx context.Context, files []string, changed func()) error {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return fmt.Errorf("opening inotify: %w", err)
-	}
-	events := os.NewFile(uintptr(fd), "inotify")
-	defer events.Close()
-	names, err := watchDirectories(fd, files)
-	if err != nil {
+	s := &subscriber{changed: changed, ended: make(chan error, 1), names: map[int32][]string{}}
+	if err := process.join(s, files); err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { events.Close() })
-	defer stop()
-	buf := make([]byte, 4<<10) // an event has at most 272 bytes; one for each kind is kept
-	for {
-		n, err := events.Read(buf)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("reading inotify events: %w", err)
-		}
-		touched, err := concerns(buf[:n], names)
-		if touched {
-			changed()
-		}
-		if err != nil {
-			return fmt.Errorf("watching %s: %w", strings.Join(files, ", "), err)
-		}
+	defer process.leave(s)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.ended:
+		return fmt.Errorf("watching %s: %w", strings.Join(files, ", "), err)
 	}
 }
 
-// watchDirectories returns the names of interest by watch descriptor.
-func watchDirectories(fd int, files []string) (map[int32][]string, error) {
-	names := map[int32][]string{}
+// subscriber is one Watch.
+type subscriber struct {
+	changed func()
+	ended   chan error
+	names   map[int32][]string // by watch descriptor; "": the directory as a whole
+}
+
+// add begins to watch the directories of files, of an inotify instance.
+func (s *subscriber) add(fd int, files []string) error {
 	var missing error
 	for _, file := range files {
 		dir, name := path.Split(file)
-		mask := uint32(unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_ONLYDIR | unix.IN_MASK_ADD)
+		mask := uint32(replaced | unix.IN_ONLYDIR | unix.IN_MASK_ADD)
 		if name == "" {
-			mask |= unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_ATTRIB
+			mask |= anything
 		}
 		wd, err := unix.InotifyAddWatch(fd, dir, mask)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -73,34 +68,59 @@ func watchDirectories(fd int, files []string) (map[int32][]string, error) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("watching %s: %w", dir, err)
+			return fmt.Errorf("watching %s: %w", dir, err)
 		}
-		names[int32(wd)] = append(names[int32(wd)], name)
+		s.names[int32(wd)] = append(s.names[int32(wd)], name)
 	}
-	if len(names) == 0 {
-		return nil, missing
+	if len(s.names) == 0 {
+		return missing
 	}
-	return names, nil
+	return nil
 }
 
-// concerns reports whether a buffer of struct inotify_event speaks of one of
-// the files, or says that events were lost.
-func concerns(b []byte, names map[int32][]string) (bool, error) {
-	found := false
+// concerned reports whether an event is one that the subscriber waits for.
+func (s *subscriber) concerned(e event) bool {
+	names := s.names[e.wd]
+	return e.mask&unix.IN_Q_OVERFLOW != 0 || slices.Contains(names, "") || e.mask&replaced != 0 && slices.Contains(names, e.name)
+}
+
+// take lets the subscriber know of an event.
+func (s *subscriber) take(e event) {
+	if _, mine := s.names[e.wd]; mine && e.mask&unix.IN_IGNORED != 0 {
+		s.end(ErrGone)
+	} else if s.concerned(e) {
+		s.changed()
+	}
+}
+
+// end ends the Watch; only the first reason counts.
+func (s *subscriber) end(err error) {
+	select {
+	case s.ended <- err:
+	default:
+	}
+}
+
+// event is a struct inotify_event.
+type event struct {
+	wd   int32
+	mask uint32
+	name string
+}
+
+// events parses what was read of an inotify instance. Those before one that is
+// cut short are returned with the error.
+func events(b []byte) (all []event, err error) {
 	for len(b) >= unix.SizeofInotifyEvent {
-		wd := int32(binary.NativeEndian.Uint32(b))
-		mask := binary.NativeEndian.Uint32(b[4:])
+		e := event{wd: int32(binary.NativeEndian.Uint32(b)), mask: binary.NativeEndian.Uint32(b[4:])}
 		length := binary.NativeEndian.Uint32(b[12:])
 		b = b[unix.SizeofInotifyEvent:]
 		if uint64(length) > uint64(len(b)) {
-			return found, errCutShort
+			return all, errCutShort
 		}
-		if mask&unix.IN_IGNORED != 0 {
-			return found, errWatchGone
-		}
-		found = found || mask&unix.IN_Q_OVERFLOW != 0 ||
-			slices.Contains(names[wd], unix.ByteSliceToString(b[:length])) || slices.Contains(names[wd], "")
+		e.name = unix.ByteSliceToString(b[:length])
+		all = append(all, e)
 		b = b[length:]
 	}
-	return found, nil
+	return all, nil
 }

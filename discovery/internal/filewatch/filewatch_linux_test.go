@@ -85,18 +85,83 @@ func TestDirectoryRemoved(t *testing.T) {
 		select {
 		case <-armed:
 			waiting = false
+		case err := <-ended:
+			t.Fatal(err)
 		default:
 		}
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-ended; !errors.Is(err, errWatchGone) {
+	if err := <-ended; !errors.Is(err, ErrGone) {
 		t.Errorf("error is %v", err)
 	}
 }
 
-func FuzzConcerns(f *testing.F) {
+// TestOneInstance lets two watch the same directory, of which one leaves.
+func TestOneInstance(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(t.Context())
+	var told [3]chan struct{}
+	ended := make(chan error, len(told))
+	for i, file := range []string{dir + "/a", dir + "/b", dir + "/"} {
+		told[i] = make(chan struct{}, 1)
+		ctx := ctx
+		if i > 0 {
+			ctx = t.Context()
+		}
+		go func() {
+			ended <- Watch(ctx, []string{file}, func() {
+				select {
+				case told[i] <- struct{}{}:
+				default:
+				}
+			})
+		}()
+	}
+	for i, file := range []string{dir + "/a", dir + "/b", dir + "/other"} {
+		for waiting := true; waiting; {
+			replace(t, file)
+			select {
+			case <-told[i]:
+				waiting = false
+			case err := <-ended:
+				t.Fatal(err)
+			default:
+			}
+		}
+	}
+	process.mu.Lock()
+	if len(process.subscribers) != 3 {
+		t.Errorf("%d subscribers of one instance", len(process.subscribers))
+	}
+	process.mu.Unlock()
+	cancel()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	for len(told[1]) > 0 {
+		<-told[1]
+	}
+	replace(t, dir+"/b")
+	<-told[1]
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := <-ended; !errors.Is(err, ErrGone) {
+			t.Errorf("error is %v", err)
+		}
+	}
+}
+
+func FuzzEvents(f *testing.F) {
 	f.Add([]byte("\x01\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00status\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"))
-	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = concerns(b, map[int32][]string{1: {"status"}}) })
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		all, _ := events(b)
+		s := subscriber{changed: func() {}, ended: make(chan error, 1), names: map[int32][]string{1: {"status"}}}
+		for _, e := range all {
+			s.take(e)
+		}
+	})
 }
