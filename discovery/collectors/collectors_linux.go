@@ -23,6 +23,8 @@ import (
 	os "assimilation/discovery/os/collect"
 	packages "assimilation/discovery/packages/collect"
 	pam "assimilation/discovery/pam/collect"
+	scripts "assimilation/discovery/scripts/collect"
+	processes "assimilation/discovery/processes/collect"
 	seen "assimilation/discovery/seen/collect"
 	sockets "assimilation/discovery/sockets/collect"
 	sshd "assimilation/discovery/sshd/collect"
@@ -45,6 +47,7 @@ func All() []discovery.Collector {
 		neighbours.Local(),
 		seen.Local(),
 		sockets.Local(),
+		processes.Local(),
 		mounts.Local(),
 		users.Local(),
 		sshd.Local(),
@@ -68,5 +71,6 @@ func All() []discovery.Collector {
 		checksums.Local(),
 		firewall.Local(),
 		languagepackages.Local(),
+		scripts.Local(),
 	}
 }

@@ -210,19 +210,6 @@ func TestThisHost(t *testing.T) {
 	}
 }
 
-func FuzzMaps(f *testing.F) {
-	f.Add("55d0c000-55d0e000 r-xp 00000000 08:01 77 /a b (deleted)\n/\n\n1 2x 3 4 5 /etc/../x\n")
-	f.Fuzz(func(t *testing.T, maps string) {
-		found := map[string]*kind.File{}
-		mapped(found, maps)
-		for path := range found {
-			if _, err := discovery.Canonical(path); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-}
-
 func BenchmarkCollect(b *testing.B) {
 	c := follows(b, os.DirFS("/"))
 	for b.Loop() {

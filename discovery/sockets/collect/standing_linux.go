@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"assimilation/discovery"
+	"assimilation/discovery/internal/process"
 	"assimilation/discovery/internal/sockdiag"
 )
 
@@ -49,7 +50,7 @@ func (r portRange) contains(port uint16) bool { return port >= r.first && port <
 
 // ephemeralPorts reads from which ports the kernel chooses (ip(7)).
 func ephemeralPorts(proc fs.FS) (portRange, error) {
-	text, err := readLimited(proc, "sys/net/ipv4/ip_local_port_range", maxProcFile)
+	text, err := process.Text(proc, "sys/net/ipv4/ip_local_port_range", maxProcFile)
 	if err != nil {
 		return portRange{}, fmt.Errorf("reading the range of ephemeral ports: %w", err)
 	}
@@ -71,7 +72,7 @@ func ephemeralPorts(proc fs.FS) (portRange, error) {
 // missingCapability returns the first of the kind's rights that this process
 // lacks, or "".
 func missingCapability(proc fs.FS) (discovery.Capability, error) {
-	status, err := readLimited(proc, "self/status", maxProcFile)
+	status, err := process.Text(proc, "self/status", maxProcFile)
 	if err != nil {
 		return "", fmt.Errorf("reading own capabilities: %w", err)
 	}

@@ -1,4 +1,4 @@
-package collect
+package process
 
 import (
 	"slices"
@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"assimilation/discovery"
-	kind "assimilation/discovery/sockets"
 )
 
 func TestArguments(t *testing.T) {
@@ -28,7 +27,7 @@ func TestArguments(t *testing.T) {
 		{"a\xff\n", []string{"a\uFFFD "}},
 		{strings.Join(many, "\x00"), many[:maxArgs]},
 	} {
-		if got := arguments([]byte(test.line)); !slices.Equal(got, test.want) {
+		if got := arguments(test.line); !slices.Equal(got, test.want) {
 			t.Errorf("%.60q:\n got %q\nwant %q", test.line, got, test.want)
 		}
 	}
@@ -52,6 +51,23 @@ func TestContainerID(t *testing.T) {
 	}
 }
 
+func TestUnit(t *testing.T) {
+	for cgroup, want := range map[string]string{
+		"0::/\n":                           "",
+		"0::/system.slice/nginx.service\n": "nginx.service",
+		"0::/system.slice/system-postgresql.slice/postgresql@17-main.service\n":                        "postgresql@17-main.service",
+		"0::/user.slice/user-1000.slice/user@1000.service/app.slice/syncthing.service\n":               "syncthing.service",
+		"0::/system.slice/containerd.service/kubepods/besteffort\n":                                    "containerd.service",
+		"0::/user.slice/user-0.slice/session-3.scope\n":                                                "",
+		"12:pids:/x.service\n1:name=systemd:/system.slice/ssh.service\n0::/system.slice/ssh.service\n": "ssh.service",
+		"nonsense": "",
+	} {
+		if got := unit(cgroup); got != want {
+			t.Errorf("%q: unit %q, want %q", cgroup, got, want)
+		}
+	}
+}
+
 func TestEffective(t *testing.T) {
 	for ids, want := range map[string]int64{"\t0\t1000\t0\t0": 1000, "": -1, "1": -1, "1 x": -1, "1 -1": -1, "0 4294967295": 4294967295} {
 		if got := effective(ids); got != want {
@@ -62,18 +78,22 @@ func TestEffective(t *testing.T) {
 
 // FuzzArguments shows that any command line fits into a fact.
 func FuzzArguments(f *testing.F) {
-	f.Add([]byte("nginx: master\x00"), "0::/docker/x")
-	f.Add([]byte("a\x00--token=\xff\x00\x00"), strings.Repeat("a", 64))
-	f.Fuzz(func(t *testing.T, line []byte, cgroup string) {
+	f.Add("nginx: master\x00", "0::/docker/x")
+	f.Add("a\x00--token=\xff\x00\x00", strings.Repeat("a", 64))
+	f.Fuzz(func(t *testing.T, line, cgroup string) {
 		argv := arguments(line)
 		for _, arg := range argv {
 			if len(arg) > maxArg {
 				t.Errorf("argument of %d bytes", len(arg))
 			}
 		}
-		service := kind.Service{Argv: argv, Container: containerID(cgroup)}
-		if _, err := discovery.NewFact(kind.Kind, "", kind.Facts{Services: []kind.Service{service}}); err != nil || len(argv) > maxArgs {
-			t.Errorf("%d arguments: %v", len(argv), err)
+		for _, text := range append(argv, containerID(cgroup), unit(cgroup)) {
+			if _, err := discovery.Canonical(text); err != nil {
+				t.Error(err)
+			}
+		}
+		if len(argv) > maxArgs {
+			t.Errorf("%d arguments", len(argv))
 		}
 	})
 }
