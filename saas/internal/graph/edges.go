@@ -25,19 +25,19 @@ func (b *batch) putEdgesSQL(e cmdb.EdgeSpec) string {
 			LEFT JOIN %[2]s a ON %[3]s = s.agstart
 			LEFT JOIN %[4]s z ON %[5]s = s.agend
 		), x AS MATERIALIZED (
-			SELECT s.*, t.id, t.ctid AS place, t.properties AS before, coalesce(t.properties <> s.props, true) AS differs
+			SELECT s.*, coalesce(t.id, ag_catalog._graphid($6, nextval(%[6]s))) AS id, t.ctid AS place,
+				t.properties AS before, coalesce(t.properties <> s.props, true) AS differs
 			FROM s LEFT JOIN %[1]s t ON t.start_id = s.start_id AND t.end_id = s.end_id
 		), u AS (
 			UPDATE %[1]s t SET properties = x.props FROM x WHERE t.ctid = x.place AND x.differs
 		), i AS (
 			INSERT INTO %[1]s (id, start_id, end_id, properties)
-			SELECT ag_catalog._graphid($6, nextval(%[6]s)), start_id, end_id, props
-			FROM x WHERE id IS NULL AND start_id IS NOT NULL AND end_id IS NOT NULL
+			SELECT id, start_id, end_id, props FROM x WHERE place IS NULL AND start_id IS NOT NULL AND end_id IS NOT NULL
 		), h AS (
-			INSERT INTO assim.undo (tenant, at, step, label, key, to_key, from_label, to_label, before)
-			SELECT $7, $8, %[7]d, %[8]s, start_key, end_key, %[9]s, %[10]s, %[11]s FROM x WHERE differs
+			INSERT INTO assim.undo (tenant, at, step, label, key, to_key, from_label, to_label, id, start_id, end_id, before)
+			SELECT $7, $8, %[7]d, %[8]s, start_key, end_key, %[9]s, %[10]s, id, start_id, end_id, %[11]s FROM x WHERE differs
 		)
-		SELECT count(*) FILTER (WHERE id IS NULL), count(*) FILTER (WHERE id IS NOT NULL AND differs), count(*) FILTER (WHERE NOT differs),
+		SELECT count(*) FILTER (WHERE place IS NULL), count(*) FILTER (WHERE place IS NOT NULL AND differs), count(*) FILTER (WHERE NOT differs),
 			min(CASE WHEN start_id IS NULL THEN start_key END), min(CASE WHEN end_id IS NULL THEN end_key END)
 		FROM x`,
 		b.table(string(e.Type)),
@@ -114,10 +114,10 @@ func (b *batch) removeEdges(ctx context.Context, w *work) error {
 				LEFT JOIN %[2]s a ON %[3]s = s.agstart::ag_catalog.agtype
 			), d AS (
 				DELETE FROM %[1]s t USING s WHERE t.start_id = s.start_id AND t.end_id = s.end_id
-				RETURNING s.start_key, s.end_key, t.properties
+				RETURNING s.start_key, s.end_key, t.id, t.start_id, t.end_id, t.properties
 			), h AS (
-				INSERT INTO assim.undo (tenant, at, step, label, key, to_key, from_label, to_label, before)
-				SELECT $5, $6, %[6]d, %[7]s, start_key, end_key, %[8]s, %[9]s, %[10]s FROM d
+				INSERT INTO assim.undo (tenant, at, step, label, key, to_key, from_label, to_label, id, start_id, end_id, before)
+				SELECT $5, $6, %[6]d, %[7]s, start_key, end_key, %[8]s, %[9]s, id, start_id, end_id, %[10]s FROM d
 			)
 			SELECT DISTINCT s.end_id::text::bigint, (SELECT count(*) FROM d) FROM s`,
 			b.table(string(spec.Type)),
@@ -144,10 +144,10 @@ func (b *batch) deleteEdgesAt(ctx context.Context, e cmdb.EdgeSpec, column strin
 	sql := fmt.Sprintf(`
 		WITH d AS MATERIALIZED (
 			DELETE FROM %[1]s t USING unnest($1::text[]) AS s(id) WHERE t.%[2]s = s.id::ag_catalog.graphid
-			RETURNING t.start_id, t.end_id, t.properties
+			RETURNING t.id, t.start_id, t.end_id, t.properties
 		), h AS (
-			INSERT INTO assim.undo (tenant, at, step, label, key, to_key, from_label, to_label, before)
-			SELECT $2, $3, $4, %[5]s, a.properties ->> %[8]s::text, z.properties ->> %[8]s::text, %[6]s, %[7]s, %[9]s
+			INSERT INTO assim.undo (tenant, at, step, label, key, to_key, from_label, to_label, id, start_id, end_id, before)
+			SELECT $2, $3, $4, %[5]s, a.properties ->> %[8]s::text, z.properties ->> %[8]s::text, %[6]s, %[7]s, d.id, d.start_id, d.end_id, %[9]s
 			FROM d JOIN %[3]s a ON a.id = d.start_id JOIN %[4]s z ON z.id = d.end_id
 		)
 		SELECT end_id::text::bigint FROM d`,

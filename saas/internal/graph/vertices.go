@@ -23,19 +23,20 @@ const jsonOf = `ag_catalog.agtype_out(%s)::text::jsonb`
 func putVerticesSQL(table, label, sequence string) string {
 	return fmt.Sprintf(`
 		WITH s AS MATERIALIZED (
-			SELECT s.key, s.props, t.id, t.ctid AS place, t.properties AS before, coalesce(t.properties <> s.props, true) AS differs
+			SELECT s.key, s.props, coalesce(t.id, ag_catalog._graphid($4, nextval(%[3]s))) AS id, t.ctid AS place,
+				t.properties AS before, coalesce(t.properties <> s.props, true) AS differs
 			FROM (SELECT key, agkey::ag_catalog.agtype, props::ag_catalog.agtype FROM unnest($1::text[], $2::text[], $3::text[]) AS a(agkey, props, key)) s
 			LEFT JOIN %[1]s t ON %[2]s = s.agkey
 		), u AS (
 			UPDATE %[1]s t SET properties = s.props FROM s WHERE t.ctid = s.place AND s.differs
 		), i AS (
 			INSERT INTO %[1]s (id, properties)
-			SELECT ag_catalog._graphid($4, nextval(%[3]s)), props FROM s WHERE id IS NULL
+			SELECT id, props FROM s WHERE place IS NULL
 		), h AS (
-			INSERT INTO assim.undo (tenant, at, step, label, key, before)
-			SELECT $5, $6, %[4]d, %[5]s, key, %[6]s FROM s WHERE differs
+			INSERT INTO assim.undo (tenant, at, step, label, key, id, before)
+			SELECT $5, $6, %[4]d, %[5]s, key, id, %[6]s FROM s WHERE differs
 		)
-		SELECT count(*) FILTER (WHERE id IS NULL), count(*) FILTER (WHERE id IS NOT NULL AND differs), count(*) FILTER (WHERE NOT differs) FROM s`,
+		SELECT count(*) FILTER (WHERE place IS NULL), count(*) FILTER (WHERE place IS NOT NULL AND differs), count(*) FILTER (WHERE NOT differs) FROM s`,
 		table, store.Access("t.properties", store.KeyProperty), sequence, stepPut, literal(label), fmt.Sprintf(jsonOf, "before"))
 }
 
@@ -117,9 +118,9 @@ func (b *batch) deleteVertices(ctx context.Context, label cmdb.Label, ids []int6
 		}
 	}
 	sql := fmt.Sprintf(`
-		WITH d AS (DELETE FROM %[1]s t USING unnest($1::text[]) AS s(id) WHERE t.id = s.id::ag_catalog.graphid RETURNING t.properties)
-		INSERT INTO assim.undo (tenant, at, step, label, key, before)
-		SELECT $2, $3, $4, %[2]s, properties ->> %[3]s::text, %[4]s FROM d`,
+		WITH d AS (DELETE FROM %[1]s t USING unnest($1::text[]) AS s(id) WHERE t.id = s.id::ag_catalog.graphid RETURNING t.id, t.properties)
+		INSERT INTO assim.undo (tenant, at, step, label, key, id, before)
+		SELECT $2, $3, $4, %[2]s, properties ->> %[3]s::text, id, %[4]s FROM d`,
 		b.table(string(label)), literal(string(label)), literal(store.KeyProperty), fmt.Sprintf(jsonOf, "properties"))
 	tag, err := b.tx.Exec(ctx, sql, idTexts(ids), b.tenant, b.at, step)
 	if err != nil {
