@@ -29,6 +29,7 @@ import (
 	"assimilation/discovery/packages"
 	"assimilation/discovery/pam"
 	"assimilation/discovery/processes"
+	"assimilation/discovery/scripts"
 	"assimilation/discovery/seen"
 	"assimilation/discovery/sockets"
 	"assimilation/discovery/sshd"
@@ -52,6 +53,7 @@ func All() []discovery.Kind {
 		checksums.Kind, dns.Kind, time.Kind, fileattrs.Kind,
 		firewall.Kind,
 		languagepackages.Kind,
+		scripts.Kind,
 		processes.Kind, virtual.Kind, kubernetes.Kind, cloud.Kind, commands.Kind,
 	}
 }

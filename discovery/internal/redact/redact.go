@@ -36,6 +36,9 @@ func Args(argv []string) []string {
 	return out
 }
 
+// Names reports whether a name speaks of a secret, so that its value is one.
+func Names(name string) bool { return namesSecret(name) }
+
 // scanner goes through the words of a command line in order.
 type scanner struct {
 	flags string // short options by which a program named so far takes a password

@@ -42,6 +42,9 @@ func (s *Schedule) collect(ctx context.Context, j *job) {
 		j.due = j.rest
 	}
 	s.recorder.Record(j.kind, result.facts, result.err, now)
+	if family, ok := j.collector.(discovery.Family); ok {
+		s.members.become(family.Members())
+	}
 	if result.err == nil || len(result.facts) > 0 {
 		follow(s.jobs, j, result.facts, now)
 	}

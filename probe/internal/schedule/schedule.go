@@ -42,6 +42,11 @@ type Schedule struct {
 	wake     chan struct{} // some job's hinted is set
 	allow    chan []string
 	settled  func()
+	allowed  []string // none: all
+	// members runs the collectors that a family has, in its own time: a script that
+	// takes minutes keeps no event waiting. nil: no collector is a family.
+	members *Schedule
+	adopt   chan []discovery.Collector
 }
 
 // job is one collector and when it is due.
@@ -69,9 +74,13 @@ func New(collectors []discovery.Collector, recorder Recorder, log *slog.Logger, 
 		wake:     make(chan struct{}, 1),
 		allow:    make(chan []string, 1),
 		settled:  settled,
+		adopt:    make(chan []discovery.Collector, 1),
 	}
 	for _, c := range collectors {
 		s.jobs = append(s.jobs, &job{collector: c, kind: c.Kind(), enabled: true})
+		if _, ok := c.(discovery.Family); ok && s.members == nil {
+			s.members = New(nil, recorder, log, func() {})
+		}
 	}
 	return s
 }
@@ -79,6 +88,9 @@ func New(collectors []discovery.Collector, recorder Recorder, log *slog.Logger, 
 // Allow restricts collection to the named kinds; none means all. The facts of
 // a kind that is no longer allowed are dropped. It never blocks.
 func (s *Schedule) Allow(kinds []string) {
+	if s.members != nil {
+		s.members.Allow(kinds)
+	}
 	for {
 		select {
 		case s.allow <- slices.Clone(kinds):
@@ -92,6 +104,9 @@ func (s *Schedule) Allow(kinds []string) {
 func (s *Schedule) Run(ctx context.Context) {
 	var watchers sync.WaitGroup
 	defer watchers.Wait()
+	if s.members != nil {
+		watchers.Go(func() { s.members.Run(ctx) })
+	}
 	now := time.Now()
 	for _, j := range s.jobs {
 		j.due = now
@@ -145,6 +160,8 @@ func (s *Schedule) idle(ctx context.Context) {
 	case <-timer.C:
 	case kinds := <-s.allow:
 		s.restrict(kinds)
+	case members := <-s.adopt:
+		s.replace(members)
 	case <-s.wake:
 		for _, j := range s.jobs {
 			if j.hinted.Swap(false) {
@@ -170,8 +187,9 @@ func (j *job) hint(now time.Time) {
 }
 
 func (s *Schedule) restrict(kinds []string) {
+	s.allowed = kinds
 	for _, j := range s.jobs {
-		enabled := len(kinds) == 0 || slices.Contains(kinds, j.kind.Name)
+		enabled := s.allows(j.kind)
 		if enabled == j.enabled {
 			continue
 		}
@@ -186,6 +204,10 @@ func (s *Schedule) restrict(kinds []string) {
 		s.log.Info("kind switched off by the relay", "kind", j.kind.Name)
 		s.recorder.Drop(j.kind)
 	}
+}
+
+func (s *Schedule) allows(kind discovery.Kind) bool {
+	return len(s.allowed) == 0 || slices.Contains(s.allowed, kind.Name)
 }
 
 // watch notes events until ctx ends. A watch that fails leaves its kind to the

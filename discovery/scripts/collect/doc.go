@@ -1,0 +1,2 @@
+// Package collect makes facts of the kind "scripts", and those of the scripts.
+package collect
