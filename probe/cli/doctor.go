@@ -180,7 +180,8 @@ func (e *examination) checkKinds(ctx context.Context) {
 		}
 		return
 	}
-	probe.Facts(ctx, collectors.All(), func(kind discovery.Kind, facts []discovery.Fact, err error) {
+	all, _ := withMembers(ctx, collectors.All()) // who is refused is said with the kind scripts
+	probe.Facts(ctx, all, func(kind discovery.Kind, facts []discovery.Fact, err error) {
 		if err != nil {
 			e.bad("kind", fmt.Sprintf("%s: %v", kind.Name, err), "see the line about rights")
 			return

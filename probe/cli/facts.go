@@ -33,7 +33,7 @@ func facts(ctx context.Context, o *options, kinds []string) int {
 	if !o.goodOutput() {
 		return exitUsage
 	}
-	chosen, err := choose(collectors.All(), kinds)
+	chosen, err := choose(ctx, collectors.All(), kinds)
 	if err != nil {
 		fmt.Fprintln(o.Err, "assim-probe:", err)
 		return exitUsage
@@ -58,7 +58,8 @@ func facts(ctx context.Context, o *options, kinds []string) int {
 	return code
 }
 
-func choose(all []discovery.Collector, kinds []string) (chosen []discovery.Collector, err error) {
+func choose(ctx context.Context, all []discovery.Collector, kinds []string) (chosen []discovery.Collector, err error) {
+	all, refused := withMembers(ctx, all)
 	var names []string
 	for _, c := range all {
 		name := c.Kind().Name
@@ -68,11 +69,28 @@ func choose(all []discovery.Collector, kinds []string) (chosen []discovery.Colle
 		}
 	}
 	for _, k := range kinds {
-		if !slices.Contains(names, k) {
+		switch {
+		case slices.Contains(names, k):
+		case discovery.IsScript(k) && refused != nil:
+			return nil, fmt.Errorf("no kind %q; there are %v\n%w", k, names, refused)
+		default:
 			return nil, fmt.Errorf("no kind %q; there are %v", k, names)
 		}
 	}
 	return chosen, nil
+}
+
+// withMembers adds to collectors those that they find, and says which were refused.
+func withMembers(ctx context.Context, collectors []discovery.Collector) (all []discovery.Collector, refused error) {
+	for _, c := range collectors {
+		all = append(all, c)
+		if family, ok := c.(discovery.Family); ok {
+			_, err := family.Collect(ctx)
+			refused = errors.Join(refused, err)
+			all = append(all, family.Members()...)
+		}
+	}
+	return all, refused
 }
 
 func (o *options) printFact(f discovery.Fact) error {

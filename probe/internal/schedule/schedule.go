@@ -211,19 +211,32 @@ func (s *Schedule) allows(kind discovery.Kind) bool {
 }
 
 // watch notes events until ctx ends. A watch that fails leaves its kind to the
-// interval.
+// interval, after which it is tried again: the directory that was removed or the
+// limit of the kernel that was reached may be no more.
 func (s *Schedule) watch(ctx context.Context, w discovery.Watcher, j *job) {
-	err := guarded(func() error {
-		return w.Watch(ctx, func() {
-			j.hinted.Store(true)
-			select {
-			case s.wake <- struct{}{}:
-			default: // a wake is on its way already
-			}
+	level := slog.LevelWarn
+	for {
+		err := guarded(func() error {
+			return w.Watch(ctx, func() {
+				j.hinted.Store(true)
+				select {
+				case s.wake <- struct{}{}:
+				default: // a wake is on its way already
+				}
+			})
 		})
-	})
-	if err != nil && ctx.Err() == nil {
-		s.log.Warn("watching for changes ended; collecting by interval", "kind", j.kind.Name, "interval", j.kind.Interval, "error", err)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		s.log.Log(ctx, level, "watching for changes ended; collecting by interval", "kind", j.kind.Name, "interval", j.kind.Interval, "error", err)
+		level = slog.LevelDebug // said once
+		again := time.NewTimer(jittered(j.kind.Interval))
+		select {
+		case <-ctx.Done():
+			again.Stop()
+			return
+		case <-again.C:
+		}
 	}
 }
 

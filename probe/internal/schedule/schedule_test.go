@@ -31,11 +31,12 @@ func (f *fake) Collect(ctx context.Context) ([]discovery.Fact, error) {
 type watching struct {
 	fake
 	events chan struct{}
-	broken bool
+	broken int // so often it fails
 }
 
 func (w *watching) Watch(ctx context.Context, changed func()) error {
-	if w.broken {
+	if w.broken > 0 {
+		w.broken--
 		return errors.New("no netlink here")
 	}
 	for {
@@ -215,9 +216,12 @@ func TestCollectorThatMisbehaves(t *testing.T) {
 
 func TestWatchThatFailsLeavesTheInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &watching{fake: *quick("a", time.Minute), broken: true}
-		lines, _, log := during(t, 90*time.Second, []discovery.Collector{w}, nil)
-		if lines != "a, settled, a" || !strings.Contains(log, "no netlink here") {
+		w := &watching{fake: *quick("a", time.Minute), broken: 2, events: make(chan struct{})}
+		lines, _, log := during(t, 3*time.Minute, []discovery.Collector{w}, func(*schedule.Schedule) {
+			time.Sleep(140 * time.Second)
+			w.events <- struct{}{} // the third watch works
+		})
+		if lines != "a, settled, a, a, a" || strings.Count(log, "no netlink here") != 1 {
 			t.Errorf("%s; %s", lines, log)
 		}
 	})
