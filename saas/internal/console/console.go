@@ -25,8 +25,8 @@ type Service struct {
 
 // Pages adds the page.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /{$}", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
-		v := overview{mayCreate: a.Role.Allows(tenancy.Admin), tenant: a.TenantName}
+	w.Page("GET /{$}", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+		v := overview{mayCreate: a.May(tenancy.CreateSite), tenant: a.TenantName}
 		err := s.DB.Read(r.Context(), a.Tenant, func(tx pgx.Tx) error { return s.read(r.Context(), tx, &v, time.Now().Add(-day)) })
 		if err != nil {
 			return err

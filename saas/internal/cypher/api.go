@@ -26,7 +26,7 @@ type graphQuestion struct {
 // Register adds the REST operation.
 func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "query-graph", Method: http.MethodPost, Path: "/v1/graph/query", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"queries"},
+		OperationID: "query-graph", Method: http.MethodPost, Path: "/v1/graph/query", Metadata: web.Needs(tenancy.Read), Tags: []string{"queries"},
 		Summary:      "Ask the graph in Cypher",
 		Description:  "A read-only part of openCypher 9. What is wrong with a question is answered with its place: the location of the error is query:LINE:COLUMN.",
 		MaxBodyBytes: maxParameters + syntax.MaxText*2,

@@ -38,7 +38,7 @@ type consoleView struct {
 
 // Pages adds the page.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /cypher", tenancy.Viewer, s.showConsole)
+	w.Page("GET /cypher", tenancy.Read, s.showConsole)
 }
 
 func (s *Service) showConsole(w http.ResponseWriter, r *http.Request, a web.Actor) error {

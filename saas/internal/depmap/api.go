@@ -44,7 +44,7 @@ type image struct {
 // Register adds the REST operations.
 func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "get-map", Method: http.MethodGet, Path: "/v1/map", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"map"},
+		OperationID: "get-map", Method: http.MethodGet, Path: "/v1/map", Metadata: web.Needs(tenancy.Read), Tags: []string{"map"},
 		Summary: "Who depends on whom, with positions to draw it",
 		Description: "Hosts with their services and endpoints, and the clients of those; without host and site, of the whole tenant. " +
 			"At most 150 hosts and 1500 dependencies: left_out counts the rest.",
@@ -53,7 +53,7 @@ func (s *Service) Register(api huma.API) {
 		return &web.Answer[Map]{Body: m}, err
 	})
 	huma.Register(api, huma.Operation{
-		OperationID: "get-map-svg", Method: http.MethodGet, Path: "/v1/map.svg", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"map"},
+		OperationID: "get-map-svg", Method: http.MethodGet, Path: "/v1/map.svg", Metadata: web.Needs(tenancy.Read), Tags: []string{"map"},
 		Summary: "Who depends on whom, as a picture",
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			"image/svg+xml": {Schema: &huma.Schema{Type: huma.TypeString}}}}},
@@ -69,7 +69,7 @@ func (s *Service) Register(api huma.API) {
 		return &image{"image/svg+xml", b.Bytes()}, nil
 	})
 	huma.Register(api, huma.Operation{
-		OperationID: "draw-graph", Method: http.MethodGet, Path: "/v1/graph/draw", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"map"},
+		OperationID: "draw-graph", Method: http.MethodGet, Path: "/v1/graph/draw", Metadata: web.Needs(tenancy.Read), Tags: []string{"map"},
 		Summary: "A picture of services, the network, both, or the heartbeat rings",
 		Description: "At most 150 hosts are drawn. Dependencies of more are drawn by the names of services; of the rest, left_out counts what there is not. " +
 			"Rings stay in the site: a site that keeps its topology is asked live, which needs the role operator.",

@@ -35,7 +35,7 @@ var only = []ui.Option{{Value: "", Text: "everything"}, {Value: "host,subnet,ip"
 
 // Pages adds the page.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /map", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("GET /map", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		q := r.URL.Query()
 		v := mapView{kind: Type(q.Get("type")), scope: Scope{Host: web.Text(q.Get("host")), Site: web.Text(q.Get("site")), Subnet: web.Text(q.Get("subnet"))}}
 		if !slices.ContainsFunc(types, func(o ui.Option) bool { return o.Value == string(v.kind) }) {

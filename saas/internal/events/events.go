@@ -61,7 +61,7 @@ type Page struct {
 // Register adds the REST operation.
 func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "list-events", Method: http.MethodGet, Path: "/v1/events", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"events"},
+		OperationID: "list-events", Method: http.MethodGet, Path: "/v1/events", Metadata: web.Needs(tenancy.Read), Tags: []string{"events"},
 		Summary: "What happened to hosts, relays and enrolments, newest first",
 		Description: "Sorted by the relays' clocks, newest first: what a site tells late stands where it belongs. With after, in the order of writing, oldest first: " +
 			"ask again after the last id at each notice of the live stream, and nothing is missed.",

@@ -16,7 +16,7 @@ const perPage = 200
 
 // Pages adds the page.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /events", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("GET /events", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		q := r.URL.Query()
 		f := Filter{Host: web.Text(q.Get("host")), Site: web.Text(q.Get("site")), Type: web.Text(q.Get("type")), After: newestFirst,
 			Cursor: q.Get("cursor"), Limit: perPage}

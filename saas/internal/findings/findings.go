@@ -44,7 +44,7 @@ type Filter struct {
 // Register adds the REST operation.
 func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "list-findings", Method: http.MethodGet, Path: "/v1/findings", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"findings"},
+		OperationID: "list-findings", Method: http.MethodGet, Path: "/v1/findings", Metadata: web.Needs(tenancy.Read), Tags: []string{"findings"},
 		Summary: "What is wrong with hosts and their facts, newest first",
 	}, func(ctx context.Context, in *struct {
 		Host   string `query:"host" maxLength:"255" doc:"id or name"`
@@ -66,7 +66,7 @@ func (s *Service) List(ctx context.Context, a web.Actor, f Filter) (items []Find
 		rows, err := tx.Query(ctx, `
 			SELECT coalesce(h.name, ''), f.host, f.rule, f.subject, f.detail, f.opened_at, f.closed_at
 			FROM assim.findings f LEFT JOIN assim.hosts h ON h.tenant = f.tenant AND h.id = f.host
-			WHERE ($1 = '' OR h.id::text = $1 OR lower(h.name) = lower($1)) AND ($2 OR f.closed_at IS NULL)
+			WHERE ($1 = '' OR h.id = assim.as_id($1) OR h.name_lower = lower($1)) AND ($2 OR f.closed_at IS NULL)
 			  AND ($3::timestamptz IS NULL OR (f.opened_at, f.host::text, f.rule, f.subject) < ($3, $4, $5, $6))
 			ORDER BY f.opened_at DESC, f.host::text DESC, f.rule DESC, f.subject DESC LIMIT $7`,
 			f.Host, f.All, after.openedAt, after.host, after.rule, after.subject, f.Limit+1)

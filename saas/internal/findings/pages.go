@@ -12,7 +12,7 @@ const perPage = 200
 
 // Pages adds the page.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /findings", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("GET /findings", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		q := r.URL.Query()
 		f := Filter{web.Text(q.Get("host")), q.Get("all") == "true", q.Get("cursor"), perPage}
 		items, cursor, err := s.List(r.Context(), a, f)

@@ -43,7 +43,7 @@ type elementsView struct {
 func (s *Service) Register(api huma.API) {
 	tags := []string{"history"}
 	huma.Register(api, huma.Operation{
-		OperationID: "get-history", Method: http.MethodGet, Path: "/v1/history", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		OperationID: "get-history", Method: http.MethodGet, Path: "/v1/history", Metadata: web.Needs(tenancy.Read), Tags: tags,
 		Summary: "How long the past is held, and since when",
 	}, func(ctx context.Context, _ *struct{}) (*web.Answer[reachView], error) {
 		var r Reach
@@ -55,7 +55,7 @@ func (s *Service) Register(api huma.API) {
 	})
 
 	huma.Register(api, huma.Operation{
-		OperationID: "set-history", Method: http.MethodPut, Path: "/v1/history", Metadata: web.Needs(tenancy.Admin), Tags: tags,
+		OperationID: "set-history", Method: http.MethodPut, Path: "/v1/history", Metadata: web.Needs(tenancy.SetTenant), Tags: tags,
 		Summary: "Set how long the past is held; what is older goes within a day, for good",
 	}, func(ctx context.Context, in *struct {
 		Body struct {
@@ -68,7 +68,7 @@ func (s *Service) Register(api huma.API) {
 	})
 
 	huma.Register(api, huma.Operation{
-		OperationID: "list-elements", Method: http.MethodGet, Path: "/v1/hosts/{host}/elements", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		OperationID: "list-elements", Method: http.MethodGet, Path: "/v1/hosts/{host}/elements", Metadata: web.Needs(tenancy.Read), Tags: tags,
 		Summary: "What the graph says of a host, or said: all that it owns, and what that leads to",
 	}, func(ctx context.Context, in *struct {
 		Host string    `path:"host" maxLength:"255" doc:"id or name"`

@@ -103,7 +103,7 @@ type byHostAt struct {
 func (s *Service) Register(api huma.API) {
 	tags := []string{"hosts"}
 	huma.Register(api, huma.Operation{
-		OperationID: "list-hosts", Method: http.MethodGet, Path: "/v1/hosts", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		OperationID: "list-hosts", Method: http.MethodGet, Path: "/v1/hosts", Metadata: web.Needs(tenancy.Read), Tags: tags,
 		Summary: "The enrolled hosts, by name",
 	}, func(ctx context.Context, in *struct {
 		Site   string `query:"site" maxLength:"100" doc:"id or name of a site"`
@@ -117,7 +117,7 @@ func (s *Service) Register(api huma.API) {
 	})
 
 	huma.Register(api, huma.Operation{
-		OperationID: "get-host", Method: http.MethodGet, Path: "/v1/hosts/{host}", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		OperationID: "get-host", Method: http.MethodGet, Path: "/v1/hosts/{host}", Metadata: web.Needs(tenancy.Read), Tags: tags,
 		Summary: "One host: facts in brief, services, dependencies, findings",
 	}, func(ctx context.Context, in *byHostAt) (*web.Answer[wholeView], error) {
 		v, err := s.whole(ctx, web.ActorFrom(ctx), in.Host, in.AsOf)
@@ -125,7 +125,7 @@ func (s *Service) Register(api huma.API) {
 	})
 
 	huma.Register(api, huma.Operation{
-		OperationID: "list-facts", Method: http.MethodGet, Path: "/v1/hosts/{host}/facts", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		OperationID: "list-facts", Method: http.MethodGet, Path: "/v1/hosts/{host}/facts", Metadata: web.Needs(tenancy.Read), Tags: tags,
 		Summary: "All facts of a host, with their bodies",
 	}, func(ctx context.Context, in *byHostAt) (*web.Answer[web.List[factView]], error) {
 		v, err := s.facts(ctx, web.ActorFrom(ctx), in.Host, "", in.AsOf)
@@ -133,7 +133,7 @@ func (s *Service) Register(api huma.API) {
 	})
 
 	huma.Register(api, huma.Operation{
-		OperationID: "list-facts-of-kind", Method: http.MethodGet, Path: "/v1/hosts/{host}/facts/{kind}", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		OperationID: "list-facts-of-kind", Method: http.MethodGet, Path: "/v1/hosts/{host}/facts/{kind}", Metadata: web.Needs(tenancy.Read), Tags: tags,
 		Summary: "The facts of one kind of a host, with their bodies",
 	}, func(ctx context.Context, in *struct {
 		Host string    `path:"host" maxLength:"255" doc:"id or name"`
@@ -145,7 +145,7 @@ func (s *Service) Register(api huma.API) {
 	})
 
 	huma.Register(api, huma.Operation{
-		OperationID: "retire-host", Method: http.MethodPost, Path: "/v1/hosts/{host}/retire", Metadata: web.Needs(tenancy.Operator), Tags: tags,
+		OperationID: "retire-host", Method: http.MethodPost, Path: "/v1/hosts/{host}/retire", Metadata: web.Needs(tenancy.RetireHost), Tags: tags,
 		Summary: "Take a host out of the estate; its key is refused from then on",
 	}, func(ctx context.Context, in *byHost) (*web.Answer[hostView], error) {
 		host, err := s.Retire(ctx, web.ActorFrom(ctx), in.Host)

@@ -28,17 +28,17 @@ const (
 
 // Pages adds the pages.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /hosts", tenancy.Viewer, s.showList)
-	w.Page("GET /hosts/{host}", tenancy.Viewer, s.view("", s.summary))
-	w.Page("GET /hosts/{host}/services", tenancy.Viewer, s.view("services", s.services))
-	w.Page("GET /hosts/{host}/packages", tenancy.Viewer, s.view("packages", s.packages))
-	w.Page("GET /hosts/{host}/network", tenancy.Viewer, s.view("network", s.network))
-	w.Page("GET /hosts/{host}/dependencies", tenancy.Viewer, s.view("dependencies", s.dependencies))
-	w.Page("GET /hosts/{host}/changes", tenancy.Viewer, s.view("changes", s.changes))
-	w.Page("GET /hosts/{host}/timeline", tenancy.Viewer, s.view("timeline", s.timeline))
-	w.Page("GET /hosts/{host}/past", tenancy.Viewer, s.showPast)
-	w.Page("GET /hosts/{host}/facts/{kind}", tenancy.Viewer, s.view("facts", s.factsOf))
-	w.Page("POST /hosts/{host}/retire", tenancy.Operator, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("GET /hosts", tenancy.Read, s.showList)
+	w.Page("GET /hosts/{host}", tenancy.Read, s.view("", s.summary))
+	w.Page("GET /hosts/{host}/services", tenancy.Read, s.view("services", s.services))
+	w.Page("GET /hosts/{host}/packages", tenancy.Read, s.view("packages", s.packages))
+	w.Page("GET /hosts/{host}/network", tenancy.Read, s.view("network", s.network))
+	w.Page("GET /hosts/{host}/dependencies", tenancy.Read, s.view("dependencies", s.dependencies))
+	w.Page("GET /hosts/{host}/changes", tenancy.Read, s.view("changes", s.changes))
+	w.Page("GET /hosts/{host}/timeline", tenancy.Read, s.view("timeline", s.timeline))
+	w.Page("GET /hosts/{host}/past", tenancy.Read, s.showPast)
+	w.Page("GET /hosts/{host}/facts/{kind}", tenancy.Read, s.view("facts", s.factsOf))
+	w.Page("POST /hosts/{host}/retire", tenancy.RetireHost, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		h, err := s.Retire(r.Context(), a, r.PathValue("host"))
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func (s *Service) view(name string, make body) func(http.ResponseWriter, *http.R
 		if err != nil {
 			return err
 		}
-		return web.Render(w, r, 0, h.Name, section, hostFrame(h, name, a.Role.Allows(tenancy.Operator), part))
+		return web.Render(w, r, 0, h.Name, section, hostFrame(h, name, a.MayAt(tenancy.RetireHost, h.Site), part))
 	}
 }
 

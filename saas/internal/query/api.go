@@ -65,19 +65,19 @@ func (a *asked) page() (Page, error) {
 func (s *Service) Register(api huma.API) {
 	tags := []string{"queries"}
 	huma.Register(api, huma.Operation{
-		OperationID: "list-queries", Method: http.MethodGet, Path: "/v1/queries", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		OperationID: "list-queries", Method: http.MethodGet, Path: "/v1/queries", Metadata: web.Needs(tenancy.Read), Tags: tags,
 		Summary: "The named questions that can be asked of the graph",
 	}, func(context.Context, *struct{}) (*web.Answer[web.List[Query]], error) {
 		return web.Listed(s.queries, "", nil)
 	})
 	for _, q := range s.queries {
 		huma.Register(api, huma.Operation{
-			OperationID: "query-" + q.Name, Method: http.MethodGet, Path: "/v1/queries/" + q.Name, Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+			OperationID: "query-" + q.Name, Method: http.MethodGet, Path: "/v1/queries/" + q.Name, Metadata: web.Needs(tenancy.Read), Tags: tags,
 			Summary: q.Description, Description: q.Note, Parameters: q.describe(), SkipValidateParams: true,
 		}, func(ctx context.Context, in *asked) (*web.Answer[Answer], error) { return s.answer(ctx, q.Name, in) })
 	}
 	huma.Register(api, huma.Operation{
-		OperationID: "query-unknown", Method: http.MethodGet, Path: "/v1/queries/{name}", Metadata: web.Needs(tenancy.Viewer), Hidden: true, SkipValidateParams: true,
+		OperationID: "query-unknown", Method: http.MethodGet, Path: "/v1/queries/{name}", Metadata: web.Needs(tenancy.Read), Hidden: true, SkipValidateParams: true,
 	}, func(ctx context.Context, in *asked) (*web.Answer[Answer], error) { return s.answer(ctx, "", in) })
 }
 

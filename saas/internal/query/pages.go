@@ -25,12 +25,12 @@ const (
 
 // Pages adds the pages.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /queries", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, _ web.Actor) error {
+	w.Page("GET /queries", tenancy.Read, func(w http.ResponseWriter, r *http.Request, _ web.Actor) error {
 		return web.Render(w, r, 0, "Queries", section, queriesPage(s.queries))
 	})
-	w.Page("GET /unmanaged", tenancy.Viewer, s.showUnmanaged)
-	w.Page("GET /queries/{name}", tenancy.Viewer, s.showQuery)
-	w.Page("GET /queries/{name}/csv", tenancy.Viewer, s.sendCSV)
+	w.Page("GET /unmanaged", tenancy.Read, s.showUnmanaged)
+	w.Page("GET /queries/{name}", tenancy.Read, s.showQuery)
+	w.Page("GET /queries/{name}/csv", tenancy.Read, s.sendCSV)
 }
 
 func (s *Service) find(r *http.Request) (Query, error) {

@@ -13,7 +13,7 @@ import (
 // Register adds the REST operation.
 func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "search", Method: http.MethodGet, Path: "/v1/search", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"search"},
+		OperationID: "search", Method: http.MethodGet, Path: "/v1/search", Metadata: web.Needs(tenancy.Read), Tags: []string{"search"},
 		Summary:     "Hosts, sites, addresses, MACs, services, packages and ports by name or number",
 		Description: "Hosts and sites are found by any part of their name, all else by its beginning, ports by their number (443, 443/tcp).",
 	}, func(ctx context.Context, in *struct {

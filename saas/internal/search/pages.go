@@ -13,7 +13,7 @@ const maxText = 100
 
 // Pages adds the page of results.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /search", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("GET /search", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		text := web.Text(r.URL.Query().Get("q"))
 		if len([]rune(text)) > maxText {
 			return huma.Error422UnprocessableEntity("a search has at most 100 characters")

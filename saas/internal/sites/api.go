@@ -58,7 +58,7 @@ func (s *Service) Register(api huma.API) {
 
 func (s *Service) registerSites(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "list-sites", Method: http.MethodGet, Path: "/v1/sites", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"sites"},
+		OperationID: "list-sites", Method: http.MethodGet, Path: "/v1/sites", Metadata: web.Needs(tenancy.Read), Tags: []string{"sites"},
 		Summary: "List sites, oldest first",
 	}, func(ctx context.Context, in *struct{ Paging }) (*list[Site], error) {
 		sites, next, err := s.List(ctx, web.ActorFrom(ctx).Tenant, Page{in.Limit, in.Cursor})
@@ -68,7 +68,7 @@ func (s *Service) registerSites(api huma.API) {
 		return listOf(sites, next), nil
 	})
 	huma.Register(api, huma.Operation{
-		OperationID: "create-site", Method: http.MethodPost, Path: "/v1/sites", Metadata: web.Needs(tenancy.Admin), Tags: []string{"sites"},
+		OperationID: "create-site", Method: http.MethodPost, Path: "/v1/sites", Metadata: web.Needs(tenancy.CreateSite), Tags: []string{"sites"},
 		Summary: "Create a site", DefaultStatus: http.StatusCreated,
 	}, func(ctx context.Context, in *struct {
 		Body struct {
@@ -82,7 +82,7 @@ func (s *Service) registerSites(api huma.API) {
 		return &one[Site]{site}, nil
 	})
 	huma.Register(api, huma.Operation{
-		OperationID: "get-site", Method: http.MethodGet, Path: "/v1/sites/{site}", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"sites"},
+		OperationID: "get-site", Method: http.MethodGet, Path: "/v1/sites/{site}", Metadata: web.Needs(tenancy.Read), Tags: []string{"sites"},
 		Summary: "Get a site",
 	}, func(ctx context.Context, in *InSite) (*one[Site], error) {
 		site, err := s.Get(ctx, web.ActorFrom(ctx).Tenant, in.Site)
@@ -92,7 +92,7 @@ func (s *Service) registerSites(api huma.API) {
 		return &one[Site]{site}, nil
 	})
 	huma.Register(api, huma.Operation{
-		OperationID: "set-site-policy", Method: http.MethodPatch, Path: "/v1/sites/{site}", Metadata: web.Needs(tenancy.Admin), Tags: []string{"sites"},
+		OperationID: "set-site-policy", Method: http.MethodPatch, Path: "/v1/sites/{site}", Metadata: web.Needs(tenancy.ManageSite), Tags: []string{"sites"},
 		Summary: "Change a site's policy: what is given changes, the rest stays",
 	}, func(ctx context.Context, in *struct {
 		InSite
@@ -112,7 +112,7 @@ func (s *Service) registerSites(api huma.API) {
 
 func (s *Service) registerRelays(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "list-relays", Method: http.MethodGet, Path: "/v1/sites/{site}/relays", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"sites"},
+		OperationID: "list-relays", Method: http.MethodGet, Path: "/v1/sites/{site}/relays", Metadata: web.Needs(tenancy.Read), Tags: []string{"sites"},
 		Summary: "List a site's relays, oldest first",
 	}, func(ctx context.Context, in *struct {
 		InSite
@@ -125,7 +125,7 @@ func (s *Service) registerRelays(api huma.API) {
 		return listOf(relays, next), nil
 	})
 	huma.Register(api, huma.Operation{
-		OperationID: "revoke-relay", Method: http.MethodDelete, Path: "/v1/relays/{relay}", Metadata: web.Needs(tenancy.Admin), Tags: []string{"sites"},
+		OperationID: "revoke-relay", Method: http.MethodDelete, Path: "/v1/relays/{relay}", Metadata: web.Needs(tenancy.ManageSite), Tags: []string{"sites"},
 		Summary: "Revoke a relay: nothing it sends is taken any more", DefaultStatus: http.StatusNoContent,
 	}, func(ctx context.Context, in *struct {
 		Relay string `path:"relay" format:"uuid"`
@@ -136,7 +136,7 @@ func (s *Service) registerRelays(api huma.API) {
 
 func (s *Service) registerTokens(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "list-tokens", Method: http.MethodGet, Path: "/v1/sites/{site}/tokens", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"tokens"},
+		OperationID: "list-tokens", Method: http.MethodGet, Path: "/v1/sites/{site}/tokens", Metadata: web.Needs(tenancy.Read), Tags: []string{"tokens"},
 		Summary: "List a site's enrolment tokens, newest first, without their secrets",
 	}, func(ctx context.Context, in *struct {
 		InSite
@@ -149,7 +149,7 @@ func (s *Service) registerTokens(api huma.API) {
 		return listOf(tokens, next), nil
 	})
 	huma.Register(api, huma.Operation{
-		OperationID: "mint-token", Method: http.MethodPost, Path: "/v1/sites/{site}/tokens", Metadata: web.Needs(tenancy.Admin), Tags: []string{"tokens"},
+		OperationID: "mint-token", Method: http.MethodPost, Path: "/v1/sites/{site}/tokens", Metadata: web.Needs(tenancy.ManageSite), Tags: []string{"tokens"},
 		Summary: "Mint an enrolment token for a relay or for probes", DefaultStatus: http.StatusCreated,
 	}, func(ctx context.Context, in *struct {
 		InSite
@@ -172,7 +172,7 @@ func (s *Service) registerTokens(api huma.API) {
 		return &one[Minted]{minted}, nil
 	})
 	huma.Register(api, huma.Operation{
-		OperationID: "revoke-token", Method: http.MethodDelete, Path: "/v1/tokens/{token}", Metadata: web.Needs(tenancy.Admin), Tags: []string{"tokens"},
+		OperationID: "revoke-token", Method: http.MethodDelete, Path: "/v1/tokens/{token}", Metadata: web.Needs(tenancy.ManageSite), Tags: []string{"tokens"},
 		Summary: "Revoke an enrolment token at once; what it enrolled stays", DefaultStatus: http.StatusNoContent,
 	}, func(ctx context.Context, in *struct {
 		Token string `path:"token" minLength:"12" maxLength:"12"`

@@ -26,26 +26,26 @@ const perPage = 200
 
 // Pages adds the pages.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /sites", tenancy.Viewer, s.showList)
-	w.Page("POST /sites", tenancy.Admin, s.postSite)
-	w.Page("GET /sites/{site}", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("GET /sites", tenancy.Read, s.showList)
+	w.Page("POST /sites", tenancy.CreateSite, s.postSite)
+	w.Page("GET /sites/{site}", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		return s.showSite(w, r, a, http.StatusOK, r.PathValue("site"), nil)
 	})
-	w.Page("POST /sites/{site}/tokens", tenancy.Admin, s.postToken)
-	w.Page("POST /sites/{site}/policy", tenancy.Admin, s.postPolicy)
+	w.Page("POST /sites/{site}/tokens", tenancy.ManageSite, s.postToken)
+	w.Page("POST /sites/{site}/policy", tenancy.ManageSite, s.postPolicy)
 	// A reload, or the script's refresh, of the page that showed a token.
-	w.Page("GET /sites/{site}/tokens", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, _ web.Actor) error {
+	w.Page("GET /sites/{site}/tokens", tenancy.Read, func(w http.ResponseWriter, r *http.Request, _ web.Actor) error {
 		http.Redirect(w, r, backTo(r), http.StatusSeeOther)
 		return nil
 	})
-	w.Page("POST /sites/{site}/tokens/{token}/revoke", tenancy.Admin, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("POST /sites/{site}/tokens/{token}/revoke", tenancy.ManageSite, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		if err := s.RevokeToken(r.Context(), a, web.Text(r.PathValue("token"))); err != nil {
 			return err
 		}
 		http.Redirect(w, r, backTo(r), http.StatusSeeOther)
 		return nil
 	})
-	w.Page("POST /sites/{site}/relays/{relay}/revoke", tenancy.Admin, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("POST /sites/{site}/relays/{relay}/revoke", tenancy.ManageSite, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		if err := s.RevokeRelay(r.Context(), a, r.PathValue("relay")); err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func (s *Service) showList(w http.ResponseWriter, r *http.Request, a web.Actor) 
 	if err != nil {
 		return err
 	}
-	return web.Render(w, r, 0, "Sites", section, listPage(sites, next, a.Role.Allows(tenancy.Admin)))
+	return web.Render(w, r, 0, "Sites", section, listPage(sites, next, a.May(tenancy.CreateSite)))
 }
 
 // postSite makes the site and at once its first relay token: the next thing
@@ -200,11 +200,12 @@ func parseForm(r *http.Request) error {
 
 func (s *Service) showSite(w http.ResponseWriter, r *http.Request, a web.Actor, status int, ref string, minted *Minted) error {
 	ref = web.Text(ref)
-	v := siteView{minted: minted, mayMint: a.Role.Allows(tenancy.Admin)}
+	v := siteView{minted: minted}
 	var err error
 	if v.site, err = s.Get(r.Context(), a.Tenant, ref); err != nil {
 		return err
 	}
+	v.mayMint = a.MayAt(tenancy.ManageSite, v.site.ID)
 	if v.relays, _, err = s.Relays(r.Context(), a.Tenant, ref, Page{Limit: perPage}); err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func (s *Service) Mount(w *web.Web, channel *relaychan.Channel) {
 // Register adds the REST operation.
 func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "get-site-topology", Method: http.MethodGet, Path: "/v1/sites/{site}/topology", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"sites"},
+		OperationID: "get-site-topology", Method: http.MethodGet, Path: "/v1/sites/{site}/topology", Metadata: web.Needs(tenancy.Read), Tags: []string{"sites"},
 		Summary: "Ask a site's relays how it is wired",
 		Description: "Switches, ports, hosts, zones and rings, as the relays know them now; nothing is stored of the answer, and every question is in the audit log. " +
 			"It needs the role operator unless the site's policy is replicate. 504: no relay answered in time.",

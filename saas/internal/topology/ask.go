@@ -76,7 +76,7 @@ func (s *Service) Ask(ctx context.Context, actor web.Actor, ref string) (uplink.
 	switch {
 	case err != nil:
 		return uplink.Topology{}, err
-	case !actor.Role.Allows(tenancy.Operator) && at.residency != uplink.Replicate:
+	case !actor.MayAt(tenancy.AskSite, at.id) && at.residency != uplink.Replicate:
 		return uplink.Topology{}, huma.Error403Forbidden("this site's topology stays in the site: asking for it needs the role operator")
 	case len(at.relays) == 0:
 		return uplink.Topology{}, huma.Error409Conflict("the site has no relay to ask")

@@ -35,7 +35,7 @@ type line struct {
 
 // Pages adds the page.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /sites/{site}/topology", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("GET /sites/{site}/topology", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		ref := web.Text(r.PathValue("site"))
 		at, err := s.find(r.Context(), a.Tenant, ref)
 		if err != nil {

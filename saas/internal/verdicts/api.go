@@ -15,7 +15,7 @@ import (
 func (s *Service) Register(api huma.API) {
 	tags := []string{"verdicts"}
 	huma.Register(api, huma.Operation{
-		OperationID: "list-verdicts", Method: http.MethodGet, Path: "/v1/verdicts", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		OperationID: "list-verdicts", Method: http.MethodGet, Path: "/v1/verdicts", Metadata: web.Needs(tenancy.Read), Tags: tags,
 		Summary: "What died and why, newest first",
 	}, func(ctx context.Context, in *struct {
 		Host   string    `query:"host" maxLength:"255" doc:"id or name of a host that they are about"`
@@ -30,7 +30,7 @@ func (s *Service) Register(api huma.API) {
 			Filter{web.Text(in.Host), web.Text(in.Site), in.Kind, in.Open, in.Since, in.Cursor, in.Limit}))
 	})
 	huma.Register(api, huma.Operation{
-		OperationID: "get-verdict", Method: http.MethodGet, Path: "/v1/verdicts/{verdict}", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
+		OperationID: "get-verdict", Method: http.MethodGet, Path: "/v1/verdicts/{verdict}", Metadata: web.Needs(tenancy.Read), Tags: tags,
 		Summary: "One verdict with its evidence, in codes and in words",
 	}, func(ctx context.Context, in *struct {
 		Verdict string `path:"verdict" maxLength:"64" doc:"id" example:"4b9d9d0e-58f4-4b43-9f65-1f6f7d0b2a11"`

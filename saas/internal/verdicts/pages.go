@@ -25,7 +25,7 @@ const (
 
 // Pages adds the pages.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /verdicts", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("GET /verdicts", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		q := r.URL.Query()
 		f := Filter{Host: web.Text(q.Get("host")), Site: web.Text(q.Get("site")), Kind: web.Text(q.Get("kind")), Open: q.Get("open") == "true",
 			Cursor: q.Get("cursor"), Limit: perPage}
@@ -39,7 +39,7 @@ func (s *Service) Pages(w *web.Web) {
 		}
 		return web.Render(w, r, 0, "Verdicts", section, listPage(items, f, next))
 	})
-	w.Page("GET /verdicts/{verdict}", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("GET /verdicts/{verdict}", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		v, err := s.Get(r.Context(), a, r.PathValue("verdict"))
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"assimilation/tenancy"
 )
@@ -15,9 +16,26 @@ type Actor struct {
 	// TenantName is what the console shows.
 	TenantName string
 	Role       tenancy.Role
-	Token      string // id of the API token used; "" for a browser session
+	// Sites are roles at single sites, beyond Role.
+	Sites map[tenancy.SiteID]tenancy.Role
+	Token string // id of the API token used; "" for a browser session
 	// Session is the hash of the session's cookie; zero for a token.
 	Session [32]byte
+	// SSO: the tenant's identity provider began the session.
+	SSO bool
+	// ProvedAt is when the person last showed a secret in this session.
+	ProvedAt time.Time
+	// Owes: the tenant wants a second factor, and the person has none yet.
+	Owes    bool
+	Address string // where the request comes from
+}
+
+// May reports whether the actor may do it in the whole tenant.
+func (a Actor) May(action tenancy.Action) bool { return a.Role.May(action) }
+
+// MayAt reports whether the actor may do it at a site.
+func (a Actor) MayAt(action tenancy.Action, site tenancy.SiteID) bool {
+	return a.Role.May(action) || a.Sites[site].MayAt(action)
 }
 
 // Name is how the audit log calls the actor.
@@ -46,14 +64,17 @@ func WithActor(ctx context.Context, a Actor) context.Context {
 
 const needsKey = "needs"
 
-// anyone is the metadata value of an operation that needs no actor; no role is
+// anyone is the metadata value of an operation that needs no actor; no action is
 // called so.
-const anyone tenancy.Role = "*anyone*"
+const anyone tenancy.Action = "*anyone*"
 
-// Needs is the metadata of an operation that needs a role:
+// Need is what a route does, see tenancy.RightFor for what that wants.
+type Need interface{ Action() tenancy.Action }
+
+// Needs is the metadata of an operation that does something:
 //
-//	huma.Operation{OperationID: "list-sites", Metadata: web.Needs(tenancy.Viewer), ...}
-func Needs(role tenancy.Role) map[string]any { return map[string]any{needsKey: role} }
+//	huma.Operation{OperationID: "list-sites", Metadata: web.Needs(tenancy.Read), ...}
+func Needs(n Need) map[string]any { return map[string]any{needsKey: n.Action()} }
 
 // Anyone is the metadata of an operation that needs no actor (sign up, log in).
 func Anyone() map[string]any { return map[string]any{needsKey: anyone} }

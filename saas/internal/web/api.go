@@ -69,24 +69,24 @@ type adapter struct {
 }
 
 func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
-	role, ok := op.Metadata[needsKey].(tenancy.Role)
-	if _, err := tenancy.ParseRole(string(role)); !ok || (err != nil && role != anyone) {
-		a.web.faults = append(a.web.faults, fmt.Errorf("operation %s %s does not say who may use it: set Metadata to web.Needs(role) or web.Anyone()", op.Method, op.Path))
+	action, ok := op.Metadata[needsKey].(tenancy.Action)
+	if _, known := tenancy.RightFor(action); !ok || (!known && action != anyone) {
+		a.web.faults = append(a.web.faults, fmt.Errorf("operation %s %s does not say who may use it: set Metadata to web.Needs(action) or web.Anyone()", op.Method, op.Path))
 		return
 	}
 	a.Adapter.Handle(op, handler)
 }
 
-// authorise lets a request through when its actor has the operation's role.
+// authorise lets a request through when its actor may do what the operation does.
 func (s *Web) authorise(api huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		role, _ := ctx.Operation().Metadata[needsKey].(tenancy.Role)
-		if role == anyone {
+		action, _ := ctx.Operation().Metadata[needsKey].(tenancy.Action)
+		if action == anyone {
 			next(ctx)
 			return
 		}
 		r, _ := humago.Unwrap(ctx)
-		actor, problem := s.permit(r, role)
+		actor, problem := s.permit(r, action)
 		if problem != nil {
 			if problem.Status == http.StatusUnauthorized {
 				ctx.SetHeader("WWW-Authenticate", "Bearer")

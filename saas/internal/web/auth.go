@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -77,29 +76,6 @@ func (s *Web) authenticate(r *http.Request) (Actor, error) {
 		return Actor{}, ErrMalformedSession
 	}
 	return s.config.Auth.BySession(r.Context(), sha256.Sum256(raw))
-}
-
-// permit is authenticate with the refusals counted and the role checked; the
-// problem is nil when the actor may go on.
-func (s *Web) permit(r *http.Request, wanted tenancy.Role) (Actor, *Problem) {
-	actor, err := s.authenticate(r)
-	var refusal *Refusal
-	switch {
-	case errors.As(err, &refusal):
-		if refusal != ErrNoCredential {
-			s.metrics.refused.WithLabelValues(refusal.Reason).Inc()
-		}
-		return Actor{}, NewProblem(http.StatusUnauthorized, refusal.Code, refusal.Reason)
-	case err != nil:
-		if r.Context().Err() == nil {
-			s.config.Log.Error("authentication", "error", err)
-		}
-		return Actor{}, NewProblem(http.StatusServiceUnavailable, Unavailable, "who you are could not be looked up; try again")
-	case !actor.Role.Allows(wanted):
-		s.metrics.refused.WithLabelValues("role").Inc()
-		return Actor{}, NewProblem(http.StatusForbidden, Forbidden, "this needs the role "+string(wanted)+"; yours is "+string(actor.Role))
-	}
-	return actor, nil
 }
 
 // cookieName carries the __Host- prefix where browsers honour it: then no other

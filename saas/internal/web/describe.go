@@ -68,10 +68,10 @@ const problemType = "application/problem+json"
 // which errors it answers, and what its parameters may look like.
 func complete(op *huma.Operation) {
 	answers := []int{http.StatusInternalServerError}
-	if role, _ := op.Metadata[needsKey].(tenancy.Role); role != anyone {
+	if action, _ := op.Metadata[needsKey].(tenancy.Action); action != anyone {
 		answers = append(answers, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable)
 		op.Security = []map[string][]string{{"token": {}}}
-		if said := "Needs the role " + string(role) + "."; !strings.Contains(op.Description, said) {
+		if said := needed(action); !strings.Contains(op.Description, said) {
 			op.Description = strings.TrimSpace(op.Description + " " + said)
 		}
 	}
@@ -97,4 +97,20 @@ func complete(op *huma.Operation) {
 				problemType: {Schema: &huma.Schema{Ref: "#/components/schemas/ErrorModel"}}}}
 		}
 	}
+}
+
+// needed says what an action wants of who does it.
+func needed(action tenancy.Action) string {
+	right, _ := tenancy.RightFor(action)
+	if right.Role == "" {
+		return "Anyone who is known may use it."
+	}
+	said := "Needs the role " + string(right.Role) + "."
+	if right.AtSite != "" {
+		said += " A role or token of the site that it is about is enough."
+	}
+	if right.Proof {
+		said += " A session in a browser must have shown a secret within the last 10 minutes."
+	}
+	return said
 }

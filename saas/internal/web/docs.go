@@ -17,7 +17,7 @@ import (
 
 // handleDocs serves the description of the API as a page.
 func (s *Web) handleDocs() {
-	s.Page("GET /docs", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	s.Page("GET /docs", tenancy.Read, func(w http.ResponseWriter, r *http.Request, _ Actor) error {
 		if _, err := s.describe(); err != nil { // completes it
 			return err
 		}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,16 +16,26 @@ import (
 
 const maxForm = 64 << 10 // bytes of a page's form
 
-// Page serves a page of the console to actors who have the role; others are
-// sent to /signin. The pattern is ServeMux's, with the method. An error is
+// Page serves a page of the console to actors who may do what it needs; others
+// are sent to /signin. The pattern is ServeMux's, with the method. An error is
 // shown as error page: a huma.StatusError with its own text, any other as 500.
-func (s *Web) Page(pattern string, role tenancy.Role, h func(http.ResponseWriter, *http.Request, Actor) error) {
+func (s *Web) Page(pattern string, needs Need, h func(http.ResponseWriter, *http.Request, Actor) error) {
+	action := needs.Action()
+	if _, known := tenancy.RightFor(action); !known {
+		s.faults = append(s.faults, fmt.Errorf("page %s does not say who may use it", pattern))
+	}
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		actor, problem := s.permit(r, role)
+		actor, problem := s.permit(r, action)
 		switch {
 		case problem == nil:
 		case problem.Status == http.StatusUnauthorized:
 			http.Redirect(w, r, signinFor(r), http.StatusSeeOther)
+			return
+		case problem.Code == ProofRequired:
+			http.Redirect(w, r, "/prove?next="+url.QueryEscape(pageBefore(r)), http.StatusSeeOther)
+			return
+		case problem.Code == SecondFactorOwed:
+			http.Redirect(w, r, "/account/second-factor", http.StatusSeeOther)
 			return
 		default:
 			s.showError(w, r, problem)
@@ -61,6 +72,19 @@ func signinFor(r *http.Request) string {
 		return "/signin"
 	}
 	return "/signin?next=" + url.QueryEscape(r.URL.RequestURI())
+}
+
+// pageBefore is where a person goes after showing a secret: to the page, or
+// where the form stood that they sent.
+func pageBefore(r *http.Request) string {
+	if r.Method == http.MethodGet {
+		return r.URL.RequestURI()
+	}
+	from, err := url.Parse(r.Referer())
+	if err != nil || from.Host != r.Host || !strings.HasPrefix(from.Path, "/") {
+		return "/"
+	}
+	return from.RequestURI()
 }
 
 // Render writes a page: the body within the console's frame. section is the

@@ -20,23 +20,28 @@ const (
 	RevokedToken    Code = "revoked_token"
 	UnknownSession  Code = "unknown_session"
 	Forbidden       Code = "forbidden" // the role does not allow it
-	NotFound        Code = "not_found"
-	NoSuchMethod    Code = "method_not_allowed"
-	Conflict        Code = "conflict"
-	AmbiguousName   Code = "ambiguous_name" // several have it: use the id
-	TooLarge        Code = "too_large"
-	Invalid         Code = "invalid" // errors says which field
-	InvalidCursor   Code = "invalid_cursor"
-	NotHeld         Code = "not_held"        // the past is not held that far back
-	NoLookingBack   Code = "no_looking_back" // this can only be asked of now
-	TooMany         Code = "too_many_requests"
-	Internal        Code = "internal" // the cause is in the service's log
-	Unavailable     Code = "unavailable"
+	// SecondFactorNeeded: the log-in wants a code, too; SecondFactorOwed: the tenant
+	// wants its people to have one; ProofRequired: the session is not fresh enough.
+	SecondFactorNeeded Code = "second_factor_needed"
+	SecondFactorOwed   Code = "second_factor_owed"
+	ProofRequired      Code = "proof_required"
+	NotFound           Code = "not_found"
+	NoSuchMethod       Code = "method_not_allowed"
+	Conflict           Code = "conflict"
+	AmbiguousName      Code = "ambiguous_name" // several have it: use the id
+	TooLarge           Code = "too_large"
+	Invalid            Code = "invalid" // errors says which field
+	InvalidCursor      Code = "invalid_cursor"
+	NotHeld            Code = "not_held"        // the past is not held that far back
+	NoLookingBack      Code = "no_looking_back" // this can only be asked of now
+	TooMany            Code = "too_many_requests"
+	Internal           Code = "internal" // the cause is in the service's log
+	Unavailable        Code = "unavailable"
 )
 
 // Codes lists them, for the description of the API.
 var Codes = []Code{BadRequest, Unauthenticated, MalformedToken, WrongTokenKind, UnknownToken, ExpiredToken, RevokedToken, UnknownSession,
-	Forbidden, NotFound, NoSuchMethod, Conflict, AmbiguousName, TooLarge, Invalid, InvalidCursor, NotHeld, NoLookingBack, TooMany, Internal, Unavailable}
+	Forbidden, SecondFactorNeeded, SecondFactorOwed, ProofRequired, NotFound, NoSuchMethod, Conflict, AmbiguousName, TooLarge, Invalid, InvalidCursor, NotHeld, NoLookingBack, TooMany, Internal, Unavailable}
 
 // Problem is an error answer (RFC 9457) with a code. Features may return one;
 // every other error gets the code of its status.

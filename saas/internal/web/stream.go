@@ -24,7 +24,7 @@ const (
 // topic that changed, its data always {}; a client then fetches what it shows.
 func (s *Web) handleStream() {
 	huma.Register(s.API, huma.Operation{
-		OperationID: "stream", Method: http.MethodGet, Path: streamPath, Metadata: Needs(tenancy.Viewer), Tags: []string{"live"},
+		OperationID: "stream", Method: http.MethodGet, Path: streamPath, Metadata: Needs(tenancy.Read), Tags: []string{"live"},
 		Summary: "What changes, as it changes",
 		Description: "Server-sent events. The event's name is the topic that changed: hosts, facts, events, verdicts, sites; " +
 			"or resync: something may have been missed, look at everything again. What happened, without a gap: GET /v1/events?after=ID at each events or resync.",
@@ -110,7 +110,7 @@ func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription) 
 		}
 		// A session that was revoked meanwhile ends here, in a busy tenant too.
 		if time.Since(checked) >= heartbeat {
-			if _, problem := s.permit(r, tenancy.Viewer); problem != nil && problem.Status != http.StatusServiceUnavailable {
+			if _, problem := s.permit(r, tenancy.Read); problem != nil && problem.Status != http.StatusServiceUnavailable {
 				return
 			}
 			checked = time.Now()

@@ -15,10 +15,12 @@ import (
 	"assimilation/tenancy"
 )
 
-// Config is what the web front needs. Every field but Proxies is required.
+// Config is what the web front needs. Every field but Places and Proxies is
+// required.
 type Config struct {
 	Auth    Authenticator
-	Hub     *Hub // live updates
+	Places  Places // where roles at single sites count; nil: nowhere
+	Hub     *Hub   // live updates
 	Log     *slog.Logger
 	Metrics *prometheus.Registry
 	URL     *url.URL // public address; https makes cookies secure

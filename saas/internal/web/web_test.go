@@ -105,7 +105,7 @@ func ok(context.Context, *none) (*struct{ Body string }, error) {
 
 func TestOperationWithoutRoleDoesNotStart(t *testing.T) {
 	for name, metadata := range map[string]map[string]any{
-		"none": nil, "empty": {}, "unknown role": web.Needs("king"), "empty role": web.Needs(""), "wrong type": {"needs": "viewer"},
+		"none": nil, "empty": {}, "unknown action": web.Needs(tenancy.Action("rule")), "empty action": web.Needs(tenancy.Action("")), "wrong type": {"needs": "viewer"},
 	} {
 		f := newFront(t, "http://localhost")
 		huma.Register(f.API, huma.Operation{OperationID: "x", Method: "GET", Path: "/v1/x", Metadata: metadata}, ok)
