@@ -148,6 +148,13 @@ var message = rapid.OneOf(
 		return &wire.Redirect{Address: address.Draw(t, "address"), Certificate: bytesOf(wire.CertificateSize).Draw(t, "certificate")}
 	}),
 	rapid.Custom(func(t *rapid.T) wire.Message {
+		r := wire.Revocation{At: rapid.Int64Range(0, wire.MaxTime).Draw(t, "at")}
+		for range rapid.IntRange(0, wire.MaxRevoked).Draw(t, "relays") {
+			r.Relays = append(r.Relays, [wire.IDSize]byte(bytesOf(wire.IDSize).Draw(t, "relay")))
+		}
+		return &wire.Revoke{Revocation: r.Append(nil)}
+	}),
+	rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Need{Facts: rapid.SliceOfN(digest, 0, 100).Draw(t, "facts")}
 	}),
 )
@@ -356,6 +363,17 @@ func FuzzCertificate(f *testing.F) {
 		c, err := wire.ParseCertificate(b)
 		if err == nil && !bytes.Equal(c.Append(nil), b) {
 			t.Fatalf("%x became %x", b, c.Append(nil))
+		}
+	})
+}
+
+func FuzzRevocation(f *testing.F) {
+	f.Add(revocation().Append(nil))
+	f.Add(wire.Revocation{}.Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := wire.ParseRevocation(b)
+		if err == nil && !bytes.Equal(r.Append(nil), b) {
+			t.Fatalf("%x became %x", b, r.Append(nil))
 		}
 	})
 }

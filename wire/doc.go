@@ -255,6 +255,8 @@
 //	66 Need
 //	67 Ring       whenever a probe's neighbours change; done: adopted
 //	68 Redirect   to another relay of the site; done: the probe will try
+//	69 Revoke     after Configure and whenever it changes, whom the site has
+//	              revoked; done: the probe has it, or a newer one, on disk
 //
 // A message in the wrong direction, or before its turn, is refused as
 // Malformed or NotEnrolled by who receives it; the link does not know roles. A Ring

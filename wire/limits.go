@@ -1,12 +1,16 @@
 package wire
 
-import "time"
+import (
+	"crypto/ed25519"
+	"time"
+)
 
 // Sizes of packets, in bytes.
 const (
 	MaxDatagram     = 1200 // UDP payload; fits IPv6's minimum MTU of 1280 with its headers
 	AnnounceSize    = 256
 	CertificateSize = 145
+	MaxRevocation   = revocationHead + MaxRevoked*IDSize + ed25519.SignatureSize
 	MACSize         = 16 // each of mac1 and mac2
 
 	// TransportHeaderSize is type, version, receiver index and counter;
@@ -37,6 +41,7 @@ const (
 	MaxFacts      = 20_000           // digests in one message
 	MaxInstance   = 128
 	MaxHostName   = 255
+	MaxRevoked    = 64 // relays in one revocation
 	MaxLabels     = 32
 	MaxLabelKey   = 64
 	MaxLabelValue = 256

@@ -27,6 +27,7 @@ const (
 	TypeNeed      MessageType = 66
 	TypeRing      MessageType = 67
 	TypeRedirect  MessageType = 68
+	TypeRevoke    MessageType = 69
 )
 
 // newMessage returns an empty message of the type, nil where there is none.
@@ -58,6 +59,8 @@ func newMessage(t MessageType) Message {
 		return &Ring{}
 	case TypeRedirect:
 		return &Redirect{}
+	case TypeRevoke:
+		return &Revoke{}
 	}
 	return nil
 }

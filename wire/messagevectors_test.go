@@ -155,6 +155,7 @@ func messages() []named {
 		}}},
 		{"ring of nobody", &wire.Ring{Revision: 1<<64 - 1, Beat: 10_000}},
 		{"redirect", &wire.Redirect{Address: []byte{192, 0, 2, 2, 0x07, 0xc0}, Certificate: certificate().Append(nil)}},
+		{"revoke", &wire.Revoke{Revocation: revocation().Append(nil)}},
 	}
 }
 
@@ -323,5 +324,10 @@ func refusedMessages(t *testing.T) []refusedMessage {
 	of("redirect: no address", wire.TypeRedirect, map[int]any{2: certificate().Append(nil)})
 	of("redirect: port 0", wire.TypeRedirect, with(redirect, 1, []byte{192, 0, 2, 1, 0, 0}))
 	of("redirect: certificate short", wire.TypeRedirect, with(redirect, 2, certificate().Append(nil)[:144]))
+	of("revoke: cut short", wire.TypeRevoke, map[int]any{1: revocation().Append(nil)[:73]})
+	of("revoke: a relay too few", wire.TypeRevoke, map[int]any{1: edited(revocation().Append(nil), 9, 3)})
+	of("revoke: 65 relays", wire.TypeRevoke, map[int]any{1: wire.Revocation{Relays: make([][16]byte, 65)}.Append(nil)})
+	of("revoke: version 2", wire.TypeRevoke, map[int]any{1: edited(revocation().Append(nil), 0, 2)})
+	of("revoke: before 1970", wire.TypeRevoke, map[int]any{1: wire.Revocation{At: -1}.Append(nil)})
 	return all
 }

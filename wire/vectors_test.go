@@ -99,6 +99,10 @@ func certificate() wire.Certificate {
 	}.Sign(siteKey)
 }
 
+func revocation() wire.Revocation {
+	return wire.Revocation{At: 1_770_000_000_000, Relays: [][16]byte{[16]byte(sequence(0x10, 16)), [16]byte(sequence(0x20, 16))}}.Sign(siteKey)
+}
+
 func refusal(b []byte, parse func([]byte) error) string {
 	if err := parse(b); err != nil {
 		return wire.ReasonOf(err).String()

@@ -50,6 +50,8 @@ type Socket interface {
 type Home interface {
 	Pin() *state.Pin
 	SavePin(state.Pin) error
+	Revocation() *wire.Revocation
+	SaveRevocation(wire.Revocation) error
 }
 
 // Credential is the enrolment token, or why there is none.

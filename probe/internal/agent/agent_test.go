@@ -40,13 +40,19 @@ func factOf(t *testing.T, instance, text string) discovery.Fact {
 
 // memory is a state directory without a disk.
 type memory struct {
-	pin   *state.Pin
-	saves int
+	pin     *state.Pin
+	saves   int
+	revoked *wire.Revocation
 }
 
 func (m *memory) Pin() *state.Pin { return m.pin }
 func (m *memory) SavePin(p state.Pin) error {
 	m.pin, m.saves = &p, m.saves+1
+	return nil
+}
+func (m *memory) Revocation() *wire.Revocation { return m.revoked }
+func (m *memory) SaveRevocation(r wire.Revocation) error {
+	m.revoked, m.saves = &r, m.saves+1
 	return nil
 }
 

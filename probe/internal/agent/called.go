@@ -85,8 +85,7 @@ func (a *Agent) answerCall(d udp.Datagram, now time.Time) error {
 	if !handshake.CheckMAC1(a.Key.Public, d.Data) {
 		return handshake.ErrMAC
 	}
-	site := a.site()
-	if site == nil {
+	if a.site() == nil {
 		return errCallForged
 	}
 	if now.Sub(a.answeredAt) < callPause {
@@ -105,7 +104,7 @@ func (a *Agent) answerCall(d udp.Datagram, now time.Time) error {
 	if certificate.Key != key {
 		return errCallForged
 	}
-	if err := certificate.Verify(site[:], now); err != nil {
+	if err := a.trust(certificate, now); err != nil {
 		return err
 	}
 	a.ringing = &call{link.New(s, now, a.Random), index, certificate, now}

@@ -211,6 +211,7 @@ func (a *Agent) outside() send.Outside {
 		},
 		Ring:     func(r *wire.Ring) { a.heart.Adopt(time.Now(), r, a.relay.address) },
 		Redirect: a.redirected,
+		Revoke:   a.revoked,
 		Report:   a.heart.Report,
 		Reported: a.heart.Told,
 		Random:   a.Random,
@@ -222,7 +223,7 @@ func (a *Agent) after(ctx context.Context, end send.End) {
 	switch {
 	case ctx.Err() != nil:
 		return
-	case end.Rekey && a.relay.certificate.Verify(a.site()[:], time.Now()) == nil:
+	case end.Rekey && a.trust(a.relay.certificate, time.Now()) == nil:
 		return // with the same relay, at once
 	case end.Reason == wire.Accepted:
 		a.Log.Warn("session lost; looking for a relay", "cause", end.Why)

@@ -16,7 +16,7 @@ func (a *Agent) redirected(m *wire.Redirect) wire.Reason {
 	}
 	certificate, err := wire.ParseCertificate(m.Certificate)
 	if err == nil {
-		err = certificate.Verify(a.site()[:], time.Now())
+		err = a.trust(certificate, time.Now())
 	}
 	if err != nil {
 		return wire.ReasonOf(err)

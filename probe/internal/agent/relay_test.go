@@ -33,6 +33,7 @@ type testSite struct {
 	ring    *wire.Ring                     // sent after each Configure; nil: none
 	// redirect is sent after each Configure; nil: none
 	redirect *wire.Redirect
+	revoke   []*wire.Revoke // sent after each Configure
 	term     uint64 // told by Configure; 0: 1
 
 	log       []string // names of the messages taken, in order
@@ -326,6 +327,9 @@ func (r *testRelay) take(p *peer, e link.Received) {
 		p.link.Send(now, &wire.Configure{Host: host.UUID[:], Term: max(1, s.term), EchoInterval: 30_000, Time: now.UnixMilli()})
 		if s.ring != nil {
 			p.order(s.ring)
+		}
+		for _, m := range s.revoke {
+			p.order(m)
 		}
 		if s.redirect != nil {
 			p.order(s.redirect)

@@ -125,6 +125,9 @@ func (a *Agent) judge(asker *announce.Announcer, d udp.Datagram, tries int) *rel
 	}
 	certificate, err := asker.Accept(d.Data, time.Now())
 	if err == nil {
+		err = a.trust(certificate, time.Now())
+	}
+	if err == nil {
 		a.Log.Info("relay found", "address", d.From.String())
 		if a.stuck == wire.ClockSkew || a.stuck == wire.Expired {
 			a.stuck = wire.Accepted

@@ -51,6 +51,8 @@ type Outside struct {
 	Ring func(*wire.Ring)
 	// Redirect is told to go to another relay; it refuses one that is none.
 	Redirect func(*wire.Redirect) wire.Reason
+	// Revoke is told whom the site has revoked; it refuses what the site did not say.
+	Revoke func(*wire.Revoke) wire.Reason
 	// Report returns what there is to report, or nil, and Reported is told whether
 	// the relay has taken it; if not, there is to be a new one.
 	Report   func(now time.Time) *wire.Report

@@ -33,6 +33,10 @@ func (c *Conversation) received(now time.Time, e link.Received) {
 		if c.phase == greeting || c.phase == settled {
 			reason = c.outside.Redirect(m)
 		}
+	case *wire.Revoke:
+		if c.phase == greeting || c.phase == settled {
+			reason = c.outside.Revoke(m)
+		}
 	}
 	if reason != wire.Accepted {
 		c.link.Refuse(e.ID, reason)
@@ -227,12 +231,13 @@ func (c *Conversation) tellAt() time.Time {
 }
 
 // newKinds lists the kinds that completed since the last digests, if there are
-// any. What the relay may still show of their problems is unknown.
+// any, and no more than fit a message: the rest comes after the answer. What the
+// relay may still show of their problems is unknown.
 func (c *Conversation) newKinds() *wire.Digests {
 	m := &wire.Digests{}
 	fresh := map[string]bool{}
 	for _, kind := range c.view.Kinds {
-		if !c.mirror.synced[kind] {
+		if !c.mirror.synced[kind] && len(m.Kinds) < wire.MaxKinds {
 			m.Kinds = append(m.Kinds, kind)
 			fresh[kind] = true
 			c.mirror.known[item{true, ledger.Key{Kind: kind}}] = unknown

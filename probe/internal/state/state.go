@@ -1,10 +1,11 @@
 // Package state keeps what a probe must remember across restarts: its own key,
 // and the site it belongs to. Nothing else of a probe is ever written.
 //
-// The directory holds two files, both mode 0600 and replaced atomically:
+// The directory holds these files, all mode 0600 and replaced atomically:
 //
-//	key  version 1 (1 byte) | X25519 private key (32)
-//	pin  version 1 (1 byte) | site's Ed25519 public key (32) | host id (16)
+//	key      version 1 (1 byte) | X25519 private key (32)
+//	pin      version 1 (1 byte) | site's Ed25519 public key (32) | host id (16)
+//	revoked  the newest wire.Revocation that a relay has told, if any
 //
 // and, while a probe runs, the lock file and the status socket.
 package state
@@ -20,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"assimilation/tenancy"
+	"assimilation/wire"
 	"assimilation/wire/handshake"
 )
 
@@ -27,6 +29,7 @@ const (
 	version  = 1
 	keyFile  = "key"
 	pinFile  = "pin"
+	revoked  = "revoked"
 	lockFile = "lock"
 	keySize  = 1 + 32
 	pinSize  = 1 + 32 + 16
@@ -47,6 +50,8 @@ type Dir struct {
 	lock *os.File
 	key  handshake.Keypair
 	pin  *Pin
+
+	revocation *wire.Revocation
 }
 
 // Open makes the directory if it is not there, takes its lock, and reads or
@@ -76,6 +81,22 @@ func (d *Dir) load() error {
 		return err
 	}
 	d.pin = pin
+	return d.loadRevocation()
+}
+
+func (d *Dir) loadRevocation() error {
+	b, err := os.ReadFile(filepath.Join(d.path, revoked))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading which relays are revoked: %w", err)
+	}
+	r, err := wire.ParseRevocation(b)
+	if err != nil {
+		return fmt.Errorf("the list of revoked relays %s is damaged; remove it, a relay tells it again: %w", filepath.Join(d.path, revoked), err)
+	}
+	d.revocation = &r
 	return nil
 }
 
@@ -128,6 +149,18 @@ func (d *Dir) Key() handshake.Keypair { return d.key }
 
 // Pin is the site the probe belongs to; nil before enrolment.
 func (d *Dir) Pin() *Pin { return d.pin }
+
+// Revocation is the newest that was saved, of whichever site; nil: none.
+func (d *Dir) Revocation() *wire.Revocation { return d.revocation }
+
+// SaveRevocation remembers durably which relays the site has revoked.
+func (d *Dir) SaveRevocation(r wire.Revocation) error {
+	if err := d.write(revoked, r.Append(nil)); err != nil {
+		return err
+	}
+	d.revocation = &r
+	return nil
+}
 
 // SavePin remembers the site durably. It writes nothing if nothing changed.
 func (d *Dir) SavePin(pin Pin) error {

@@ -9,6 +9,7 @@ import (
 
 	"assimilation/probe/internal/state"
 	"assimilation/tenancy"
+	"assimilation/wire"
 )
 
 func open(t *testing.T, path string) *state.Dir {
@@ -39,11 +40,23 @@ func TestSurvivesRestart(t *testing.T) {
 	if again.Key() != key || again.Pin() == nil || *again.Pin() != pin {
 		t.Errorf("key or pin %v differs after a restart", again.Pin())
 	}
+	if again.Revocation() != nil {
+		t.Error("a revocation that nobody saved")
+	}
+	if err := again.SaveRevocation(wire.Revocation{At: 7, Relays: [][16]byte{{1}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if r := open(t, path).Revocation(); r == nil || r.At != 7 || len(r.Relays) != 1 {
+		t.Errorf("revocation %v after a restart", r)
+	}
 	read, err := state.ReadKey(path)
 	if err != nil || read != key {
 		t.Errorf("reading the key beside a running probe: %v", err)
 	}
-	names := map[string]fs.FileMode{"key": 0o600, "pin": 0o600, "lock": 0o600}
+	names := map[string]fs.FileMode{"key": 0o600, "pin": 0o600, "lock": 0o600, "revoked": 0o600}
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		t.Fatal(err)
