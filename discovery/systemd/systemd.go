@@ -42,6 +42,10 @@ const (
 type Facts struct {
 	Units   []Unit   `json:"units,omitempty" key:"name"`         // sorted by name
 	Running []string `json:"running,omitempty" class:"internal"` // sorted
+	// Stopped services start by themselves, and have no processes now. Those that run
+	// for a moment only, and those with a condition that may keep them from starting,
+	// are not told. Of the instance "running" too. Sorted.
+	Stopped []string `json:"stopped,omitempty" class:"internal"`
 }
 
 // Unit is one unit file with what overrides it.

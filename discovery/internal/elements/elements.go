@@ -42,6 +42,27 @@ func Service(host discovery.HostRef, identity string) cmdb.Ref {
 	return cmdb.Ref{Label: cmdb.Service, Key: host.ID + "/" + identity}
 }
 
+// Child is the vertex of a container, guest or pod within the host, by its id. The
+// kind that knows it first-hand asserts it.
+func Child(host discovery.HostRef, id string) cmdb.Ref {
+	return cmdb.Ref{Label: cmdb.Child, Key: host.ID + "/child:" + id}
+}
+
+// Unit is the vertex of a unit of systemd, which the kind "systemd" asserts.
+func Unit(host discovery.HostRef, name string) cmdb.Ref {
+	return cmdb.Ref{Label: cmdb.Unit, Key: host.ID + "/unit:" + name}
+}
+
+// Disk is the vertex of a block device, which the kind "disks" asserts, by the
+// name under /dev by which it is mounted: "sda1", "mapper/vg-root".
+func Disk(host discovery.HostRef, name string) cmdb.Ref {
+	return cmdb.Ref{Label: cmdb.Disk, Key: host.ID + "/disk:" + name}
+}
+
+// Fits reports whether the vertex of a name that hosts choose can be kept: its key
+// must fit an index.
+func Fits(r cmdb.Ref) bool { return len(r.Key) <= cmdb.MaxKey }
+
 // Address adds the vertex of an address as the host sees it.
 func Address(e *cmdb.Elements, host discovery.HostRef, ip netip.Addr, private bool) cmdb.Ref {
 	realm := cmdb.RealmOf(ip, private, host.HostRealm, host.SiteRealm)

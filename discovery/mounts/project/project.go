@@ -2,8 +2,11 @@
 package project
 
 import (
+	"strings"
+
 	"assimilation/cmdb"
 	"assimilation/discovery"
+	"assimilation/discovery/disks"
 	"assimilation/discovery/internal/elements"
 	"assimilation/discovery/mounts"
 )
@@ -18,6 +21,14 @@ type Projector struct{}
 
 // Kind is the kind that it projects.
 func (Projector) Kind() discovery.Kind { return mounts.Kind }
+
+// LeansOn implements discovery.Leaning: devices are vertices of the kind "disks".
+func (Projector) LeansOn() []discovery.FactName {
+	return []discovery.FactName{{Kind: disks.Kind.Name}}
+}
+
+// Instances implements discovery.Leaning.
+func (Projector) Instances() []string { return []string{""} }
 
 // Project implements discovery.Projector.
 func (Projector) Project(host discovery.HostRef, fact discovery.Fact) (cmdb.Elements, error) {
@@ -44,6 +55,11 @@ func (Projector) Project(host discovery.HostRef, fact discovery.Fact) (cmdb.Elem
 		}
 		vertex := e.AddVertex(cmdb.Filesystem, key, props)
 		e.AddEdge(cmdb.Mounts, elements.Host(host), vertex, nil)
+		if device, ok := strings.CutPrefix(f.Source, "/dev/"); ok {
+			if disk := elements.Disk(host, device); elements.Fits(disk) {
+				e.AddEdge(cmdb.OnDisk, vertex, disk, nil)
+			}
+		}
 	}
 	return e, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"assimilation/cmdb"
 	"assimilation/discovery"
+	"assimilation/discovery/containers"
 	"assimilation/discovery/internal/elements"
 	"assimilation/discovery/sockets"
 )
@@ -18,6 +19,15 @@ type Projector struct{}
 
 // Kind is the kind that it projects.
 func (Projector) Kind() discovery.Kind { return sockets.Kind }
+
+// LeansOn implements discovery.Leaning: a service may run in a container, which is
+// a vertex of the kind "containers".
+func (Projector) LeansOn() []discovery.FactName {
+	return []discovery.FactName{{Kind: containers.Kind.Name}}
+}
+
+// Instances implements discovery.Leaning.
+func (Projector) Instances() []string { return []string{""} }
 
 // Project implements discovery.Projector.
 func (Projector) Project(host discovery.HostRef, fact discovery.Fact) (cmdb.Elements, error) {
@@ -41,6 +51,9 @@ func projectService(e *cmdb.Elements, host discovery.HostRef, s sockets.Service)
 	}
 	service := e.AddVertex(cmdb.Service, elements.Service(host, s.Identity()).Key, props)
 	e.AddEdge(cmdb.Runs, elements.Host(host), service, nil)
+	if child := elements.Child(host, s.Container); s.Container != "" && elements.Fits(child) {
+		e.AddEdge(cmdb.RunsIn, service, child, nil)
+	}
 	for _, l := range s.Listens {
 		ip, ok := endpoint(l.IP, l.Protocol, l.Port)
 		if !ok {

@@ -74,7 +74,8 @@ func (c *Collector) Collect(context.Context) ([]discovery.Fact, error) {
 		}
 	}
 	if running := s.running(); len(running) > 0 {
-		if err := add(kind.Running, kind.Facts{Running: running}); err != nil {
+		services := byType[slices.Index(types, "service")].Units
+		if err := add(kind.Running, kind.Facts{Running: running, Stopped: s.stopped(services, running)}); err != nil {
 			return nil, err
 		}
 	}

@@ -21,12 +21,13 @@ type scanned struct {
 	dropIns map[string][]string // names of files, by unit
 	wanted  map[string]string   // the directory in which a unit is enabled
 	brief   map[string]bool     // services that run for a moment only
+	bound   map[string]bool     // units with a condition that may keep them from starting
 }
 
 // scan lists all directories. Of several files of one name the first wins; drop-ins
 // add up.
 func scan(r *conffile.Reader) *scanned {
-	s := &scanned{r, map[string]place{}, map[string][]string{}, map[string]string{}, map[string]bool{}}
+	s := &scanned{r, map[string]place{}, map[string][]string{}, map[string]string{}, map[string]bool{}, map[string]bool{}}
 	for _, dir := range directories {
 		if dir == "/lib/systemd/system" && r.Stat(vendor) != nil {
 			continue
@@ -178,6 +179,9 @@ func (s *scanned) read(u *kind.Unit, text string) (installable, also bool) {
 		case "Service.ExecStart", "Service.ExecStartPre", "Service.ExecStartPost":
 			u.Exec = put(u.Exec, strings.Join(redact.Args(strings.Fields(a.Value)), " "))
 		default:
+			if a.Section == "Unit" && strings.HasPrefix(a.Key, "Condition") && !strings.HasPrefix(a.Value, "!") {
+				s.bound[u.Name] = true
+			}
 			if a.Section == "Timer" && strings.HasPrefix(a.Key, "On") || a.Section == "Socket" && strings.HasPrefix(a.Key, "Listen") ||
 				a.Section == "Path" && (strings.HasPrefix(a.Key, "Path") || strings.HasPrefix(a.Key, "Directory")) {
 				value := a.Value
@@ -211,6 +215,16 @@ func (s *scanned) running() (all []string) {
 	s.gather(root, 0, &all)
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// stopped are the enabled services without processes.
+func (s *scanned) stopped(services []kind.Unit, running []string) (all []string) {
+	for _, u := range services {
+		if u.State == kind.Enabled && len(u.Exec) > 0 && !strings.Contains(u.Name, "@.") && !s.brief[u.Name] && !s.bound[u.Name] && !slices.Contains(running, u.Name) {
+			all = append(all, u.Name)
+		}
+	}
+	return all
 }
 
 // gather goes down into slices, in which templates have their instances.

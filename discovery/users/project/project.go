@@ -11,9 +11,12 @@ import (
 	"assimilation/discovery/users"
 )
 
-// Most bounds how many accounts of a host stand in the graph. The fact has the
-// others.
-const Most = 16
+// Bounds of accounts, and groups with members among them, of a host in the graph.
+// The fact has the others.
+const (
+	Most       = 16
+	MostGroups = 8
+)
 
 // Projector projects the kind "users": the accounts that can log in. The others
 // are the programs', and stay in the fact.
@@ -49,7 +52,30 @@ func (Projector) Project(host discovery.HostRef, fact discovery.Fact) (cmdb.Elem
 		}
 		e.AddEdge(cmdb.HasUser, elements.Host(host), e.AddVertex(cmdb.User, key, props), nil)
 	}
+	projectGroups(&e, host, body.Groups, seen)
 	return e, nil
+}
+
+// projectGroups adds the groups that list one of the accounts.
+func projectGroups(e *cmdb.Elements, host discovery.HostRef, groups []users.Group, accounts map[string]bool) {
+	seen := map[string]bool{}
+	for _, g := range groups {
+		ref := cmdb.Ref{Label: cmdb.Group, Key: host.ID + "/group:" + g.Name}
+		if g.Name == "" || seen[g.Name] || len(seen) == MostGroups || len(ref.Key) > cmdb.MaxKey {
+			continue
+		}
+		for _, member := range g.Members {
+			if !accounts[member] {
+				continue
+			}
+			if !seen[g.Name] {
+				seen[g.Name] = true
+				e.AddVertex(cmdb.Group, ref.Key, map[string]any{"name": g.Name, "gid": g.GID})
+				e.AddEdge(cmdb.HasGroup, elements.Host(host), ref, nil)
+			}
+			e.AddEdge(cmdb.MemberOf, cmdb.Ref{Label: cmdb.User, Key: host.ID + "/" + member}, ref, nil)
+		}
+	}
 }
 
 // groupsOf names the groups of an account, its own among them, sorted as the
