@@ -3,8 +3,6 @@
 package scripts
 
 import (
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"assimilation/discovery"
@@ -27,8 +25,10 @@ const (
 	MaxTimeout      = 5 * time.Minute
 )
 
-// Kind is the kind "scripts": one instance, from Directory, by event; none where
-// that is empty. The kinds of its members that are not listed have no facts.
+// Kind is the kind "scripts": an instance for each executable in Directory, by
+// event. The instance is the kind of the script's own facts; the facts of a kind
+// that is none here are gone. A script that is refused has the instance that
+// Refused gives.
 var Kind = discovery.Kind{
 	Name: "scripts", Version: 1,
 	Interval: 5 * time.Minute, Timeout: 5 * time.Second,
@@ -38,16 +38,18 @@ var Kind = discovery.Kind{
 
 // Facts is the body.
 type Facts struct {
-	Scripts []Script `json:"scripts" key:"name"` // sorted by name
-}
-
-// Script is one executable in Directory.
-type Script struct {
-	Name     string `json:"name" class:"internal"`                       // of the file
-	Kind     string `json:"kind,omitempty" class:"internal"`             // of its facts; none where it is refused
 	Interval int64  `json:"interval_seconds,omitempty" class:"internal"` // between two runs, jitter apart
 	Timeout  int64  `json:"timeout_seconds,omitempty" class:"internal"`  // after which it is killed
 	Refused  string `json:"refused,omitempty" class:"internal"`          // why it is not run
+}
+
+// Refused is the instance of a script that is refused: the file's name, told from
+// that of a kind.
+func Refused(name string) string {
+	if discovery.IsScript(name) {
+		name = "./" + name
+	}
+	return discovery.Clean(name, discovery.MaxInstance)
 }
 
 // KindOf is the kind of a script's facts: one instance, the object that it
@@ -58,19 +60,4 @@ func KindOf(name string, interval, timeout time.Duration) discovery.Kind {
 		Interval: interval, Timeout: timeout,
 		Doc: "what the script agent " + name + " says",
 	}
-}
-
-// Listed are the kinds of the scripts that a host has, as a fact of this kind says.
-func Listed(fact discovery.Fact) (map[string]bool, error) {
-	var body Facts
-	if err := json.Unmarshal(fact.Body, &body); err != nil {
-		return nil, fmt.Errorf("reading the roll of scripts: %w", err)
-	}
-	kinds := make(map[string]bool, len(body.Scripts))
-	for _, s := range body.Scripts {
-		if s.Kind != "" {
-			kinds[s.Kind] = true
-		}
-	}
-	return kinds, nil
 }

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	root = 0
-	// maxListed bounds the fact, refused scripts included.
-	maxListed = 256
+	root      = 0
+	maxListed = 256 // scripts, refused ones included
+	maxReason = 512 // bytes
 )
 
 // Collector reads the folder of scripts. It is a discovery.Family: its members run
@@ -58,7 +58,7 @@ func (c *Collector) Collect(context.Context) ([]discovery.Fact, error) {
 		return nil, fmt.Errorf("no script is run: %w", err)
 	}
 	var members []discovery.Collector
-	var body kind.Facts
+	var facts []discovery.Fact
 	var problems []error
 	for _, entry := range entries { // sorted by name
 		info, err := script(c.dir, entry)
@@ -68,33 +68,29 @@ func (c *Collector) Collect(context.Context) ([]discovery.Fact, error) {
 		if info == nil {
 			continue
 		}
-		if len(body.Scripts) == maxListed {
+		if len(facts) == maxListed {
 			problems = append(problems, &discovery.Degraded{What: fmt.Sprintf("more than %d scripts", maxListed)})
 			break
 		}
-		listed := kind.Script{Name: discovery.Clean(entry.Name(), discovery.MaxInstance)}
 		a, err := admit(c.dir, info, c.owner)
 		if err == nil && len(members) == kind.Max {
 			err = fmt.Errorf("is one too many: at most %d scripts are run", kind.Max)
 		}
+		instance, body := a.Kind().Name, kind.Facts{Interval: int64(a.interval / time.Second), Timeout: int64(a.timeout / time.Second)}
 		if err != nil {
-			listed.Refused = discovery.Clean(err.Error(), 512)
-			problems = append(problems, &discovery.Invalid{Kind: kind.Kind.Name, Instance: listed.Name, Why: filepath.Join(c.dir, listed.Name) + " " + listed.Refused})
+			instance, body = kind.Refused(info.Name()), kind.Facts{Refused: discovery.Clean(err.Error(), maxReason)}
+			problems = append(problems, &discovery.Invalid{Kind: kind.Kind.Name, Instance: instance, Why: c.dir + "/" + instance + " " + body.Refused})
 		} else {
-			listed.Kind, listed.Interval, listed.Timeout = a.Kind().Name, int64(a.interval/time.Second), int64(a.timeout/time.Second)
 			members = append(members, a)
 		}
-		body.Scripts = append(body.Scripts, listed)
+		fact, err := discovery.NewFact(kind.Kind, instance, body)
+		if err != nil {
+			return nil, err
+		}
+		facts = append(facts, fact)
 	}
 	c.members = members
-	if len(body.Scripts) == 0 {
-		return nil, nil
-	}
-	fact, err := discovery.NewFact(kind.Kind, "", body)
-	if err != nil {
-		return nil, err
-	}
-	return []discovery.Fact{fact}, errors.Join(problems...)
+	return facts, errors.Join(problems...)
 }
 
 // script looks at an entry of the folder; nil: it is no script, or went meanwhile.

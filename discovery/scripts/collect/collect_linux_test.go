@@ -90,7 +90,8 @@ func TestScriptsAreRefusedByName(t *testing.T) {
 		script string // that is refused
 		want   string
 	}{
-		{"a name that is no kind", map[string]string{"Backup_Age": hello}, nil, "Backup_Age", "is not named by a-z"},
+		{"a name that is no kind", map[string]string{"Backup_Age": hello}, nil, "Backup_Age", "is not named as a kind"},
+		{"a name with the prefix", map[string]string{"x-a": hello, "a": hello}, nil, "./x-a", "without x- before it"},
 		{"too long a name", map[string]string{strings.Repeat("a", 31): hello}, nil, strings.Repeat("a", 31), "at most 30"},
 		{"writable by others", map[string]string{"open": hello}, func(_ *testing.T, dir string) error { return os.Chmod(dir+"/open", 0o757) }, "open", "others than its owner may write it"},
 		{"writable by a group", map[string]string{"open": hello}, func(_ *testing.T, dir string) error { return os.Chmod(dir+"/open", 0o775) }, "open", "has mode 0775"},
@@ -113,7 +114,13 @@ func TestScriptsAreRefusedByName(t *testing.T) {
 			if !is || invalid.Kind != "scripts" || invalid.Instance != c.script || !strings.Contains(invalid.Why, c.want) {
 				t.Fatalf("error is %v", err)
 			}
-			if len(facts) != 1 || !strings.Contains(string(facts[0].Body), `"refused":"`) {
+			said := ""
+			for _, f := range facts {
+				if f.Instance == c.script {
+					said = string(f.Body)
+				}
+			}
+			if !strings.Contains(said, `"refused":"`) {
 				t.Errorf("facts are %v", facts)
 			}
 			for _, member := range collector.Members() {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"assimilation/discovery"
 	kind "assimilation/discovery/scripts"
 )
 
@@ -52,7 +53,7 @@ func trusted(dir string, owner uint32) error {
 func admit(dir string, info fs.FileInfo, owner uint32) (agent, error) {
 	name := info.Name()
 	if !validName(name) {
-		return agent{}, fmt.Errorf("is not named by a-z, 0-9 and -, at most %d of them, as a kind must be", kind.MaxName)
+		return agent{}, fmt.Errorf("is not named as a kind: by a-z, 0-9 and -, at most %d of them, without %s before it", kind.MaxName, discovery.ScriptPrefix)
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
 		return agent{}, errors.New("is a symbolic link")
@@ -101,5 +102,6 @@ func readConf(path string, owner uint32) (string, error) {
 }
 
 func validName(name string) bool {
-	return name != "" && len(name) <= kind.MaxName && name[0] != '-' && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	return name != "" && len(name) <= kind.MaxName && name[0] != '-' && !discovery.IsScript(name) &&
+		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }

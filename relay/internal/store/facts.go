@@ -7,8 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"assimilation/discovery"
+	"assimilation/discovery/scripts"
 	"assimilation/tenancy"
 	"assimilation/uplink"
 )
@@ -132,6 +134,13 @@ func (tx *Tx) Compare(host tenancy.HostID, kinds []string, listed []discovery.Fa
 		if err := tx.DropFact(host, k.kind, k.instance, 0, now); err != nil {
 			return nil, nil, fmt.Errorf("dropping a fact that is gone: %w", err)
 		}
+	}
+	if slices.Contains(kinds, scripts.Kind.Name) {
+		struck, err := tx.strikeScripts(host, instances[scripts.Kind.Name], now)
+		if err != nil {
+			return nil, nil, fmt.Errorf("dropping what scripts said that are gone: %w", err)
+		}
+		gone = append(gone, struck...)
 	}
 	unsettled, err := tx.unsettled(host, kinds)
 	if err != nil {
