@@ -20,7 +20,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-loss screenshots fuzz bench bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
+.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-loss screenshots fuzz generated-cypher bench bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,11 @@ e2e: ## only the tests of the whole, with the real programs
 fuzz: ## every fuzz target for FUZZTIME (20s); FUZZ=regexp chooses
 	@ops/dev/fuzz.sh '$(FUZZ)' '$(FUZZTIME)'
 
+generated-cypher: ## a million made-up questions to the graph, in about half an hour; QUESTIONS=1000000, SEED=1, FROM=0 goes on where one ended; PG=18
+	@ops/postgres/up.sh
+	go test -count=1 -v -timeout 6h -run TestGeneratedQuestions ./saas/internal/cypher -args \
+	    -generate $(or $(QUESTIONS),1000000) -generate-seed $(or $(SEED),1) -generate-from $(or $(FROM),0)
+
 bench: ## ingest beside plain tables and UNWIND MERGE SET, and the rest, beside the goals; PG=18, HOSTS=2000
 	@ops/postgres/up.sh
 	@go run ./e2e/bench $(if $(HOSTS),-hosts $(HOSTS))
@@ -120,5 +125,6 @@ generate: ## write generated files anew: pages (templ), the probe's list of pack
 check-generated:
 	@ops/dev/check-generated.sh
 
-check-truth: ## what the service says of this host against the host's own tools; MUTATE=1 proves that it can fail
-	@go run ./e2e/checktruth $(if $(MUTATE),-mutate)
+check-truth: ## what the service says of this host, and of one with something of everything, against their own tools; needs root; MUTATE=1 proves that it can fail
+	@ops/postgres/up.sh
+	@go test -count=1 -v -timeout 30m ./e2e/furnished -args -check $(if $(MUTATE),-mutate)

@@ -1,338 +1,311 @@
 package cypher
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
-	"assimilation/cmdb"
-	"assimilation/saas/internal/cypher/check"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"assimilation/saas/internal/cypher/compile"
 	"assimilation/saas/internal/cypher/syntax"
+	"assimilation/tenancy/store"
 )
 
 var (
-	generate     = flag.Int("generate", 400, "how many questions TestGeneratedQuestions asks")
-	generateSeed = flag.Uint64("generate-seed", 1, "its seed")
+	generate     = flag.Uint64("generate", 600, "how many questions TestGeneratedQuestions asks")
+	generateFrom = flag.Uint64("generate-from", 0, "how many of them to leave out, because they were asked before")
+	generateSeed = flag.Uint64("generate-seed", 1, "their seed")
 )
 
+const (
+	chunk        = 100    // questions in one transaction
+	report       = 25_000 // questions between two words about how far it is
+	generateRows = 50     // of an answer
+)
+
+var generateParameters = map[string]any{"p": "host1", "n": int64(2), "l": []any{"a", int64(1), nil}}
+
 // Whatever is asked: no panic, no backend that dies, no error that is not in our
-// words, and no row of another tenant.
+// words, no answer that is too large, and no value of the other tenant.
+//
+// Each question is read, checked, compiled and run, as the tenant's reader and
+// within its limits. So that a million of them end, a hundred share a transaction
+// and are sent without waiting for answers; one of each hundred goes the
+// service's own way too, and must be answered alike.
 func TestGeneratedQuestions(t *testing.T) {
-	w := newWorld(t, 6)
+	w := makeWorld(t, 6, true)
 	before := w.fingerprint(t)
-	var answered, refused, rows atomic.Int64
-	next := make(chan uint64)
+	run := &generated{world: w, t: t, start: time.Now(), sorts: map[string]int{}}
+	run.next.Store(*generateFrom)
 	var group sync.WaitGroup
 	for range perTenant {
-		group.Go(func() {
-			for seed := range next {
-				question := newGenerator(seed).question()
-				answer, err := w.Ask(t.Context(), w.own, Question{Text: question, Parameters: map[string]any{"p": "host1", "n": int64(2), "l": []any{"a", int64(1), nil}}, Limit: 50})
-				_, isProblem := errors.AsType[*syntax.Problem](err)
-				_, isRefused := errors.AsType[*Refused](err)
-				switch {
-				case err == nil:
-					answered.Add(1)
-				case isProblem || isRefused:
-					refused.Add(1)
-				default:
-					t.Errorf("seed %d: %s\n%v", seed, question, err)
-				}
-				rows.Add(int64(len(answer.Items)))
-				for _, item := range answer.Items {
-					for _, value := range item {
-						if strings.Contains(string(value), "canary") {
-							t.Errorf("seed %d: %s\nanswers with another tenant's %s", seed, question, value)
-						}
-					}
-				}
-			}
-		})
+		group.Go(run.work)
 	}
-	for i := range uint64(*generate) {
-		next <- *generateSeed<<32 | i
-	}
-	close(next)
 	group.Wait()
-	t.Logf("%d questions answered with %d rows, %d refused", answered.Load(), rows.Load(), refused.Load())
-	if n := answered.Load(); n*4 < int64(*generate) {
-		t.Errorf("only %d of %d were answered: the generator is out of tune", n, *generate)
+	asked := max(*generate, *generateFrom) - *generateFrom
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	if run.done != asked {
+		t.Errorf("only %d of %d questions came to an end", run.done, asked)
+	}
+	t.Logf("%d questions of seed %d from %d on, %.0f/s: %d answered, %d of them with rows, %d rows", run.done, *generateSeed, *generateFrom,
+		float64(run.done)/time.Since(run.start).Seconds(), run.answered, run.found, run.rows)
+	for _, sort := range slices.SortedFunc(maps.Keys(run.sorts), func(a, b string) int { return run.sorts[b] - run.sorts[a] }) {
+		t.Logf("%9d refused: %s", run.sorts[sort], sort)
+	}
+	if run.answered*2 < asked || run.found*4 < asked {
+		t.Error("too few were answered or found something: the generator is out of tune")
 	}
 	if after := w.fingerprint(t); after != before {
 		t.Errorf("the questions changed the graph or the server: %s, before %s", after, before)
 	}
 }
 
-// generator makes up questions: most of them valid, some spoilt.
-type generator struct {
-	*rand.Rand
-	names map[string]check.Kind
-	count int
+// generated is one run over many questions.
+type generated struct {
+	world
+	t     *testing.T
+	start time.Time
+	next  atomic.Uint64
+
+	mu                              sync.Mutex
+	done                            uint64
+	sorts                           map[string]int // of refusals
+	answered, found, rows, reported uint64
 }
 
-func newGenerator(seed uint64) *generator {
-	return &generator{Rand: rand.New(rand.NewPCG(seed, 7)), names: map[string]check.Kind{}}
+// made is one question, and what became of it.
+type made struct {
+	seed      uint64
+	text      string
+	statement compile.Statement
+	rows      int
+	refused   string // the sort of refusal; "": it was answered
 }
 
-func pick[T any](g *generator, list ...T) T { return list[g.IntN(len(list))] }
-
-func (g *generator) name(k check.Kind) string {
-	g.count++
-	n := fmt.Sprintf("%c%d", "abnx"[g.IntN(4)], g.count)
-	g.names[n] = k
-	return n
+func (g *generated) work() {
+	for !g.t.Failed() {
+		first := g.next.Add(chunk) - chunk
+		if first >= *generate {
+			return
+		}
+		questions := make([]*made, 0, chunk)
+		for i := first; i < min(first+chunk, *generate); i++ {
+			questions = append(questions, g.make(*generateSeed<<32|i))
+		}
+		if err := g.ask(questions); err != nil {
+			g.t.Errorf("questions %d to %d of seed %d: %v", first, first+chunk-1, *generateSeed, err)
+			return
+		}
+		g.compare(questions[0])
+		g.count(questions)
+	}
 }
 
-// known is a name of the kind, or "".
-func (g *generator) known(k check.Kind) string {
-	var all []string
-	for i := 1; i <= g.count; i++ {
-		for _, c := range "abnx" {
-			if n := fmt.Sprintf("%c%d", c, i); g.names[n] == k && k != 0 {
-				all = append(all, n)
+// make writes a question and its SQL.
+func (g *generated) make(seed uint64) *made {
+	m := &made{seed: seed, text: strings.ReplaceAll(newGenerator(seed).question(), otherGraph, store.Graph(g.other))}
+	var err error
+	m.statement, _, err = prepare(Question{Text: m.text, Parameters: generateParameters, Limit: generateRows}, store.Graph(g.own))
+	if _, ok := errors.AsType[*syntax.Problem](err); ok {
+		m.refused = "before it was run: its meaning"
+		if _, err := syntax.Parse(m.text); err != nil {
+			m.refused = "before it was run: its text"
+		}
+	} else if err != nil {
+		g.blame(m, "is an error without a place: %v", err)
+	}
+	return m
+}
+
+func (g *generated) blame(m *made, format string, args ...any) {
+	g.t.Errorf("seed %d: %s\n%s", m.seed, m.text, fmt.Sprintf(format, args...))
+}
+
+// ask runs the questions that have SQL, each with a savepoint behind it.
+func (g *generated) ask(questions []*made) error {
+	return g.db.ReadBounded(g.t.Context(), g.own, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(g.t.Context(), "SAVEPOINT question"); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(g.t.Context(), chunk*10*time.Second) // each ends after 5
+		defer cancel()
+		pipeline := tx.Conn().PgConn().StartPipeline(ctx)
+		defer pipeline.Close()
+		for _, m := range questions {
+			if m.refused != "" {
+				continue
+			}
+			pipeline.SendQueryParams(m.statement.SQL, values(m.statement.Args), nil, nil, nil)
+			pipeline.SendPipelineSync()
+			pipeline.SendQueryParams("ROLLBACK TO question", nil, nil, nil, nil)
+			pipeline.SendPipelineSync()
+		}
+		if err := pipeline.Flush(); err != nil {
+			return err
+		}
+		for _, m := range questions {
+			if m.refused != "" {
+				continue
+			}
+			if err := g.read(pipeline, m); err != nil {
+				return fmt.Errorf("%s: %w", m.text, err)
+			}
+			if err := finish(pipeline); err != nil {
+				return fmt.Errorf("rolling back %s: %w", m.text, err)
 			}
 		}
-	}
-	if len(all) == 0 {
-		return ""
-	}
-	return pick(g, all...)
+		return nil
+	})
 }
 
-func (g *generator) question() string {
-	var b strings.Builder
-	for range 1 + g.IntN(3) {
-		switch g.IntN(6) {
-		case 0:
-			fmt.Fprintf(&b, "UNWIND %s AS ", g.expr(check.List, 2))
-			b.WriteString(g.name(check.Any) + " ")
-		case 1:
-			b.WriteString("OPTIONAL " + g.match())
-		case 2:
-			b.WriteString(g.with())
-		default:
-			b.WriteString(g.match())
-		}
+// values are arguments as Postgres reads them: each is cast where it is used.
+func values(args []any) (all [][]byte) {
+	for _, arg := range args {
+		all = append(all, fmt.Append([]byte{}, arg))
 	}
-	b.WriteString("RETURN " + pick(g, "", "", "DISTINCT "))
-	b.WriteString(g.columns(true))
-	b.WriteString(g.tail())
-	text := b.String()
-	if g.IntN(8) == 0 {
-		return g.spoil(text)
-	}
-	return text
+	return all
 }
 
-func (g *generator) tail() string {
-	text := ""
-	if g.IntN(3) == 0 {
-		text += " ORDER BY " + g.expr(g.kind(), 1) + pick(g, "", " DESC")
-	}
-	if g.IntN(4) == 0 {
-		text += fmt.Sprintf(" SKIP %d", g.IntN(3))
-	}
-	if g.IntN(3) == 0 {
-		text += fmt.Sprintf(" LIMIT %d", g.IntN(20))
-	}
-	return text
-}
-
-func (g *generator) columns(free bool) string {
-	var parts []string
-	for i := range 1 + g.IntN(3) {
-		text := g.expr(g.kind(), 3)
-		if g.IntN(4) == 0 {
-			text = pick(g, "count", "collect", "min", "max", "sum", "avg", "count") + "(" + pick(g, "", "", "DISTINCT ") + text + ")"
-		} else if g.IntN(12) == 0 {
-			text = "count(*)"
-		}
-		if !free || g.IntN(2) == 0 {
-			text += fmt.Sprintf(" AS c%d", i)
-		}
-		parts = append(parts, text)
-	}
-	return strings.Join(parts, ", ")
-}
-
-func (g *generator) with() string {
-	if node := g.known(check.Node); node != "" && g.IntN(2) == 0 {
-		text := "WITH " + node + ", " + g.expr(g.kind(), 2) + " AS v" + pick(g, "", "", ", count(*) AS w")
-		g.names = map[string]check.Kind{node: check.Node}
-		return text + g.tail() + " "
-	}
-	text := "WITH *, " + g.expr(check.Int, 2) + " AS "
-	text += g.name(check.Int)
-	if g.IntN(2) == 0 {
-		text += " WHERE " + g.expr(check.Bool, 2)
-	}
-	return text + " "
-}
-
-func (g *generator) match() string {
-	var b strings.Builder
-	b.WriteString("MATCH ")
-	if g.IntN(6) == 0 {
-		b.WriteString(g.name(check.Path) + " = ")
-	}
-	g.path(&b, 1+g.IntN(3))
-	if g.IntN(5) == 0 {
-		b.WriteString(", ")
-		g.path(&b, 1+g.IntN(2))
-	}
-	if g.IntN(2) == 0 {
-		b.WriteString(" WHERE " + g.expr(check.Bool, 3))
-	}
-	return b.String() + " "
-}
-
-func (g *generator) path(b *strings.Builder, nodes int) {
-	g.node(b)
-	for range nodes - 1 {
-		left, right := pick(g, "-", "-", "<-"), pick(g, "->", "->", "-")
-		b.WriteString(left + "[")
-		if g.IntN(3) == 0 {
-			b.WriteString(g.name(check.Rel))
-		}
-		if g.IntN(3) > 0 {
-			b.WriteString(":" + string(pick(g, cmdb.Edges...).Type))
-			if g.IntN(4) == 0 {
-				b.WriteString("|" + string(pick(g, cmdb.Edges...).Type))
+// read takes what is answered to a question, up to the end of its turn. What went
+// wrong with a question is counted; an error is one of the connection.
+func (g *generated) read(pipeline *pgconn.Pipeline, m *made) error {
+	for {
+		result, err := pipeline.GetResults()
+		switch result := result.(type) {
+		case *pgconn.PipelineSync:
+			return nil
+		case *pgconn.ResultReader:
+			for result.NextRow() {
+				g.look(m, result.Values())
+			}
+			_, err = result.Close()
+		case nil:
+			if err == nil {
+				return errors.New("the answer has no end")
 			}
 		}
-		if g.IntN(6) == 0 {
-			fmt.Fprintf(b, "*%d..%d", g.IntN(2), 1+g.IntN(3))
-		}
-		b.WriteString("]" + right)
-		g.node(b)
-	}
-}
-
-var commonLabels = []string{"Host", "Service", "Endpoint", "Address", "OS", "Package"}
-
-func (g *generator) node(b *strings.Builder) {
-	b.WriteString("(")
-	if node := g.known(check.Node); node != "" && g.IntN(3) == 0 {
-		b.WriteString(node)
-	} else if g.IntN(2) == 0 {
-		b.WriteString(g.name(check.Node))
-	}
-	if g.IntN(2) == 0 {
-		b.WriteString(":" + pick(g, commonLabels...))
-	}
-	if g.IntN(6) == 0 {
-		fmt.Fprintf(b, " {%s: %s}", g.prop(), g.expr(pick(g, check.String, check.Int), 1))
-	}
-	b.WriteString(")")
-}
-
-func (g *generator) prop() string {
-	return pick(g, "name", "key", "port", "cores", "load", "tags", "virtual", "missing", "pid")
-}
-
-func (g *generator) kind() check.Kind {
-	return pick(g, check.Any, check.Bool, check.Int, check.Float, check.String, check.List, check.Map, check.Node, check.Rel)
-}
-
-// expr is an expression, most likely of the kind.
-func (g *generator) expr(k check.Kind, depth int) string {
-	if g.IntN(40) == 0 {
-		k = g.kind()
-	}
-	if name := g.known(k); name != "" && g.IntN(2) == 0 {
-		return name
-	}
-	if depth == 0 {
-		return g.leaf(k)
-	}
-	sub := func(k check.Kind) string { return g.expr(k, depth-1) }
-	switch k {
-	case check.Bool:
-		switch g.IntN(8) {
-		case 0:
-			return "(" + sub(check.Bool) + pick(g, " AND ", " OR ", " XOR ") + sub(check.Bool) + ")"
-		case 1:
-			return "NOT " + sub(check.Bool)
-		case 2:
-			return "(" + sub(check.Any) + pick(g, " = ", " <> ", " < ", " >= ") + sub(g.scalar()) + ")"
-		case 3:
-			return "(" + sub(g.scalar()) + " IN " + sub(check.List) + ")"
-		case 4:
-			return "(" + sub(check.String) + pick(g, " STARTS WITH ", " ENDS WITH ", " CONTAINS ") + sub(check.String) + ")"
-		case 5:
-			return "(" + sub(g.kind()) + pick(g, " IS NULL", " IS NOT NULL") + ")"
-		case 6:
-			return pick(g, "all", "any", "none", "single") + "(y IN " + sub(check.List) + " WHERE y = " + sub(g.scalar()) + ")"
-		default:
-			if node := g.known(check.Node); node != "" {
-				return "(" + node + ")" + pick(g, "-->()", "--()", "<-[:RUNS]-()", "-[:RUNS]->(:Service)")
+		if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+			if err := g.refuse(m, refused); err != nil {
+				return err
 			}
-		}
-	case check.Int:
-		return pick(g, "("+sub(check.Int)+pick(g, " + ", " - ", " * ", " / ", " % ")+sub(check.Int)+")", "size("+sub(check.List)+")", "toInteger("+sub(check.String)+")",
-			"size("+sub(check.String)+")", "abs("+sub(check.Int)+")", "-"+sub(check.Int), "id("+sub(check.Node)+")")
-	case check.Float:
-		return pick(g, "("+sub(check.Float)+pick(g, " + ", " - ", " * ", " / ", " ^ ")+sub(check.Int)+")", "sqrt("+sub(check.Int)+")", "round("+sub(check.Float)+")", "toFloat("+sub(check.String)+")")
-	case check.String:
-		return pick(g, "("+sub(check.String)+" + "+sub(g.scalar())+")", "toUpper("+sub(check.String)+")", "substring("+sub(check.String)+", "+sub(check.Int)+")", "toString("+sub(check.Int)+")",
-			"left("+sub(check.String)+", "+sub(check.Int)+")", "replace("+sub(check.String)+", 'a', "+sub(check.String)+")", "coalesce("+sub(check.String)+", 'x')")
-	case check.List:
-		return pick(g, "["+sub(g.scalar())+", "+sub(g.scalar())+"]", "range(0, "+fmt.Sprint(g.IntN(9))+")", "("+sub(check.List)+" + "+sub(check.List)+")", "["+"y IN "+sub(check.List)+" WHERE y IS NOT NULL | y]",
-			sub(check.List)+"[1..]", "split("+sub(check.String)+", 'o')", "keys("+sub(check.Map)+")", "tail("+sub(check.List)+")", "labels("+sub(check.Node)+")", "reverse("+sub(check.List)+")")
-	case check.Map:
-		return pick(g, "{a: "+sub(g.scalar())+", b: "+sub(check.List)+"}", "properties("+sub(check.Node)+")")
-	case check.Any:
-		return pick(g, sub(check.Node)+"."+g.prop(), sub(check.Map)+".a", sub(check.List)+"["+sub(check.Int)+"]", "head("+sub(check.List)+")",
-			"CASE WHEN "+sub(check.Bool)+" THEN "+sub(g.scalar())+" ELSE "+sub(g.scalar())+" END", "coalesce("+sub(check.Any)+", "+sub(g.scalar())+")")
-	}
-	return g.leaf(k)
-}
-
-func (g *generator) scalar() check.Kind {
-	return pick(g, check.Any, check.Bool, check.Int, check.Float, check.String)
-}
-
-func (g *generator) leaf(k check.Kind) string {
-	switch k {
-	case check.Bool:
-		return pick(g, "true", "false", "null")
-	case check.Int:
-		return pick(g, "0", "1", "7", "-3", "$n", "9223372036854775807")
-	case check.Float:
-		return pick(g, "0.5", "1e3", "-2.25")
-	case check.String:
-		return pick(g, "'host1'", "'a'", "''", "'ä\\'\"'", "$p")
-	case check.List:
-		return pick(g, "[]", "[1, 'a', null]", "$l", "[[1], {a: 2}]")
-	case check.Map:
-		return pick(g, "{}", "{a: 1}")
-	}
-	if name := g.known(k); name != "" {
-		return name
-	}
-	return pick(g, "null", "1", "'a'")
-}
-
-// spoil damages a text a little.
-func (g *generator) spoil(text string) string {
-	words := strings.Fields(text)
-	for range 1 + g.IntN(2) {
-		i := g.IntN(len(words))
-		switch g.IntN(4) {
-		case 0:
-			words[i] = ""
-		case 1:
-			words[i] += pick(g, ")", "(", "'", "]", "-", "$", "\\", "/*", ":", "`", "\"", ";")
-		case 2:
-			words[i], words[g.IntN(len(words))] = words[g.IntN(len(words))], words[i]
-		default:
-			words[i] = pick(g, "DELETE", "SET", "CREATE", "::text", "--", "UNION", "$$", "\u00a0", "e'", "0x", "pg_sleep(1)", "''")
+		} else if err != nil {
+			return err
 		}
 	}
-	return strings.Join(words, " ")
+}
+
+// look sees that a row is bounded, is JSON, and is nobody else's.
+func (g *generated) look(m *made, row [][]byte) {
+	m.rows++
+	size := 0
+	for _, value := range row[:len(row)-1] {
+		size += len(value)
+		if value != nil && !json.Valid(value) {
+			g.blame(m, "answers with what is no JSON: %.200s", value)
+		}
+		if foreign(value) {
+			g.blame(m, "answers with the other tenant's %.200s", value)
+		}
+	}
+	if m.rows > generateRows+1 || size > compile.MaxRow {
+		g.blame(m, "answers with row %d of %d bytes", m.rows, size)
+	}
+}
+
+var reversed = func() []byte {
+	b := []byte(canary)
+	slices.Reverse(b)
+	return b
+}()
+
+// foreign reports whether a value holds what only the other tenant has.
+func foreign(value []byte) bool {
+	lower := bytes.ToLower(value)
+	return bytes.Contains(lower, []byte(canary)) || bytes.Contains(lower, reversed) || bytes.Contains(lower, []byte(fmt.Sprint(canaryNumber)))
+}
+
+// refuse counts an error of Postgres as what it is to who asked.
+func (g *generated) refuse(m *made, err *pgconn.PgError) error {
+	why := refusal(err)
+	if why == nil {
+		return fmt.Errorf("%s is nothing that a question is to blame for: %w", m.statement.SQL, err)
+	}
+	if foreign([]byte(err.Error())) {
+		g.blame(m, "is refused with the other tenant's %s", err)
+	}
+	m.rows = 0
+	m.refused = err.Code + " " + map[string]string{"CY001": "a value is of the wrong kind", "CY002": "a value grows too large"}[err.Code]
+	if !strings.HasPrefix(err.Code, "CY") {
+		m.refused += why.Error()
+	}
+	return nil
+}
+
+// finish takes the end of the rollback.
+func finish(pipeline *pgconn.Pipeline) error {
+	for {
+		result, err := pipeline.GetResults()
+		if err != nil {
+			return err
+		}
+		switch result := result.(type) {
+		case *pgconn.PipelineSync:
+			return nil
+		case *pgconn.ResultReader:
+			if _, err := result.Close(); err != nil {
+				return err
+			}
+		case nil:
+			return errors.New("the rollback has no end")
+		}
+	}
+}
+
+// compare asks a question as people do.
+func (g *generated) compare(m *made) {
+	answer, err := g.Ask(g.t.Context(), g.own, Question{Text: m.text, Parameters: generateParameters, Limit: generateRows})
+	_, isProblem := errors.AsType[*syntax.Problem](err)
+	_, isRefused := errors.AsType[*Refused](err)
+	switch {
+	case err != nil && !isProblem && !isRefused:
+		g.blame(m, "fails: %v", err)
+	case (err == nil) != (m.refused == ""):
+		g.blame(m, "%q in a row with others, alone %v", m.refused, err)
+	case err == nil && len(answer.Items) != min(m.rows, generateRows):
+		g.blame(m, "has %d rows in a row with others, alone %d", m.rows, len(answer.Items))
+	}
+}
+
+func (g *generated) count(questions []*made) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range questions {
+		g.done++
+		if m.refused != "" {
+			g.sorts[m.refused]++
+			continue
+		}
+		g.answered++
+		g.rows += uint64(m.rows)
+		if m.rows > 0 {
+			g.found++
+		}
+	}
+	if g.done/report > g.reported {
+		g.reported = g.done / report
+		g.t.Logf("%d done, %.0f/s; all below %d have been asked", g.done, float64(g.done)/time.Since(g.start).Seconds(), g.next.Load()-perTenant*chunk)
+	}
 }

@@ -29,6 +29,7 @@ var scenarios = []struct {
 	{"Match4: properties of all hops", `MATCH (h:Host {name: 'host1'})-[:RUNS*1..1 {pid: 101}]->(x) RETURN x.key`, []string{`["s11/1"]`}},
 	{"Match6: a path", `MATCH p = (h:Host {name: 'host0'})-[:RUNS]->(s) RETURN length(p), [n IN nodes(p) | n.key], [r IN relationships(p) | r.pid]`, []string{`[1,["h00","s00/0"],[0]]`}},
 	{"Match6: a path of one node", `MATCH p = (h:Host {name: 'host0'}) RETURN length(p)`, []string{`[0]`}},
+	{"Match6: a property that is compared with the path", `MATCH p = (o:OS {version: toString(length(p) + 11)}) RETURN o.name`, []string{`["os1"]`}},
 	{"Match7: optional, not found", `OPTIONAL MATCH (n:Switch) RETURN n`, []string{`[null]`}},
 	{"Match7: optional keeps the row", `MATCH (h:Host {name: 'host1'}) OPTIONAL MATCH (h)-[:HAS_PACKAGES]->(p) RETURN h.name, p`, []string{`["host1",null]`}},
 	{"Match7: WHERE belongs to the optional part", `MATCH (h:Host {name: 'host0'}) OPTIONAL MATCH (h)-[:RUNS]->(s) WHERE s.name = 'nothing' RETURN h.name, s`, []string{`["host0",null]`}},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"assimilation/cmdb"
 	"assimilation/tenancy"
 	"assimilation/tenancy/store"
 	"assimilation/tenancy/store/storetest"
@@ -23,7 +24,19 @@ type world struct {
 	admin      *pgx.Conn
 }
 
+// What the values of the other tenant hold, whatever their type.
+const (
+	canary       = "canary#"
+	canaryNumber = 4242424242
+)
+
 func newWorld(t testing.TB, hosts int) world {
+	return makeWorld(t, hosts, false)
+}
+
+// makeWorld makes a world; with full its estate has elements of every label and
+// type of cmdb.
+func makeWorld(t testing.TB, hosts int, full bool) world {
 	t.Helper()
 	db, url := storetest.OpenURL(t)
 	admin, err := pgx.Connect(t.Context(), url)
@@ -32,22 +45,34 @@ func newWorld(t testing.TB, hosts int) world {
 	}
 	t.Cleanup(func() { admin.Close(context.Background()) })
 	w := world{New(db), storetest.Tenant(t, db), storetest.Tenant(t, db), admin}
-	writeEstate(t, admin, w.own, hosts, "")
-	writeEstate(t, admin, w.other, 20, "canary")
+	own, other := estate(hosts, false), estate(20, true)
+	if full {
+		own.complete()
+		other.complete()
+	}
+	own.write(t, admin, store.Graph(w.own))
+	other.write(t, admin, store.Graph(w.other))
 	if _, err := admin.Exec(t.Context(), "ANALYZE"); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
-// elements are rows of the label tables, by label; an edge has ends.
+// elements are rows of the label tables, by label; an edge has ends. Those of
+// the other tenant are poisoned: each value says whose it is.
 type elements struct {
-	props map[string][]string
-	start map[string][]string
-	end   map[string][]string
+	poisoned bool
+	props    map[string][]string
+	start    map[string][]string
+	end      map[string][]string
 }
 
 func (e *elements) vertex(label string, props map[string]any) string {
+	if e.poisoned {
+		for name, value := range props {
+			props[name] = poison(value)
+		}
+	}
 	text, err := json.Marshal(props)
 	if err != nil {
 		panic(err)
@@ -56,37 +81,39 @@ func (e *elements) vertex(label string, props map[string]any) string {
 	return fmt.Sprintf("%s %d", label, len(e.props[label]))
 }
 
+func poison(value any) any {
+	switch value := value.(type) {
+	case string:
+		return canary + value // keys stay apart
+	case []string:
+		return []string{canary}
+	}
+	return canaryNumber
+}
+
 func (e *elements) edge(kind, from, to string, props map[string]any) {
 	e.vertex(kind, props)
 	e.start[kind] = append(e.start[kind], from)
 	e.end[kind] = append(e.end[kind], to)
 }
 
-// writeEstate writes hosts with services that listen and connect, addresses,
+// estate is hosts with services that listen and connect, addresses,
 // packages and mounts. Some properties are missing and some are of another type.
-// mark replaces every name.
-func writeEstate(t testing.TB, admin *pgx.Conn, tenant tenancy.TenantID, hosts int, mark string) {
-	t.Helper()
+func estate(hosts int, poisoned bool) *elements {
 	r := rand.New(rand.NewPCG(1, 2))
-	e := &elements{map[string][]string{}, map[string][]string{}, map[string][]string{}}
-	name := func(format string, args ...any) string {
-		if mark != "" {
-			return mark
-		}
-		return fmt.Sprintf(format, args...)
-	}
+	e := &elements{poisoned, map[string][]string{}, map[string][]string{}, map[string][]string{}}
 	none := map[string]any{}
 	var endpoints, systems, packages []string
 	for i := range 3 {
-		systems = append(systems, e.vertex("OS", map[string]any{"key": name("os%d", i) + fmt.Sprint(i), "name": name("os%d", i), "version": fmt.Sprint(10 + i)}))
+		systems = append(systems, e.vertex("OS", map[string]any{"key": fmt.Sprintf("os%d", i) + fmt.Sprint(i), "name": fmt.Sprintf("os%d", i), "version": fmt.Sprint(10 + i)}))
 	}
-	set := e.vertex("PackageSet", map[string]any{"key": name("set")})
+	set := e.vertex("PackageSet", map[string]any{"key": "set"})
 	for i := range 12 {
-		packages = append(packages, e.vertex("Package", map[string]any{"key": name("p%d", i) + fmt.Sprint(i), "name": name("lib%d", i%9), "version": fmt.Sprintf("1.%d", i), "size": 100 * i}))
+		packages = append(packages, e.vertex("Package", map[string]any{"key": fmt.Sprintf("p%d", i) + fmt.Sprint(i), "name": fmt.Sprintf("lib%d", i%9), "version": fmt.Sprintf("1.%d", i), "size": 100 * i}))
 		e.edge("CONTAINS", set, packages[i], none)
 	}
 	for h := range hosts {
-		props := map[string]any{"key": name("h%d", h) + fmt.Sprint(h), "name": name("host%d", h), "cores": 1 << (h % 5), "state": []string{"up", "down", "silent"}[h%3], "load": float64(h%7) / 4}
+		props := map[string]any{"key": fmt.Sprintf("h%d", h) + fmt.Sprint(h), "name": fmt.Sprintf("host%d", h), "cores": 1 << (h % 5), "state": []string{"up", "down", "silent"}[h%3], "load": float64(h%7) / 4}
 		if h%4 == 0 {
 			props["tags"] = []string{"db", "eu"}[:1+h%8/4]
 		}
@@ -98,14 +125,14 @@ func writeEstate(t testing.TB, admin *pgx.Conn, tenant tenancy.TenantID, hosts i
 		if h%2 == 0 {
 			e.edge("HAS_PACKAGES", host, set, none)
 		}
-		link := e.vertex("Interface", map[string]any{"key": name("i%d", h) + fmt.Sprint(h), "name": name("eth%d", h%2), "mtu": 1500})
+		link := e.vertex("Interface", map[string]any{"key": fmt.Sprintf("i%d", h) + fmt.Sprint(h), "name": fmt.Sprintf("eth%d", h%2), "mtu": 1500})
 		e.edge("HAS_INTERFACE", host, link, none)
-		address := e.vertex("Address", map[string]any{"key": name("a%d", h) + fmt.Sprint(h), "ip": name("10.0.%d.%d", h/250, h%250)})
+		address := e.vertex("Address", map[string]any{"key": fmt.Sprintf("a%d", h) + fmt.Sprint(h), "ip": fmt.Sprintf("10.0.%d.%d", h/250, h%250)})
 		e.edge("HAS_ADDRESS", link, address, map[string]any{"prefix": 24})
 		for s := range 1 + h%3 {
-			service := e.vertex("Service", map[string]any{"key": name("s%d", h) + fmt.Sprintf("%d/%d", h, s), "name": name("%s", []string{"nginx", "postgres", "sshd", "redis"}[(h+s)%4]), "uid": s - 1})
+			service := e.vertex("Service", map[string]any{"key": fmt.Sprintf("s%d", h) + fmt.Sprintf("%d/%d", h, s), "name": fmt.Sprintf("%s", []string{"nginx", "postgres", "sshd", "redis"}[(h+s)%4]), "uid": s - 1})
 			e.edge("RUNS", host, service, map[string]any{"pid": 100*h + s})
-			endpoint := e.vertex("Endpoint", map[string]any{"key": name("e%d", h) + fmt.Sprintf("%d/%d", h, s), "ip": name("10.0.%d.%d", h/250, h%250), "port": []int{80, 5432, 22, 6379}[(h+s)%4], "protocol": "tcp"})
+			endpoint := e.vertex("Endpoint", map[string]any{"key": fmt.Sprintf("e%d", h) + fmt.Sprintf("%d/%d", h, s), "ip": fmt.Sprintf("10.0.%d.%d", h/250, h%250), "port": []int{80, 5432, 22, 6379}[(h+s)%4], "protocol": "tcp"})
 			e.edge("AT", endpoint, address, none)
 			e.edge("LISTENS_ON", service, endpoint, none)
 			endpoints = append(endpoints, endpoint)
@@ -118,7 +145,28 @@ func writeEstate(t testing.TB, admin *pgx.Conn, tenant tenancy.TenantID, hosts i
 			}
 		}
 	}
-	e.write(t, admin, store.Graph(tenant))
+	return e
+}
+
+// complete adds elements of the labels and types that are missing.
+func (e *elements) complete() {
+	for _, v := range cmdb.Vertices {
+		for i := len(e.props[string(v.Label)]); i < 3; i++ {
+			props := map[string]any{store.KeyProperty: fmt.Sprintf("%s%d", v.Label, i), "name": fmt.Sprintf("%s%d", v.Label, i), "version": i, "state": "up"}
+			for _, name := range v.Index {
+				props[name] = fmt.Sprintf("%s%d", name, i)
+			}
+			e.vertex(string(v.Label), props)
+		}
+	}
+	for _, edge := range cmdb.Edges {
+		if e.props[string(edge.Type)] != nil {
+			continue
+		}
+		for i := range 3 {
+			e.edge(string(edge.Type), fmt.Sprintf("%s %d", edge.From, i+1), fmt.Sprintf("%s %d", edge.To, 1+(i+1)%3), map[string]any{"since": i, "name": "edge"})
+		}
+	}
 }
 
 func (e *elements) write(t testing.TB, admin *pgx.Conn, graph string) {

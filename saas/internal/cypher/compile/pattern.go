@@ -94,10 +94,13 @@ func (b *builder) patterns(paths []*syntax.Path) {
 	}
 	b.distinct(found)
 	for _, p := range paths {
-		b.properties(p)
 		if s := b.info.Paths[p]; s != nil {
 			b.env[s] = binding{path: b.pathOf(p)}
 		}
+	}
+	// A property may be compared with what speaks of any of the paths.
+	for _, p := range paths {
+		b.properties(p)
 	}
 }
 
