@@ -1,5 +1,6 @@
 // Package projectors lists the projectors of all kinds. A kind that is not
-// listed, as those of script agents, has facts and history but no elements.
+// listed has facts and history but no elements; those of script agents have a
+// projector in common.
 package projectors
 
 import (
@@ -16,6 +17,7 @@ import (
 	os "assimilation/discovery/os/project"
 	packages "assimilation/discovery/packages/project"
 	processes "assimilation/discovery/processes/project"
+	scripts "assimilation/discovery/scripts/project"
 	seen "assimilation/discovery/seen/project"
 	sockets "assimilation/discovery/sockets/project"
 	switchport "assimilation/discovery/switchport/project"
@@ -55,6 +57,9 @@ func ByKind(name string) (discovery.Projector, bool) {
 		if p.Kind().Name == name {
 			return p, true
 		}
+	}
+	if discovery.IsScript(name) {
+		return scripts.Projector{Of: name}, true
 	}
 	return nil, false
 }

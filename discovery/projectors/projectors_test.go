@@ -152,7 +152,10 @@ func TestLeaningKindsComeAfterTheirs(t *testing.T) {
 			t.Errorf("kind %s is not found by its name", name)
 		}
 	}
-	if _, ok := projectors.ByKind("x-script"); ok {
+	if p, ok := projectors.ByKind("x-script"); !ok || p.Kind().Name != "x-script" {
+		t.Error("the kinds of scripts have no projector")
+	}
+	if _, ok := projectors.ByKind("nonsense"); ok {
 		t.Error("a kind without a projector was found")
 	}
 }
@@ -187,7 +190,8 @@ func FuzzProject(f *testing.F) {
 	f.Add("f", []byte(`{"manager":"dpkg","packages":[{"name":"bash"}]}`))
 	f.Add("", []byte(`{"release":{},"kernel":null}`))
 	f.Fuzz(func(t *testing.T, instance string, body []byte) {
-		for _, p := range projectors.All() {
+		script, _ := projectors.ByKind("x-script")
+		for _, p := range append(projectors.All(), script) {
 			fact := discovery.Fact{Kind: p.Kind().Name, Instance: instance, Version: p.Kind().Version, Body: body, Hash: discovery.HashBody(p.Kind().Name, 1, body)}
 			e, err := p.Project(elementstest.Host, fact)
 			if err != nil {
