@@ -2,86 +2,23 @@ package discovery
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
-	"net"
+	"reflect"
 	"slices"
 	"strings"
 )
 
-// MaxChanges bounds the answer of Diff.
-const MaxChanges = 1000
-
-// maxChangeText bounds each text of a Change, in bytes.
-const maxChangeText = 512
-
-// Op says what happened to an item or a field.
-type Op string
-
-// The operations. More ends a list that was cut: New says how many changes
-// were left out.
-const (
-	Added   Op = "added"
-	Removed Op = "removed"
-	Changed Op = "changed"
-	More    Op = "more"
-)
-
-// Change is one readable difference between two bodies of a kind.
-//
-// An item that came or went is one Change (its scalar fields are in New or
-// Old) followed by one for each item of the lists within it. A field that
-// changed is one Change with Field set; a field outside any list has no Item.
-type Change struct {
-	Op    Op
-	Path  string // the list, "services[].listens"; for a field outside a list its parent, "release"
-	Of    string // the item which the list belongs to: "nginx"
-	Item  string // "tcp 10.0.0.1:80"
-	Field string // the field that changed: "wildcard"
-	Old   string
-	New   string
-}
-
-// String is the change in a sentence: "listens of nginx: added tcp 10.0.0.1:80".
-func (c Change) String() string {
-	if c.Op == More {
-		return c.New + " more changes"
-	}
-	where := c.Path
-	if i := strings.LastIndexAny(where, ".]"); i >= 0 {
-		where = where[i+1:]
-	}
-	if c.Of != "" {
-		where += " of " + c.Of
-	}
-	what := strings.TrimSpace(c.Item + " " + c.Field)
-	if where != "" && what != "" {
-		where += ": "
-	}
-	if c.Op == Changed || c.Field != "" {
-		return fmt.Sprintf("%s%s %s: %q -> %q", where, c.Op, what, c.Old, c.New)
-	}
-	return fmt.Sprintf("%s%s %s", where, c.Op, what)
-}
-
 // Diff lists what differs between two canonical bodies of a kind: items of
-// keyed lists matched by their key, scalars by their path, in an order that
-// depends on the two bodies only. An empty body stands for a fact that was not
-// there. Of a kind without a described body, and in fields that the
-// description does not know, lists are compared as wholes.
+// keyed lists matched by their key, elements of lists that the kind has words
+// for, other fields by their path, in an order that depends on the two bodies
+// only. An empty body stands for a fact that was not there. Lists of objects
+// that the kind does not describe are matched by what looks like a key, see
+// likelyKey.
 func Diff(kind Kind, old, new []byte) ([]Change, error) {
-	d := differ{lists: map[string]Field{}}
-	if kind.Body != nil {
-		fields, err := Describe(kind)
-		if err != nil {
-			return nil, err
-		}
-		for _, f := range fields {
-			if f.Shape == Items {
-				d.lists[f.Path] = f
-			}
-		}
+	d, err := newDiffer(kind)
+	if err != nil {
+		return nil, err
 	}
 	was, err := decodeBody(old)
 	if err != nil {
@@ -91,11 +28,38 @@ func Diff(kind Kind, old, new []byte) ([]Change, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new body of kind %s: %w", kind.Name, err)
 	}
-	d.objects(place{}, was, is)
+	d.objects(place{within: &versions{was: was, is: is}}, was, is)
 	if d.more > 0 {
 		d.changes = append(d.changes, Change{Op: More, New: fmt.Sprint(d.more)})
 	}
 	return d.changes, nil
+}
+
+type differ struct {
+	lists   map[string]Field // of objects, by path
+	sets    map[string]bool  // lists of scalars whose elements have words, by path
+	changes []Change
+	more    int
+}
+
+func newDiffer(kind Kind) (*differ, error) {
+	d := &differ{lists: map[string]Field{}, sets: map[string]bool{}}
+	if kind.Body == nil {
+		return d, nil
+	}
+	fields, err := Describe(kind)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fields {
+		switch f.Shape {
+		case Items:
+			d.lists[f.Path] = f
+		case List:
+			d.sets[f.Path] = kind.words(f.Path) != nil
+		}
+	}
+	return d, nil
 }
 
 func decodeBody(b []byte) (map[string]any, error) {
@@ -114,18 +78,23 @@ func decodeBody(b []byte) (map[string]any, error) {
 	return body, nil
 }
 
-type differ struct {
-	lists   map[string]Field // by path
-	changes []Change
-	more    int
-}
-
 // place is where in the body the comparison stands.
 type place struct {
 	path string // of the object: "services[]", "release", ""
 	list string // the innermost list: "services"
 	of   string // the item around the list
 	item string // the item of the list
+
+	within *versions
+}
+
+// field is a field's path from the item, or the whole body, on.
+func (p place) field(name string) string {
+	path := strings.TrimPrefix(p.child(name), p.list+"[].")
+	if p.list == "" {
+		return p.child(name)
+	}
+	return path
 }
 
 func (p place) child(name string) string {
@@ -171,25 +140,30 @@ func (d *differ) objects(at place, old, new map[string]any) {
 
 func (d *differ) field(at place, name string, old, new any) {
 	path := at.child(name)
-	if list, known := d.lists[path]; known && isItems(old) && isItems(new) {
+	list, known := d.lists[path]
+	if !known && (isItems(old) && isItems(new)) && (old != nil || new != nil) {
+		list, known = likelyKey(path, asItems(old), asItems(new))
+	}
+	if known && isItems(old) && isItems(new) {
 		d.items(list, at.item, asItems(old), asItems(new))
+		return
+	}
+	if d.sets[path] {
+		d.elements(path, at.item, elementsOf(old), elementsOf(new))
 		return
 	}
 	oldObject, wasObject := old.(map[string]any)
 	newObject, isObject := new.(map[string]any)
 	if (wasObject || old == nil) && (isObject || new == nil) && (wasObject || isObject) {
-		d.objects(place{path, at.list, at.of, at.item}, oldObject, newObject)
+		d.objects(place{path, at.list, at.of, at.item, at.within}, oldObject, newObject)
 		return
 	}
-	was, is := text(old), text(new)
-	if was == is {
+	c := Change{Path: at.list, Of: at.of, Item: at.item, Field: at.field(name), Old: text(old), New: text(new), within: at.within, field: at.field(name)}
+	if reflect.DeepEqual(old, new) || c.Old == "" && c.New == "" {
 		return
 	}
-	c := Change{Path: at.list, Of: at.of, Item: at.item, Field: name, Old: was, New: is}
 	if at.list == "" {
-		c.Path = at.path
-	} else if inner := strings.TrimPrefix(at.path, at.list+"[]"); inner != "" {
-		c.Field = strings.TrimPrefix(inner, ".") + "." + name
+		c.Path, c.Field = at.path, name
 	}
 	switch {
 	case old == nil:
@@ -203,161 +177,4 @@ func (d *differ) field(at place, name string, old, new any) {
 		c.Op = Changed // the item stayed; one of its fields came or went
 	}
 	d.add(c)
-}
-
-func isItems(v any) bool {
-	list, ok := v.([]any)
-	return v == nil || ok && !slices.ContainsFunc(list, func(e any) bool { _, object := e.(map[string]any); return !object })
-}
-
-func asItems(v any) []map[string]any {
-	list, _ := v.([]any)
-	items := make([]map[string]any, 0, len(list))
-	for _, e := range list {
-		if object, ok := e.(map[string]any); ok {
-			items = append(items, object)
-		}
-	}
-	return items
-}
-
-// keyed is an item beside its key. Items of one list that have the same key,
-// which a proper body does not hold, are told apart by their order.
-type keyed struct {
-	key   string
-	title string
-	value map[string]any
-}
-
-// items compares two lists of objects by their keys.
-func (d *differ) items(list Field, of string, old, new []map[string]any) {
-	was, is := index(list, old), index(list, new)
-	titles := map[string]string{} // title -> the key it stands for, "" when for several
-	for _, k := range append(slices.Clone(was), is...) {
-		if other, taken := titles[k.title]; taken && other != k.key {
-			titles[k.title] = ""
-		} else if !taken {
-			titles[k.title] = k.key
-		}
-	}
-	name := func(k keyed) string {
-		if titles[k.title] == "" {
-			return k.title + " (" + words(list.Key, k.value) + ")"
-		}
-		return k.title
-	}
-	for len(was) > 0 || len(is) > 0 {
-		switch {
-		case len(is) == 0 || len(was) > 0 && was[0].key < is[0].key:
-			d.whole(Removed, list, of, name(was[0]), was[0].value)
-			was = was[1:]
-		case len(was) == 0 || is[0].key < was[0].key:
-			d.whole(Added, list, of, name(is[0]), is[0].value)
-			is = is[1:]
-		default:
-			d.objects(place{list.Path + "[]", list.Path, of, name(is[0])}, was[0].value, is[0].value)
-			was, is = was[1:], is[1:]
-		}
-	}
-}
-
-// index sorts items by key.
-func index(list Field, items []map[string]any) []keyed {
-	out := make([]keyed, len(items))
-	seen := map[string]int{}
-	for i, item := range items {
-		var key strings.Builder
-		for _, name := range list.Key {
-			key.WriteString(sortable(item[name]))
-			key.WriteByte(0)
-		}
-		k := key.String()
-		seen[k]++
-		out[i] = keyed{fmt.Sprintf("%s%08d", k, seen[k]), words(list.Title, item), item}
-	}
-	slices.SortFunc(out, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
-	return out
-}
-
-// sortable is a value's text, numbers padded so that they sort as numbers.
-func sortable(v any) string {
-	if n, ok := v.(json.Number); ok && len(n) < 20 {
-		return strings.Repeat("0", 20-len(n)) + string(n)
-	}
-	return text(v)
-}
-
-// words joins the named fields of an item; "ip:port" joins two as an endpoint.
-func words(names []string, item map[string]any) string {
-	var out []string
-	for _, name := range names {
-		word := text(item[name])
-		if host, port, both := strings.Cut(name, ":"); both {
-			word = net.JoinHostPort(text(item[host]), text(item[port]))
-		}
-		if word != "" {
-			out = append(out, word)
-		}
-	}
-	return strings.Join(out, " ")
-}
-
-// whole reports an item that came or went, and the items of its lists.
-func (d *differ) whole(op Op, list Field, of, name string, item map[string]any) {
-	at := place{list.Path + "[]", list.Path, of, name}
-	names := make([]string, 0, len(item))
-	var scalars []string
-	for field := range item {
-		names = append(names, field)
-	}
-	slices.Sort(names)
-	for _, field := range names {
-		if _, known := d.lists[at.child(field)]; known && isItems(item[field]) {
-			continue
-		}
-		scalars = append(scalars, field+"="+text(item[field]))
-	}
-	c := Change{Op: op, Path: list.Path, Of: of, Item: name}
-	if op == Added {
-		c.New = strings.Join(scalars, " ")
-	} else {
-		c.Old = strings.Join(scalars, " ")
-	}
-	d.add(c)
-	for _, field := range names {
-		inner, known := d.lists[at.child(field)]
-		switch {
-		case !known || !isItems(item[field]):
-		case op == Added:
-			d.items(inner, name, nil, asItems(item[field]))
-		default:
-			d.items(inner, name, asItems(item[field]), nil)
-		}
-	}
-}
-
-// text is a value for people: strings bare, lists of scalars separated by
-// spaces.
-func text(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case json.Number:
-		return string(v)
-	case bool:
-		return fmt.Sprint(v)
-	case []any:
-		parts := make([]string, len(v))
-		for i, e := range v {
-			parts[i] = text(e)
-		}
-		return strings.Join(parts, " ")
-	}
-	b, err := Canonical(v)
-	if err != nil {
-		return ""
-	}
-	return string(b)
 }

@@ -57,7 +57,7 @@ func TestDiff(t *testing.T) {
 			[]string{`packages: changed curl amd64 version: "1" -> "2"`}},
 		{"kind without a description", discovery.Kind{Name: "x-own"},
 			map[string]any{"a": []any{map[string]any{"n": 1}}, "b": 1}, map[string]any{"a": []any{map[string]any{"n": 2}}},
-			[]string{`changed a: "{\"n\":1}" -> "{\"n\":2}"`, `removed b: "1" -> ""`}},
+			[]string{`a: changed #1 n: "1" -> "2"`, `removed b: "1" -> ""`}},
 	}
 	for _, test := range tests {
 		changes, err := discovery.Diff(test.kind, body(t, test.old), body(t, test.new))

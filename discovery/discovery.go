@@ -56,7 +56,10 @@ type Kind struct {
 	// sensitivity classes ("class") and, for lists, the fields that tell two
 	// items apart ("key"), see Describe.
 	Body any
-	Doc  string
+	// Words is how differences of this kind are told. Package kinds puts it beside
+	// the rest: no probe tells differences, so it does not carry their words.
+	Words []Words
+	Doc   string
 }
 
 // Fact is one discovery result of one host, replaced as a whole. It names no

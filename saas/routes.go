@@ -9,8 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"assimilation/discovery"
-	"assimilation/discovery/projectors"
+	"assimilation/discovery/kinds"
 	"assimilation/saas/internal/accounts"
 	"assimilation/saas/internal/changes"
 	"assimilation/saas/internal/console"
@@ -69,7 +68,7 @@ func (p parts) mount(w *web.Web) error {
 	questions.Live, questions.Topology = wiring.Ports, wiring.Ask
 	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public, Verdicts: p.verdicts.OpenAt, Happened: happened.OfSite,
 		ForgetTopology: core.ForgetTopology, Questions: wiring.Questions}
-	changed := &changes.Service{DB: p.db, Kinds: kinds()}
+	changed := &changes.Service{DB: p.db, Kinds: kinds.Worded()}
 	questions.Say = changed.Say
 	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: changed, Happened: happened.OfHost}
 	past := &history.Service{DB: p.db, FindHost: machines.FindID}
@@ -115,14 +114,6 @@ func (p parts) mount(w *web.Web) error {
 	who.Pages(w)
 	finder.Pages(w)
 	return nil
-}
-
-// kinds lists the kinds whose bodies the service understands.
-func kinds() (all []discovery.Kind) {
-	for _, p := range projectors.All() {
-		all = append(all, p.Kind())
-	}
-	return all
 }
 
 // Rebuild projects all facts of a tenant anew, mends its graph where it

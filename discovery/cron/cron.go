@@ -20,9 +20,9 @@ var Kind = discovery.Kind{
 
 // Facts is the body. Empty lists are left out.
 type Facts struct {
-	Entries []Entry  `json:"entries" key:"source,user,schedule,command"` // by source, in the order of the file
-	Scripts []Script `json:"scripts,omitempty" key:"period,name"`        // by period, then name
-	Once    []Once   `json:"once,omitempty" key:"job"`                   // sorted by job
+	Entries []Entry  `json:"entries" key:"source,user,schedule,command" title:"source,user,command"` // by source, in the order of the file
+	Scripts []Script `json:"scripts,omitempty" key:"period,name"`                                    // by period, then name
+	Once    []Once   `json:"once,omitempty" key:"job"`                                               // sorted by job
 }
 
 // Entry is one line of a crontab.

@@ -21,7 +21,7 @@ var Kind = discovery.Kind{
 type Facts struct {
 	Defaults []Default `json:"defaults,omitempty" key:"scope,setting"`
 	Aliases  []Alias   `json:"aliases,omitempty" key:"kind,name"`
-	Rules    []Rule    `json:"rules" key:"who,hosts,run_as,tags,command"`
+	Rules    []Rule    `json:"rules" key:"who,hosts,run_as,tags,command" title:"who,hosts,command"`
 }
 
 // Default is one option.

@@ -14,7 +14,7 @@ import (
 // Register adds the REST operations.
 func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "list-changes", Method: http.MethodGet, Path: "/v1/changes", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"changes"},
+		OperationID: "list-changes", Method: http.MethodGet, Path: "/v1/changes", Metadata: web.Needs(tenancy.Read), Tags: []string{"changes"},
 		Summary: "What changed on hosts, newest first",
 	}, func(ctx context.Context, in *struct {
 		Host   string    `query:"host" maxLength:"255" doc:"id or name"`
@@ -31,7 +31,7 @@ func (s *Service) Register(api huma.API) {
 	})
 
 	huma.Register(api, huma.Operation{
-		OperationID: "diff", Method: http.MethodGet, Path: "/v1/diff", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"changes"},
+		OperationID: "diff", Method: http.MethodGet, Path: "/v1/diff", Metadata: web.Needs(tenancy.Read), Tags: []string{"changes"},
 		Summary: "What differs between two times, by host; what changed and changed back does not",
 	}, func(ctx context.Context, in *struct {
 		From   time.Time `query:"from" required:"true"`

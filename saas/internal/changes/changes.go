@@ -45,6 +45,9 @@ type Change struct {
 	Summary    string          `json:"summary"`
 	Details    []Detail        `json:"details" nullable:"false" doc:"the first differences"`
 	More       int             `json:"more,omitempty" doc:"differences that are not listed"`
+
+	whole  string // what a fact that came or went is
+	counts []discovery.Count
 }
 
 // Op says what became of a fact.
@@ -137,25 +140,17 @@ func (s *Service) describe(c *Change, v version, unpack *zstd.Decoder) error {
 	if err != nil {
 		return err
 	}
-	differences, err := discovery.Diff(s.kind(v.Kind), before, after)
+	said, err := discovery.Say(s.kind(v.Kind), before, after)
 	if err != nil {
 		return err
 	}
-	count := map[discovery.Op]int{}
-	for _, d := range differences {
-		if d.Op == discovery.More {
-			n, _ := strconv.Atoi(d.New) // written by Diff as a number
-			c.More += n
-			continue
-		}
-		count[d.Op]++
-		if len(c.Details) == maxDetails {
-			c.More++
-			continue
-		}
-		c.Details = append(c.Details, Detail{d.Op, words(v.Kind, d), d.String()})
+	shown := min(len(said.Told), maxDetails)
+	for _, t := range said.Told[:shown] {
+		c.Details = append(c.Details, Detail(t))
 	}
-	c.Summary = summary(*c, count)
+	c.More = said.More + len(said.Told) - shown
+	c.whole, c.counts = said.Whole, said.Counts
+	c.Summary = summary(*c)
 	return nil
 }
 
@@ -170,28 +165,40 @@ func unpacked(d *zstd.Decoder, packed []byte) ([]byte, error) {
 	return body, nil
 }
 
-// summary is the one difference there is, or how many of each sort.
-func summary(c Change, count map[discovery.Op]int) string {
-	if len(c.Details) == 1 && c.More == 0 {
-		return c.Details[0].Text
+// maxSummed bounds the differences that a summary names.
+const maxSummed = 3
+
+// summary says what is in a fact that came or went, else the first differences.
+func summary(c Change) string {
+	switch c.Op {
+	case Appeared:
+		return strings.TrimSuffix("first report: "+content(c.whole, c.counts), ": ")
+	case Gone:
+		return strings.TrimSuffix("no longer reported: "+content(c.whole, c.counts), ": ")
 	}
-	var parts []string
-	for _, op := range []discovery.Op{discovery.Added, discovery.Removed, discovery.Changed} {
-		if n := count[op]; n > 0 {
-			parts = append(parts, strconv.Itoa(n)+" "+string(op))
-		}
-	}
-	if len(parts) == 0 {
+	if len(c.Details) == 0 {
 		return string(c.Op)
 	}
-	if c.Op != Changed {
-		return string(c.Op) + ": " + strings.Join(parts, ", ")
+	var parts []string
+	for _, d := range c.Details[:min(maxSummed, len(c.Details))] {
+		parts = append(parts, d.Text)
 	}
-	return strings.Join(parts, ", ")
+	if more := len(c.Details) - len(parts) + c.More; more > 0 {
+		parts = append(parts, "and "+strconv.Itoa(more)+" more")
+	}
+	return strings.Join(parts, "; ")
 }
 
-// kind finds a kind by name; of one that is not known, lists are compared as
-// wholes.
+// content says what a fact is, or how much is in it.
+func content(whole string, counts []discovery.Count) string {
+	if whole != "" {
+		return whole
+	}
+	return discovery.Sum(counts)
+}
+
+// kind finds a kind by name; of one that is not known, such as a script's,
+// differences are told by their paths.
 func (s *Service) kind(name string) discovery.Kind {
 	for _, k := range s.Kinds {
 		if k.Name == name {

@@ -8,6 +8,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"assimilation/discovery"
+	"assimilation/discovery/kinds"
 	"assimilation/discovery/packages"
 	"assimilation/tenancy"
 )
@@ -50,17 +51,17 @@ func TestDescribe(t *testing.T) {
 		details int
 		more    int
 	}{
-		{"first", version{Hash: hash, Body: pack(t, "bash 1", "dash 1")}, Appeared, "appeared: ", 0, -1},
+		{"first", version{Hash: hash, Body: pack(t, "bash 1", "dash 1")}, Appeared, "first report: 2 packages", 0, -1},
 		{"same but one", version{Hash: hash, Previous: hash, Body: pack(t, "bash 2"), PreviousBody: pack(t, "bash 1")}, Changed, "bash 1 -> 2 (all)", 1, 0},
-		{"several", version{Hash: hash, Previous: hash, Body: pack(t, "bash 2", "new 1"), PreviousBody: pack(t, "bash 1", "old 1")}, Changed, "1 added, 1 removed, 1 changed", 3, 0},
-		{"too many", version{Hash: hash, Previous: hash, Body: pack(t, many...), PreviousBody: pack(t)}, Changed, "added", maxDetails, 20},
-		{"gone", version{Previous: hash, PreviousBody: pack(t, "bash 1", "dash 1")}, Gone, "gone", 0, -1},
+		{"several", version{Hash: hash, Previous: hash, Body: pack(t, "bash 2", "new 1"), PreviousBody: pack(t, "bash 1", "old 1")}, Changed, "bash 1 -> 2 (all); new 1 installed (all); old 1 removed (all)", 3, 0},
+		{"too many", version{Hash: hash, Previous: hash, Body: pack(t, many...), PreviousBody: pack(t)}, Changed, "paa 1 installed (all); pab 1 installed (all); pac 1 installed (all); and 67 more", maxDetails, 20},
+		{"gone", version{Previous: hash, PreviousBody: pack(t, "bash 1", "dash 1")}, Gone, "no longer reported: 2 packages", 0, -1},
 		{"body not kept", version{Hash: hash, Previous: hash, Body: pack(t, "bash 2")}, Changed, "no longer kept", 0, 0},
 		{"body too large", version{Hash: hash, Previous: hash, PreviousBody: pack(t, "bash 2")}, Changed, "too large", 0, 0},
 	} {
 		test.v.Kind = packages.Kind.Name
 		c := test.v.change()
-		s := &Service{Kinds: []discovery.Kind{packages.Kind}}
+		s := &Service{Kinds: kinds.Worded()}
 		if err := s.describe(&c, test.v, unpack); err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue

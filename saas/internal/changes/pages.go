@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
+	"assimilation/discovery"
 	"assimilation/saas/internal/web"
 	"assimilation/saas/internal/web/ui"
 	"assimilation/tenancy"
@@ -147,9 +149,44 @@ func runs(items []Change) (all [][]Change) {
 // kindsOf names the kinds of a run, each once.
 func kindsOf(run []Change) string {
 	var kinds []string
-	for _, c := range run {
-		kinds = append(kinds, c.Kind)
+	for _, c := range reports(run) {
+		kinds = append(kinds, c.kind)
 	}
-	slices.Sort(kinds)
-	return strings.Join(slices.Compact(kinds), ", ")
+	return strings.Join(kinds, ", ")
+}
+
+// report is what a run says of one kind.
+type report struct{ kind, content string }
+
+// reports joins the instances of each kind of a run: "checksums: 412 files".
+func reports(run []Change) (all []report) {
+	sorted := slices.SortedStableFunc(slices.Values(run), func(a, b Change) int { return strings.Compare(a.Kind, b.Kind) })
+	for of := range chunks(sorted) {
+		var wholes []string
+		var counts []discovery.Count
+		for _, c := range of {
+			counts = append(counts, c.counts...)
+			if c.whole != "" {
+				wholes = append(wholes, c.whole)
+			}
+		}
+		all = append(all, report{of[0].Kind, content(strings.Join(wholes, "; "), counts)})
+	}
+	return all
+}
+
+// chunks yields the changes of each kind of a sorted list.
+func chunks(sorted []Change) iter.Seq[[]Change] {
+	return func(yield func([]Change) bool) {
+		for len(sorted) > 0 {
+			n := 1
+			for n < len(sorted) && sorted[n].Kind == sorted[0].Kind {
+				n++
+			}
+			if !yield(sorted[:n]) {
+				return
+			}
+			sorted = sorted[n:]
+		}
+	}
 }

@@ -152,7 +152,7 @@ func readVersions(ctx context.Context, tx pgx.Tx, f Filter, near *vicinity) ([]v
 
 // hostsNamed returns the ids of the hosts that have the id or the name.
 func hostsNamed(ctx context.Context, tx pgx.Tx, ref string) ([]string, error) {
-	rows, err := tx.Query(ctx, `SELECT id::text FROM assim.hosts WHERE id::text = $1 OR lower(name) = lower($1)`, ref)
+	rows, err := tx.Query(ctx, `SELECT id::text FROM assim.hosts WHERE id = assim.as_id($1) OR name_lower = lower($1)`, ref)
 	if err != nil {
 		return nil, err
 	}

@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"assimilation/discovery"
+	"assimilation/discovery/kinds"
 	"assimilation/discovery/os"
 	"assimilation/discovery/packages"
-	"assimilation/discovery/projectors"
 	"assimilation/discovery/sockets"
 	"assimilation/saas/internal/changes"
 	"assimilation/saas/internal/web"
@@ -20,11 +19,7 @@ import (
 )
 
 func teller(e *estate) (*changes.Service, web.Actor) {
-	var kinds []discovery.Kind
-	for _, p := range projectors.All() {
-		kinds = append(kinds, p.Kind())
-	}
-	return &changes.Service{DB: e.db, Kinds: kinds}, web.Actor{Tenant: e.source.Tenant}
+	return &changes.Service{DB: e.db, Kinds: kinds.Worded()}, web.Actor{Tenant: e.source.Tenant}
 }
 
 // What differs between two times leads from the one to the other, and names

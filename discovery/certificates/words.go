@@ -1,0 +1,13 @@
+package certificates
+
+import "assimilation/discovery"
+
+// Words is how differences of this kind are told.
+var Words = []discovery.Words{
+	{List: "certificates", Noun: "certificate", Added: "certificate {subject} found (expires {not_after}, {paths})",
+		Removed: "certificate {subject} gone (expires {not_after}, {paths})",
+		Changed: []string{"certificate {subject} paths: {paths->}"},
+		Renewed: []string{"certificate {subject} expires {not_after->}[, key {key->}][, issuer {issuer->}]", "certificate {subject} replaced (sha256 {sha256:8->})"}},
+	{List: "bundles", Noun: "bundle", Added: "bundle {path} found ({certificates} certificates)", Removed: "bundle {path} gone",
+		Changed: []string{"bundle {path}: {certificates->} certificates"}},
+}
