@@ -5,6 +5,7 @@ import (
 	auditd "assimilation/discovery/auditd/collect"
 	certificates "assimilation/discovery/certificates/collect"
 	checksums "assimilation/discovery/checksums/collect"
+	commands "assimilation/discovery/commands/collect"
 	containers "assimilation/discovery/containers/collect"
 	cron "assimilation/discovery/cron/collect"
 	disks "assimilation/discovery/disks/collect"
@@ -71,6 +72,7 @@ func All() []discovery.Collector {
 		checksums.Local(),
 		firewall.Local(),
 		languagepackages.Local(),
+		commands.Local(),
 		scripts.Local(),
 	}
 }
