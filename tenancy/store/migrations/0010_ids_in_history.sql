@@ -3,6 +3,8 @@
 -- tables as they were without looking up a key for each row that changed. What is
 -- no longer there gets an id that nothing else has.
 ALTER TABLE assim.undo ADD COLUMN id ag_catalog.graphid, ADD COLUMN start_id ag_catalog.graphid, ADD COLUMN end_id ag_catalog.graphid;
+-- Every row is written anew: indexes are cheaper to make afterwards.
+DROP INDEX assim.undo_tenant_label_key_at_idx, assim.undo_tenant_at_idx;
 
 -- +goose StatementBegin
 DO $$
@@ -12,47 +14,53 @@ DECLARE
     begun boolean;
 BEGIN
     SET LOCAL search_path = pg_catalog, ag_catalog;
+    -- Whole tables are joined, of which the planner knows nothing.
     SET LOCAL work_mem = '256MB';
+    SET LOCAL enable_nestloop = off;
+    SET LOCAL enable_mergejoin = off;
+    CREATE TEMP TABLE points (label text, key text, id graphid) ON COMMIT DROP;
     CREATE TEMP TABLE known (label text, key text, to_key text, id graphid, start_id graphid, end_id graphid) ON COMMIT DROP;
     FOR t IN SELECT id, graph FROM assim.tenants LOOP
         SELECT EXISTS (SELECT FROM assim.undo u WHERE u.tenant = t.id) INTO begun;
         CONTINUE WHEN NOT begun;
-        TRUNCATE known;
+        TRUNCATE points, known;
         FOR l IN SELECT a.name::text AS name, a.id, a.kind, format('%I.%I', t.graph, a.name) AS tab, format('%I.%I', t.graph, a.name || '_id_seq') AS seq
             FROM ag_label a JOIN ag_graph g ON g.graphid = a.graph WHERE g.name = t.graph AND a.name NOT LIKE '\_ag\_label\_%' ORDER BY a.kind DESC
         LOOP
             IF l.kind = 'v' THEN
-                EXECUTE format('INSERT INTO known SELECT $1, v.properties ->> ''key''::text, '''', v.id FROM %s v', l.tab) USING l.name;
-                INSERT INTO known SELECT l.name, o.key, '', _graphid(l.id, nextval(l.seq::regclass)) FROM (
+                EXECUTE format('INSERT INTO points SELECT $1, v.properties ->> ''key''::text, v.id FROM %s v', l.tab) USING l.name;
+                INSERT INTO points SELECT l.name, o.key, _graphid(l.id, nextval(l.seq::regclass)) FROM (
                     SELECT u.key FROM assim.undo u WHERE u.tenant = t.id AND u.label = l.name
                     UNION SELECT u.key FROM assim.undo u WHERE u.tenant = t.id AND u.from_label = l.name
                     UNION SELECT u.to_key FROM assim.undo u WHERE u.tenant = t.id AND u.to_label = l.name
-                    EXCEPT SELECT k.key FROM known k WHERE k.label = l.name) o;
+                    EXCEPT SELECT p.key FROM points p WHERE p.label = l.name) o;
             ELSE
                 EXECUTE format('INSERT INTO known SELECT $1, a.key, z.key, e.id, a.id, z.id
-                    FROM %s e JOIN known a ON a.id = e.start_id JOIN known z ON z.id = e.end_id', l.tab) USING l.name;
+                    FROM %s e JOIN points a ON a.id = e.start_id JOIN points z ON z.id = e.end_id', l.tab) USING l.name;
                 INSERT INTO known SELECT l.name, o.key, o.to_key, _graphid(l.id, nextval(l.seq::regclass)), a.id, z.id FROM (
-                    SELECT u.key, u.to_key, u.from_label, u.to_label FROM assim.undo u WHERE u.tenant = t.id AND u.label = l.name
-                    GROUP BY 1, 2, 3, 4) o
-                JOIN known a ON a.label = o.from_label AND a.key = o.key AND a.to_key = ''
-                JOIN known z ON z.label = o.to_label AND z.key = o.to_key AND z.to_key = ''
-                WHERE NOT EXISTS (SELECT FROM known k WHERE k.label = l.name AND k.key = o.key AND k.to_key = o.to_key);
+                    SELECT DISTINCT u.key, u.to_key, u.from_label, u.to_label FROM assim.undo u WHERE u.tenant = t.id AND u.label = l.name
+                    AND NOT EXISTS (SELECT FROM known k WHERE k.label = l.name AND k.key = u.key AND k.to_key = u.to_key)) o
+                JOIN points a ON a.label = o.from_label AND a.key = o.key JOIN points z ON z.label = o.to_label AND z.key = o.to_key;
             END IF;
-            ANALYZE known;
         END LOOP;
+        INSERT INTO known (label, key, to_key, id) SELECT p.label, p.key, '', p.id FROM points p;
         UPDATE assim.undo u SET id = k.id, start_id = k.start_id, end_id = k.end_id FROM known k
             WHERE u.tenant = t.id AND k.label = u.label AND k.key = u.key AND k.to_key = u.to_key;
     END LOOP;
     RESET search_path;
     RESET work_mem;
+    RESET enable_nestloop;
+    RESET enable_mergejoin;
 END $$;
 -- +goose StatementEnd
 
 ALTER TABLE assim.undo ALTER COLUMN id SET NOT NULL;
--- All that changed of one label since some time.
+-- All that happened, to one element, and of one label.
+CREATE INDEX undo_by_time ON assim.undo (tenant, at);
+CREATE INDEX undo_by_id ON assim.undo (tenant, id, at);
 CREATE INDEX undo_by_label ON assim.undo (tenant, label, at);
--- What led from a vertex, or to it, and does so no more: few rows, as most
--- images say that something was not there.
-CREATE INDEX undo_by_id ON assim.undo (tenant, id, at) WHERE before IS NOT NULL;
+-- What had a key, what led from a vertex, what led to it: few rows, as most images
+-- say that something was not there.
+CREATE INDEX undo_by_key ON assim.undo (tenant, label, key, at) WHERE before IS NOT NULL;
 CREATE INDEX undo_by_start ON assim.undo (tenant, start_id, at) WHERE before IS NOT NULL;
 CREATE INDEX undo_by_end ON assim.undo (tenant, end_id, at) WHERE before IS NOT NULL;
