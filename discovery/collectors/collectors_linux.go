@@ -35,6 +35,7 @@ import (
 	systemd "assimilation/discovery/systemd/collect"
 	time "assimilation/discovery/time/collect"
 	users "assimilation/discovery/users/collect"
+	virtual "assimilation/discovery/virtual/collect"
 )
 
 // All returns a new collector of this host for every kind, those that say most
@@ -67,6 +68,7 @@ func All() []discovery.Collector {
 		fileattrs.Local(),
 		packages.Local(),
 		containers.Local(),
+		virtual.Local(),
 		disks.Local(),
 		certificates.Local(),
 		checksums.Local(),
