@@ -82,6 +82,7 @@ func (r *Relay) assemble(ctx context.Context, id store.Identity) (p parts, err e
 	}
 	p.gate = udp.NewGate(p.socket, handshake.KeypairFrom(id.Keys.Noise), p.table, p.desk, p.watch, r.log, r.metrics.Dropped)
 	p.gate.SetCertificate(certificate)
+	p.table.SetRevocation(id.Revocation)
 	if p.channel, err = service.NewService(id); err != nil {
 		return p, err
 	}
@@ -138,5 +139,6 @@ func (r *Relay) ordered(ctx context.Context, p parts, orders uplink.Orders, reti
 	p.places.SetPolicy(orders.Policy)
 	p.watch.SetPolicy(orders.Policy, id.DomainSecret())
 	p.peers.Adopt(orders.Relays, orders.SiteSecret)
+	p.table.SetRevocation(id.Revocation)
 	return p.table.Retire(ctx, retired)
 }

@@ -120,6 +120,11 @@ func (o Orders) checkSite() error {
 	case o.Policy.Decided < 0 || o.Policy.Decided > maxTime:
 		return malformed("impossible time of a decision")
 	}
+	if len(o.Revocation) > 0 {
+		if _, err := wire.ParseRevocation(o.Revocation); err != nil {
+			return err
+		}
+	}
 	for name, place := range o.Policy.Places {
 		if name == "" || !shortText(name, MaxName) || !shortText(place, MaxName) {
 			return malformed("place is too long or not plain text")

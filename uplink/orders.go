@@ -73,6 +73,9 @@ type Orders struct {
 	Relays     []RelayOrder `cbor:"12,keyasint,omitempty"` // of the site, this one too; not the revoked
 	// Questions that people ask now and that only the relay can answer.
 	Questions []Question `cbor:"13,keyasint,omitempty"`
+	// Revocation is an encoded wire.Revocation for the site's probes; empty: no
+	// relay of the site whose certificate would still be valid was revoked.
+	Revocation []byte `cbor:"14,keyasint,omitempty"`
 }
 
 // Residency says where the facts of class "topology" may be stored.

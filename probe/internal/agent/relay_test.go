@@ -34,7 +34,7 @@ type testSite struct {
 	// redirect is sent after each Configure; nil: none
 	redirect *wire.Redirect
 	revoke   []*wire.Revoke // sent after each Configure
-	term     uint64 // told by Configure; 0: 1
+	term     uint64         // told by Configure; 0: 1
 
 	log       []string // names of the messages taken, in order
 	announces []wire.Announce

@@ -235,6 +235,9 @@ func (t *Table) hello(now time.Time, p *peer, id uint32, h *host, m *wire.Hello)
 			t.send(p, &wire.Configure{
 				Host: h.id.UUID[:], Term: h.term, EchoInterval: echoInterval.Milliseconds(), Time: time.Now().UnixMilli(),
 			})
+			if t.revocation != nil {
+				t.send(p, t.revocation)
+			}
 		}
 	})
 }
@@ -358,6 +361,8 @@ func name(m wire.Message) string {
 		return "ring"
 	case *wire.Redirect:
 		return "redirect"
+	case *wire.Revoke:
+		return "revoke"
 	}
 	return "other"
 }

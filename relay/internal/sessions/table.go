@@ -99,6 +99,8 @@ type Table struct {
 	timers    timers
 	touched   []*peer
 	budget    budget
+	// revocation is what probes are told of the site's relays; nil: nothing.
+	revocation *wire.Revoke
 }
 
 // input is a datagram of a session, or a handshake that was answered.

@@ -46,6 +46,9 @@ type Identity struct {
 	SiteSecret []byte
 	OwnSecret  []byte
 	Policy     uplink.Policy
+	// Revocation is what the site's probes are told of its relays, encoded; nil:
+	// nothing.
+	Revocation []byte
 }
 
 // DomainSecret is what the opaque names of domains are made with.
@@ -63,9 +66,9 @@ func (s *Store) Identity(ctx context.Context) (id Identity, found bool, err erro
 	var policy string
 	e := &id.Enrolment
 	err = s.readers.QueryRowContext(ctx, `SELECT noise_key, sign_key, seal_key, url, tenant_key, tenant, site, id, site_key, site_name,
-		certificate, orders, orders_at, revoked, own_secret, site_secret, policy FROM relay`).Scan(&noise, &sign, &seal, &url, &tenantKey, &tenant, &site, &relay,
+		certificate, orders, orders_at, revoked, own_secret, site_secret, policy, revocation FROM relay`).Scan(&noise, &sign, &seal, &url, &tenantKey, &tenant, &site, &relay,
 		(*[]byte)(&e.SiteKey), &siteName, &e.Certificate, &id.Orders, &id.OrdersAt, &id.Revoked,
-		&id.OwnSecret, &id.SiteSecret, &policy)
+		&id.OwnSecret, &id.SiteSecret, &policy, &id.Revocation)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Identity{}, false, nil
 	}
@@ -125,7 +128,7 @@ func (tx *Tx) Enrol(e Enrolment, now int64) error {
 		}
 	}
 	err := tx.exec(`UPDATE relay SET url = ?, tenant_key = ?, tenant = ?, site = ?, id = ?, site_key = ?, site_name = ?,
-		certificate = ?, orders = 0, orders_at = 0, revoked = 0`, e.URL, e.TenantKey.Bytes(), e.Tenant.UUID[:], e.Site.UUID[:],
+		certificate = ?, orders = 0, orders_at = 0, revoked = 0, revocation = NULL`, e.URL, e.TenantKey.Bytes(), e.Tenant.UUID[:], e.Site.UUID[:],
 		e.Relay.UUID[:], []byte(e.SiteKey), e.SiteName, e.Certificate)
 	if err != nil {
 		return fmt.Errorf("storing the enrolment: %w", err)

@@ -56,13 +56,14 @@ func (tx *Tx) ApplyOrders(o uplink.Orders, now int64) ([]tenancy.HostID, error) 
 }
 
 // keepSite notes what the orders say of the site. A service that gives no secret
-// takes none back.
+// takes none back, and none who was revoked is trusted again.
 func (tx *Tx) keepSite(o uplink.Orders) error {
 	policy, err := json.Marshal(o.Policy)
 	if err != nil {
 		return err
 	}
-	return tx.exec("UPDATE relay SET policy = ?1, site_secret = iif(length(?2) > 0, ?2, site_secret)", string(policy), o.SiteSecret)
+	return tx.exec(`UPDATE relay SET policy = ?1, site_secret = iif(length(?2) > 0, ?2, site_secret),
+		revocation = iif(length(?3) > 0, ?3, revocation)`, string(policy), o.SiteSecret, o.Revocation)
 }
 
 // replaceTokens keeps the counts: a token that the service no longer lists may

@@ -183,6 +183,9 @@ func (s *Service) snapshot(ctx context.Context, relay relaychan.Relay) (orders u
 		if orders.Retired, err = retired(ctx, tx, relay.Site); err != nil {
 			return err
 		}
+		if orders.Revocation, err = s.revocation(ctx, tx, relay.Site, time.Now()); err != nil {
+			return err
+		}
 		orders.Tokens, err = tokenOrders(ctx, tx, relay, time.Now())
 		return err
 	})

@@ -139,6 +139,33 @@ func TestRevokedRelayIsToldAtOnce(t *testing.T) {
 	}
 }
 
+// The other relay of the site gets the site's own word on the one that was revoked,
+// for its probes; a relay of another site gets none.
+func TestRevocationForProbes(t *testing.T) {
+	w := newWorld(t)
+	w.site(adminOfA, "berlin")
+	w.site(adminOfA, "paris")
+	gone, stays, elsewhere := w.enrolled("berlin", "relay-1"), w.enrolled("berlin", "relay-2"), w.enrolled("paris", "relay-3")
+	if o := stays.orders(0, 0); len(o.Revocation) != 0 {
+		t.Errorf("before: %x", o.Revocation)
+	}
+	w.must(w.call(adminOfA, "DELETE", "/v1/relays/"+gone.answer.Relay.String(), "", nil), http.StatusNoContent, "revoking")
+	o := stays.orders(0, 0)
+	r, err := wire.ParseRevocation(o.Revocation)
+	if err == nil {
+		err = r.Verify(stays.answer.SiteKey)
+	}
+	if err != nil || len(r.Relays) != 1 || r.Relays[0] != [16]byte(gone.answer.Relay.UUID) || time.Since(time.UnixMilli(r.At)).Abs() > time.Hour {
+		t.Errorf("revocation %+v, %v", r, err)
+	}
+	if again := stays.orders(0, 0); string(again.Revocation) != string(o.Revocation) {
+		t.Error("the same relays made other bytes")
+	}
+	if o := elsewhere.orders(0, 0); len(o.Revocation) != 0 {
+		t.Errorf("at the other site: %x", o.Revocation)
+	}
+}
+
 func TestSignsOfLife(t *testing.T) {
 	w := newWorld(t)
 	w.site(adminOfA, "berlin")
