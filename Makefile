@@ -113,7 +113,7 @@ lint: ## gofmt, go vet, staticcheck; shellcheck where it is installed
 	    if [ -n "$$unformatted" ]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go run $(STATICCHECK) ./...
-	@if command -v shellcheck >/dev/null; then shellcheck -x $$(git ls-files '*.sh' .ci/run); else echo "shellcheck is not installed: scripts are not linted"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x $$(git ls-files '*.sh' 'ops/scripts/*' .ci/run); else echo "shellcheck is not installed: scripts are not linted"; fi
 
 generate: ## write generated files anew: pages (templ), the probe's list of packages, descriptions of the API and of queries
 	@for dir in $$(git ls-files -co --exclude-standard '*.templ' | xargs -n 1 dirname | sort -u); do \

@@ -124,7 +124,7 @@ func (n *node) tells() bool {
 
 // Extent is how much of a fact may leave.
 func (r *Rules) Extent(kind string, schema int) Extent {
-	if strings.HasPrefix(kind, "x-") {
+	if discovery.IsScript(kind) {
 		return Whole
 	}
 	known, ok := r.kinds[kind]

@@ -185,11 +185,14 @@ func Eventually(t testing.TB, within time.Duration, what string, condition func(
 	}
 }
 
-// placed makes a command that runs in the node's network namespace and under
-// its host name. Each step replaces the one before (exec), so signals reach the
+// placed makes a command that runs in the node's network namespace, under its host
+// name and with its configuration. Each step replaces the one before (exec), so signals reach the
 // program itself.
 func placed(n Node, program string, args ...string) *exec.Cmd {
 	line := append([]string{program}, args...)
+	if n.Etc != "" {
+		line = append([]string{"unshare", "--mount", "sh", "-c", `mount --bind "$0" /etc/assim && exec "$@"`, n.Etc}, line...)
+	}
 	if n.Host != "" {
 		line = append([]string{"unshare", "--uts", "sh", "-c", `hostname "$0" && exec "$@"`, n.Host}, line...)
 	}

@@ -136,6 +136,7 @@ type Node struct {
 	Relay  string   // probe: address of its relay
 	Token  string   // text; "" mints one
 	Env    []string // more of the environment
+	Etc    string   // probe: a folder that it finds as /etc/assim; "" ours
 }
 
 // Relay starts a relay and waits until it serves; it returns its UDP address.
