@@ -14,6 +14,7 @@ import (
 	firewall "assimilation/discovery/firewall/collect"
 	hardware "assimilation/discovery/hardware/collect"
 	kernel "assimilation/discovery/kernel/collect"
+	kubernetes "assimilation/discovery/kubernetes/collect"
 	languagepackages "assimilation/discovery/language-packages/collect"
 	limits "assimilation/discovery/limits/collect"
 	logindefs "assimilation/discovery/logindefs/collect"
@@ -69,6 +70,7 @@ func All() []discovery.Collector {
 		packages.Local(),
 		containers.Local(),
 		virtual.Local(),
+		kubernetes.Local(),
 		disks.Local(),
 		certificates.Local(),
 		checksums.Local(),
