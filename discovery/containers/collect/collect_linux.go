@@ -12,7 +12,7 @@ import (
 	"assimilation/discovery"
 	kind "assimilation/discovery/containers"
 	"assimilation/discovery/internal/order"
-	"assimilation/discovery/internal/unixhttp"
+	"assimilation/discovery/internal/plainhttp"
 )
 
 // Limits of the fact.
@@ -42,7 +42,7 @@ func New(root fs.FS, get func(ctx context.Context, socket, path string, limit in
 }
 
 // Local returns the collector of this host.
-func Local() *Collector { return New(os.DirFS("/"), unixhttp.Get) }
+func Local() *Collector { return New(os.DirFS("/"), plainhttp.Get) }
 
 // Kind is the kind "containers".
 func (c *Collector) Kind() discovery.Kind { return kind.Kind }

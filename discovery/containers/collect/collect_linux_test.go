@@ -14,7 +14,7 @@ import (
 	"assimilation/discovery"
 	kind "assimilation/discovery/containers"
 	"assimilation/discovery/discoverytest"
-	"assimilation/discovery/internal/unixhttp"
+	"assimilation/discovery/internal/plainhttp"
 )
 
 const (
@@ -61,7 +61,7 @@ func engine(t *testing.T) func(context.Context, string, string, int) ([]byte, er
 		if socket != "/run/docker.sock" {
 			return nil, fs.ErrNotExist
 		}
-		return unixhttp.Get(ctx, path, document, limit)
+		return plainhttp.Get(ctx, path, document, limit)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 	kind "assimilation/discovery/containers"
 	"assimilation/discovery/internal/jsontext"
 	"assimilation/discovery/internal/order"
+	"assimilation/discovery/internal/plainhttp"
 	"assimilation/discovery/internal/redact"
-	"assimilation/discovery/internal/unixhttp"
 )
 
 // Limits of what an engine says.
@@ -47,7 +47,7 @@ func (c *Collector) ask(ctx context.Context, engine, socket string) ([]kind.Cont
 			continue
 		}
 		more, err := c.document(ctx, socket, "/containers/"+id+"/json", maxInspect)
-		if errors.Is(err, unixhttp.Status(404)) { // removed since
+		if errors.Is(err, plainhttp.Status(404)) { // removed since
 			continue
 		}
 		if err != nil {

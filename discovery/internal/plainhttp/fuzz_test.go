@@ -1,4 +1,4 @@
-package unixhttp
+package plainhttp
 
 import "testing"
 

@@ -1,17 +1,20 @@
-package unixhttp_test
+package plainhttp_test
 
 import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"assimilation/discovery/internal/unixhttp"
+	"assimilation/discovery/internal/plainhttp"
 )
 
 const limit = 1 << 16
@@ -43,17 +46,41 @@ func TestGet(t *testing.T) {
 	server := &http.Server{Handler: mux}
 	go server.Serve(l)
 	t.Cleanup(func() { server.Close() })
-	if got, err := unixhttp.Get(t.Context(), path, "/large", limit); err != nil || len(got) != limit {
+	if got, err := plainhttp.Get(t.Context(), path, "/large", limit); err != nil || len(got) != limit {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
-	if got, err := unixhttp.Get(t.Context(), path, "/parts", limit); err != nil || string(got) != "part part part " {
+	if got, err := plainhttp.Get(t.Context(), path, "/parts", limit); err != nil || string(got) != "part part part " {
 		t.Errorf("%q, %v", got, err)
 	}
-	if _, err := unixhttp.Get(t.Context(), path, "/larger", limit); err == nil {
+	if _, err := plainhttp.Get(t.Context(), path, "/larger", limit); err == nil {
 		t.Error("a document that is too large was taken")
 	}
-	if _, err := unixhttp.Get(t.Context(), path, "/missing", limit); !errors.Is(err, unixhttp.Status(404)) {
+	if _, err := plainhttp.Get(t.Context(), path, "/missing", limit); !errors.Is(err, plainhttp.Status(404)) {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// TestAsk asks with another method and a header, and gives up in time.
+func TestAsk(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, r.Method, r.Host, r.URL.Path, r.Header.Get("X-Ttl"))
+	}))
+	defer server.Close()
+	address := netip.MustParseAddrPort(server.Listener.Addr().String())
+	request := plainhttp.Request{Method: "PUT", Host: "metadata.example", Path: "/token", Header: []string{"X-Ttl: 60"}}
+	got, err := plainhttp.Ask(t.Context(), address, request, limit)
+	if err != nil || string(got) != "PUT metadata.example /token 60\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := plainhttp.Ask(ctx, netip.MustParseAddrPort(silent.Addr().String()), request, limit); err == nil {
+		t.Error("an answer came from nowhere")
 	}
 }
 
@@ -76,14 +103,14 @@ func TestOddAnswers(t *testing.T) {
 			conn.Read(make([]byte, 1024))
 			conn.Write([]byte(answer))
 		}()
-		if _, err := unixhttp.Get(t.Context(), path, "/", limit); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := plainhttp.Get(t.Context(), path, "/", limit); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.40q: error %v, want %q", answer, err, want)
 		}
 	}
 }
 
 func TestNoServer(t *testing.T) {
-	if _, err := unixhttp.Get(t.Context(), filepath.Join(t.TempDir(), "none"), "/", limit); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := plainhttp.Get(t.Context(), filepath.Join(t.TempDir(), "none"), "/", limit); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -100,7 +127,7 @@ func TestSilentServer(t *testing.T) {
 			conn.Close()
 		}
 	}()
-	if _, err := unixhttp.Get(ctx, path, "/", limit); err == nil {
+	if _, err := plainhttp.Get(ctx, path, "/", limit); err == nil {
 		t.Error("no error")
 	}
 }

@@ -1,8 +1,9 @@
-// Package unixhttp asks servers behind unix sockets for documents: the little of
-// HTTP/1.0 (RFC 1945) that the engines of containers need. Asked in that version, a
-// server neither sends chunks nor keeps the connection. The package net/http would
-// cost the probe two megabytes.
-package unixhttp
+// Package plainhttp asks servers nearby for documents, behind unix sockets or at a
+// link-local address: the little of HTTP/1.0 (RFC 1945) that the engines of containers
+// and the metadata services of clouds need. Asked in that version, a server neither
+// sends chunks nor keeps the connection. The package net/http would cost the probe two
+// megabytes.
+package plainhttp
 
 import (
 	"bytes"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -29,19 +31,41 @@ func Get(ctx context.Context, socket, path string, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return exchange(ctx, conn, Request{Method: "GET", Host: "localhost", Path: path}, limit)
+}
+
+// Request is what a server is asked.
+type Request struct {
+	Method, Host, Path string
+	Header             []string // "Name: value", which come from no outside
+}
+
+// Ask asks the server at an address for a document of at most limit bytes.
+func Ask(ctx context.Context, server netip.AddrPort, request Request, limit int) ([]byte, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", server.String())
+	if err != nil {
+		return nil, err
+	}
+	return exchange(ctx, conn, request, limit)
+}
+
+// exchange asks, reads the whole answer, and closes the connection.
+func exchange(ctx context.Context, conn net.Conn, request Request, limit int) ([]byte, error) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.0\r\nHost: localhost\r\n\r\n"); err != nil {
-		return nil, fmt.Errorf("asking %s for %s: %w", socket, path, err)
+	server, path := conn.RemoteAddr().String(), request.Path
+	lines := append([]string{request.Method + " " + path + " HTTP/1.0", "Host: " + request.Host}, request.Header...)
+	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\n\r\n"); err != nil {
+		return nil, fmt.Errorf("asking %s for %s: %w", server, path, err)
 	}
 	answer, err := io.ReadAll(io.LimitReader(conn, int64(maxHeader+limit)))
 	if err != nil {
-		return nil, fmt.Errorf("reading %s from %s: %w", path, socket, err)
+		return nil, fmt.Errorf("reading %s from %s: %w", path, server, err)
 	}
 	document, err := parse(answer, limit)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s from %s: %w", path, socket, err)
+		return nil, fmt.Errorf("reading %s from %s: %w", path, server, err)
 	}
 	return document, nil
 }
