@@ -101,7 +101,7 @@ const selectHost = `SELECT h.id::text, h.name, h.state, s.name FROM assim.hosts 
 func namedHost(ctx context.Context, tx pgx.Tx, ref string) ([]host, error) {
 	ref = web.Text(ref)
 	rows, err := tx.Query(ctx, selectHost+`
-		WHERE h.retired_at IS NULL AND (lower(h.name) = lower($1) OR h.id::text = lower($1)) ORDER BY h.id::text = lower($1) DESC LIMIT 2`, ref)
+		WHERE h.retired_at IS NULL AND (h.name_lower = lower($1) OR h.id = assim.as_id($1)) ORDER BY h.id = assim.as_id($1) DESC LIMIT 2`, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func hostsOf(ctx context.Context, tx pgx.Tx, site string) (hosts []host, more in
 		}
 	}
 	const chosen = `WHERE h.retired_at IS NULL AND ($1 = '' OR h.site::text = $1) `
-	rows, err := tx.Query(ctx, selectHost+chosen+`ORDER BY lower(h.name), h.id LIMIT $2`, id, maxHosts)
+	rows, err := tx.Query(ctx, selectHost+chosen+`ORDER BY h.name_lower, h.id LIMIT $2`, id, maxHosts)
 	if err != nil {
 		return nil, 0, "", "", err
 	}
@@ -234,7 +234,7 @@ func (s *sight) readOthers(ctx context.Context, tx pgx.Tx) error {
 }
 
 func (s *sight) addHosts(ctx context.Context, tx pgx.Tx, ids []string) error {
-	rows, err := tx.Query(ctx, selectHost+`WHERE h.id = ANY($1::text[]::uuid[]) ORDER BY lower(h.name), h.id`, ids)
+	rows, err := tx.Query(ctx, selectHost+`WHERE h.id = ANY($1::text[]::uuid[]) ORDER BY h.name_lower, h.id`, ids)
 	if err != nil {
 		return fmt.Errorf("reading hosts: %w", err)
 	}

@@ -52,7 +52,7 @@ func list(ctx context.Context, tx pgx.Tx, f Filter) (Page, error) {
 		q.add(`e.site = ?`, site)
 	}
 	if f.Host != "" {
-		rows, err := tx.Query(ctx, `SELECT id FROM assim.hosts WHERE id::text = $1 OR lower(name) = lower($1)`, f.Host)
+		rows, err := tx.Query(ctx, `SELECT id FROM assim.hosts WHERE id = assim.as_id($1) OR name_lower = lower($1)`, f.Host)
 		if err != nil {
 			return page, err
 		}

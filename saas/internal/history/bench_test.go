@@ -140,14 +140,14 @@ func grow(b *testing.B, e *estate, hosts, days int) {
 	host := `(lpad(to_hex(i / 256), 2, '0') || '000000-0000-0000-0000-0000000000' || lpad(to_hex(i % 256), 2, '0'))`
 	replace := strings.NewReplacer("{host}", host, "{t}", "'"+e.source.Tenant.String()+"'::uuid", "{site}", "'"+e.source.Site.String()+"'", "{g}", store.Graph(e.source.Tenant),
 		"{n}", fmt.Sprint(hosts), "{days}", fmt.Sprint(days), "{relay}", "'"+e.source.Relay.String()+"'::uuid")
+	id := func(label, i string) string {
+		return `ag_catalog._graphid((SELECT l.id FROM ag_catalog.ag_label l JOIN ag_catalog.ag_graph g ON g.graphid = l.graph WHERE g.name = '{g}' AND l.name = '` + label + `'), ` + i + `)`
+	}
 	vertex := func(label, props string) string {
-		return `INSERT INTO {g}."` + label + `" (id, properties) SELECT ag_catalog._graphid((SELECT l.id FROM ag_catalog.ag_label l JOIN ag_catalog.ag_graph g ON g.graphid = l.graph WHERE g.name = '{g}' AND l.name = '` + label + `'), i + 1),
+		return `INSERT INTO {g}."` + label + `" (id, properties) SELECT ` + id(label, "i + 1") + `,
 			(` + props + `)::text::ag_catalog.agtype FROM generate_series(0, {n} - 1) i`
 	}
 	edge := func(label, from, to, end string) string {
-		id := func(label, i string) string {
-			return `ag_catalog._graphid((SELECT l.id FROM ag_catalog.ag_label l JOIN ag_catalog.ag_graph g ON g.graphid = l.graph WHERE g.name = '{g}' AND l.name = '` + label + `'), ` + i + `)`
-		}
 		return `INSERT INTO {g}."` + label + `" (id, start_id, end_id, properties) SELECT ` + id(label, "i + 1") + `, ` + id(from, "i + 1") + `, ` + id(to, end) + `, '{}'::ag_catalog.agtype FROM generate_series(0, {n} - 1) i`
 	}
 	endpoint := func(i string) string { return `'s|10.0.0.1|tcp|' || ` + i }
@@ -172,12 +172,13 @@ func grow(b *testing.B, e *estate, hosts, days int) {
 			SELECT {t}, {host}::uuid, 'x-bench', f::text, at, at, sha256(convert_to('b' || (i + f + d) % 10000, 'UTF8')), sha256(convert_to('b' || (i + f + d + 1) % 10000, 'UTF8')), 1, {days} - d, {relay}, 1, i
 			FROM generate_series(0, {n} - 1) i, generate_series(0, 1) f, generate_series(0, {days} - 1) d,
 			LATERAL (SELECT now() - d * interval '1 day' - i * interval '3 seconds' - f * interval '1 millisecond' - interval '1 hour' AS at) a`,
-		`INSERT INTO assim.undo (tenant, at, step, label, key, before)
-			SELECT {t}, now() - d * interval '1 day' - i * interval '3 seconds' - f * interval '1 hour', 1, 'Host', {host},
+		`INSERT INTO assim.undo (tenant, at, step, label, key, id, before)
+			SELECT {t}, now() - d * interval '1 day' - i * interval '3 seconds' - f * interval '1 hour', 1, 'Host', {host}, ` + id("Host", "i + 1") + `,
 				jsonb_build_object('key', {host}, 'name', 'h' || i, 'state', CASE f WHEN 0 THEN 'silent' ELSE 'up' END, 'site', {site}::text)
 			FROM generate_series(0, {days} - 1) d, generate_series(d % 10, {n} - 1, 10) i, generate_series(0, 1) f`,
-		`INSERT INTO assim.undo (tenant, at, step, label, key, to_key, from_label, to_label, before)
+		`INSERT INTO assim.undo (tenant, at, step, label, key, to_key, from_label, to_label, id, start_id, end_id, before)
 			SELECT {t}, now() - d * interval '1 day' - i * interval '3 seconds' - f * interval '1 hour', 1, 'CONNECTS_TO', {host} || '/nginx', ` + endpoint("(i + 7) % {n}") + `, 'Service', 'Endpoint',
+				` + id("CONNECTS_TO", "{n} + i + 1") + `, ` + id("Service", "i + 1") + `, ` + id("Endpoint", "(i + 7) % {n} + 1") + `,
 				CASE f WHEN 0 THEN NULL ELSE '{}'::jsonb END
 			FROM generate_series(0, {days} - 1) d, generate_series(d % 5, {n} - 1, 5) i, generate_series(0, 1) f`,
 		`UPDATE assim.history SET facts_from = now() - interval '1 year', graph_from = now() - interval '1 year'`,

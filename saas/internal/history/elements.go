@@ -40,26 +40,17 @@ type EdgeAt struct {
 // ElementsAt reads the vertices that are named, as they were at a time, which
 // Graph has allowed, and the edges that left them. What was not there is left out.
 func ElementsAt(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, refs []cmdb.Ref, at time.Time) (Elements, error) {
+	r := reading{tenant: tenant, at: at}
+	found, err := r.vertices(ctx, tx, refs)
+	if err != nil {
+		return Elements{}, err
+	}
 	e := Elements{Vertices: []VertexAt{}, Edges: []EdgeAt{}}
-	keys := map[cmdb.Label][]string{}
-	for _, ref := range refs {
-		keys[ref.Label] = append(keys[ref.Label], ref.Key)
+	for _, v := range found {
+		e.Vertices = append(e.Vertices, v.VertexAt)
 	}
-	queue := &pgx.Batch{}
-	for _, spec := range cmdb.Vertices {
-		if len(keys[spec.Label]) > 0 {
-			e.askVertices(queue, tenant, spec.Label, keys[spec.Label], at)
-		}
-	}
-	for _, spec := range cmdb.Edges {
-		if len(keys[spec.From]) > 0 {
-			e.askEdges(queue, tenant, spec, keys[spec.From], at)
-		}
-	}
-	if err := tx.SendBatch(ctx, queue).Close(); err != nil {
-		return Elements{}, fmt.Errorf("reading %d elements as of %s: %w", len(refs), at.Format(time.RFC3339), err)
-	}
-	return e, nil
+	e.Edges, err = r.edges(ctx, tx, found)
+	return e, err
 }
 
 // maxElements bounds what HostAt returns of one host.
@@ -97,16 +88,12 @@ func HostAt(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenanc
 			}
 			seen[to] = true
 		}
-		queue := &pgx.Batch{}
-		keys := map[cmdb.Label][]string{}
-		for _, ref := range shared {
-			keys[ref.Label] = append(keys[ref.Label], ref.Key)
+		led, err := (reading{tenant, at}).vertices(ctx, tx, shared)
+		if err != nil {
+			return Elements{}, false, err
 		}
-		for label, of := range keys {
-			all.askVertices(queue, tenant, label, of, at)
-		}
-		if err := tx.SendBatch(ctx, queue).Close(); err != nil {
-			return Elements{}, false, fmt.Errorf("reading what host %s led to as of %s: %w", host, at.Format(time.RFC3339), err)
+		for _, v := range led {
+			all.Vertices = append(all.Vertices, v.VertexAt)
 		}
 	}
 	return all, more, nil
@@ -121,68 +108,100 @@ func endOf(t cmdb.EdgeType) cmdb.Label {
 	return ""
 }
 
-// askVertices adds vertices of one label.
-func (e *Elements) askVertices(queue *pgx.Batch, tenant tenancy.TenantID, label cmdb.Label, keys []string, at time.Time) {
-	sql := fmt.Sprintf(`
-		SELECT k.key, CASE WHEN u.later THEN u.before::text ELSE ag_catalog.agtype_out(t.properties)::text END
-		FROM unnest($1::text[]) AS k(key)
-		LEFT JOIN LATERAL (
-			SELECT true AS later, u.before FROM assim.undo u
-			WHERE u.label = %[1]s AND u.key = k.key AND u.to_key = '' AND u.at > $2 ORDER BY u.at, u.step LIMIT 1) u ON true
-		LEFT JOIN %[2]s t ON %[3]s = %[4]s`,
-		literal(string(label)), tableOf(tenant, string(label)), store.Access("t.properties", store.KeyProperty), agtypeOf("k.key"))
-	queue.Queue(sql, keys, at).Query(func(rows pgx.Rows) error {
-		var key string
-		var text []byte
-		_, err := pgx.ForEachRow(rows, []any{&key, &text}, func() error {
-			if text == nil {
-				return nil // it was not there
-			}
-			props, err := decode(text)
-			if err != nil {
-				return fmt.Errorf("%s %.60q: %w", label, key, err)
-			}
-			delete(props, store.KeyProperty)
-			e.Vertices = append(e.Vertices, VertexAt{label, key, props})
-			return nil
-		})
-		return err
-	})
+// reading is how elements of a time are read: what is now and did not change
+// later, and what was before the first change after that time.
+type reading struct {
+	tenant tenancy.TenantID
+	at     time.Time
 }
 
-// askEdges adds the edges of one type that left the vertices with these keys.
-func (e *Elements) askEdges(queue *pgx.Batch, tenant tenancy.TenantID, spec cmdb.EdgeSpec, keys []string, at time.Time) {
-	sql := fmt.Sprintf(`
-		WITH later AS MATERIALIZED (
-			SELECT DISTINCT ON (u.key, u.to_key) u.key, u.to_key, u.before FROM assim.undo u
-			WHERE u.label = %[1]s AND u.key = ANY($1) AND u.at > $2
-			ORDER BY u.key, u.to_key, u.at, u.step
-		), now AS (
-			SELECT k.key, z.properties ->> %[7]s::text AS to_key, ag_catalog.agtype_out(e.properties)::text AS props
-			FROM unnest($1::text[]) AS k(key)
-			JOIN %[3]s a ON %[4]s = %[5]s
-			JOIN %[2]s e ON e.start_id = a.id
-			JOIN %[6]s z ON z.id = e.end_id
-		)
-		SELECT n.key, n.to_key, n.props FROM now n WHERE NOT EXISTS (SELECT FROM later l WHERE l.key = n.key AND l.to_key = n.to_key)
-		UNION ALL
-		SELECT key, to_key, before::text FROM later WHERE before IS NOT NULL`,
-		literal(string(spec.Type)), tableOf(tenant, string(spec.Type)),
-		tableOf(tenant, string(spec.From)), store.Access("a.properties", store.KeyProperty), agtypeOf("k.key"),
-		tableOf(tenant, string(spec.To)), literal(store.KeyProperty))
-	queue.Queue(sql, keys, at).Query(func(rows pgx.Rows) error {
-		var from, to string
-		var text []byte
-		_, err := pgx.ForEachRow(rows, []any{&from, &to, &text}, func() error {
-			props, err := decode(text)
-			if err != nil {
-				return fmt.Errorf("edge %s of %.60q: %w", spec.Type, from, err)
-			}
-			e.Edges = append(e.Edges, EdgeAt{spec.Type, from, to, props})
-			return nil
+// identified is a vertex with the id that its edges knew it by.
+type identified struct {
+	VertexAt
+	id string
+}
+
+// vertices reads those that are named, one statement for each label.
+func (r reading) vertices(ctx context.Context, tx pgx.Tx, refs []cmdb.Ref) (found []identified, err error) {
+	keys := map[cmdb.Label][]string{}
+	for _, ref := range refs {
+		keys[ref.Label] = append(keys[ref.Label], ref.Key)
+	}
+	queue := &pgx.Batch{}
+	for _, spec := range cmdb.Vertices {
+		if len(keys[spec.Label]) == 0 {
+			continue
+		}
+		label := spec.Label
+		sql := strings.NewReplacer("{table}", tableOf(r.tenant, string(label)), "{label}", literal(string(label)),
+			"{t.key}", store.Access("t.properties", store.KeyProperty), "{k.key}", agtypeOf("k.key")).Replace(`
+			SELECT k.key, t.id::text, ag_catalog.agtype_out(t.properties)::text FROM unnest($1::text[]) AS k(key) JOIN {table} t ON {t.key} = {k.key}
+			WHERE NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = t.id AND l.at > $2)
+			UNION ALL
+			SELECT u.key, u.id::text, u.before::text FROM assim.undo u
+			WHERE u.label = {label} AND u.key = ANY($1) AND u.at > $2 AND u.before IS NOT NULL
+				AND NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = u.id AND l.at > $2 AND (l.at, l.step) < (u.at, u.step))`)
+		queue.Queue(sql, keys[label], r.at).Query(func(rows pgx.Rows) error {
+			var key, id string
+			var text []byte
+			_, err := pgx.ForEachRow(rows, []any{&key, &id, &text}, func() error {
+				props, err := decode(text)
+				if err != nil {
+					return fmt.Errorf("%s %.60q: %w", label, key, err)
+				}
+				delete(props, store.KeyProperty)
+				found = append(found, identified{VertexAt{label, key, props}, id})
+				return nil
+			})
+			return err
 		})
-		return err
-	})
+	}
+	if err := tx.SendBatch(ctx, queue).Close(); err != nil {
+		return nil, fmt.Errorf("reading %d vertices as of %s: %w", len(refs), r.at.Format(time.RFC3339), err)
+	}
+	return found, nil
+}
+
+// edges reads those that left vertices, one statement for each type.
+func (r reading) edges(ctx context.Context, tx pgx.Tx, from []identified) ([]EdgeAt, error) {
+	edges := []EdgeAt{}
+	ids, keys := map[cmdb.Label][]string{}, map[string]string{}
+	for _, v := range from {
+		ids[v.Label] = append(ids[v.Label], v.id)
+		keys[v.id] = v.Key
+	}
+	queue := &pgx.Batch{}
+	for _, spec := range cmdb.Edges {
+		if len(ids[spec.From]) == 0 {
+			continue
+		}
+		sql := strings.NewReplacer("{table}", tableOf(r.tenant, string(spec.Type)), "{label}", literal(string(spec.Type)),
+			"{to}", tableOf(r.tenant, string(spec.To)), "{key}", literal(store.KeyProperty)).Replace(`
+			SELECT e.start_id::text, z.properties ->> {key}::text, ag_catalog.agtype_out(e.properties)::text
+			FROM unnest($1::text[]) AS k(id) JOIN {table} e ON e.start_id = k.id::ag_catalog.graphid JOIN {to} z ON z.id = e.end_id
+			WHERE NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = e.id AND l.at > $2)
+			UNION ALL
+			SELECT u.start_id::text, u.to_key, u.before::text FROM assim.undo u
+			WHERE u.start_id = ANY($1::text[]::ag_catalog.graphid[]) AND u.label = {label} AND u.at > $2 AND u.before IS NOT NULL
+				AND NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = u.id AND l.at > $2 AND (l.at, l.step) < (u.at, u.step))`)
+		queue.Queue(sql, ids[spec.From], r.at).Query(func(rows pgx.Rows) error {
+			var start, to string
+			var text []byte
+			_, err := pgx.ForEachRow(rows, []any{&start, &to, &text}, func() error {
+				props, err := decode(text)
+				if err != nil {
+					return fmt.Errorf("edge %s of %.60q: %w", spec.Type, keys[start], err)
+				}
+				edges = append(edges, EdgeAt{spec.Type, keys[start], to, props})
+				return nil
+			})
+			return err
+		})
+	}
+	if err := tx.SendBatch(ctx, queue).Close(); err != nil {
+		return nil, fmt.Errorf("reading the edges of %d vertices as of %s: %w", len(from), r.at.Format(time.RFC3339), err)
+	}
+	return edges, nil
 }
 
 func decode(text []byte) (map[string]any, error) {
@@ -197,9 +216,3 @@ func decode(text []byte) (map[string]any, error) {
 
 // agtypeOf is the SQL that turns a text into agtype, as a value in quotes.
 func agtypeOf(text string) string { return `(to_jsonb(` + text + `)::text)::ag_catalog.agtype` }
-
-func tableOf(tenant tenancy.TenantID, label string) string {
-	return pgx.Identifier{store.Graph(tenant), label}.Sanitize()
-}
-
-func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -1,10 +1,11 @@
 package history
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"assimilation/cmdb"
 	"assimilation/tenancy"
@@ -12,13 +13,12 @@ import (
 )
 
 // Tables turns a statement that reads the tables of labels and edge types into
-// one that reads what they held at a time: Table stands for a table, with the same
-// columns, and With adds what the tables stand on. Ids are those of now; what is
-// no longer there has one made of its key, below zero, where no real id is.
+// one that reads what they held at a time, with the same columns and the ids of
+// then.
 type Tables struct {
 	tenant tenancy.TenantID
 	at     string
-	names  []string // of the tables that were asked for
+	names  []string // of the tables that were asked for as a whole
 }
 
 // NewTables makes tables of a tenant; at is the expression of the time.
@@ -26,34 +26,68 @@ func NewTables(tenant tenancy.TenantID, at string) *Tables {
 	return &Tables{tenant: tenant, at: at}
 }
 
-// Table is the expression that stands for a table.
+var (
+	anyTable = regexp.MustCompile(`\{([A-Za-z_]+)\}`)
+	byID     = regexp.MustCompile(`JOIN \{([A-Za-z_]+)\} ([a-z]+) ON ([a-z]+)\.(id|start_id|end_id) = ([a-z]+\.[a-z_]+)`)
+)
+
+// Whole writes a statement that reads most of some tables, each of which stands in
+// it as {Label}.
+func (t *Tables) Whole(statement string) string {
+	return t.With(anyTable.ReplaceAllStringFunc(statement, func(name string) string { return t.Table(name[1 : len(name)-1]) }))
+}
+
+// Near writes a statement that begins at a few rows and goes on from each to the
+// next: JOIN {Label} x ON x.id = y.z, or x.start_id, or x.end_id, finds what y.z
+// leads to, and nothing else is looked at. y stands before x.
+func (t *Tables) Near(statement string) string {
+	return t.Whole(byID.ReplaceAllStringFunc(statement, func(join string) string {
+		m := byID.FindStringSubmatch(join)
+		if m[2] != m[3] {
+			return join
+		}
+		return "JOIN " + t.rows(m[1], m[4], m[5]) + " " + m[2] + " ON true"
+	}))
+}
+
+// Table is the expression that stands for a table: what is now, less all that
+// changed later, and what was before those changes.
 func (t *Tables) Table(name string) string {
 	if !slices.Contains(t.names, name) {
 		t.names = append(t.names, name)
 	}
-	replace := strings.NewReplacer("{table}", tableOf(t.tenant, name), "{later}", later(name))
-	if _, ok := edge(name); ok {
-		return replace.Replace(`(
-			SELECT t.id, t.start_id, t.end_id, t.properties FROM {table} t WHERE (t.start_id, t.end_id) NOT IN (SELECT l.start_id, l.end_id FROM {later} l)
-			UNION ALL SELECT l.id, l.start_id, l.end_id, l.properties FROM {later} l WHERE l.properties IS NOT NULL)`)
-	}
-	return replace.Replace(`(
-		SELECT t.id, t.properties FROM {table} t WHERE t.id NOT IN (SELECT l.id FROM {later} l)
-		UNION ALL SELECT l.id, l.properties FROM {later} l WHERE l.properties IS NOT NULL)`)
+	return t.replace(name, `(
+		SELECT {is.columns} FROM {table} _is WHERE _is.id NOT IN (SELECT id FROM {later})
+		UNION ALL SELECT {was.columns} FROM {later} _was WHERE _was.before IS NOT NULL)`)
+}
+
+// rows is the expression that stands for a table of which only rows are read
+// whose column, an id, has a value: a column of what is joined before. They are
+// found by indexes, however much changed elsewhere.
+func (t *Tables) rows(name, column, value string) string {
+	// Names of rows that no statement has: value is of a row of the statement.
+	return strings.NewReplacer("{column}", column, "{value}", value).Replace(t.replace(name, `LATERAL (
+		SELECT {is.columns} FROM {table} _is WHERE _is.{column} = {value}
+			AND NOT EXISTS (SELECT FROM assim.undo _later WHERE _later.id = _is.id AND _later.at > {at})
+		UNION ALL SELECT {was.columns} FROM assim.undo _was
+		WHERE _was.{column} = {value} AND _was.label = {label} AND _was.at > {at} AND _was.before IS NOT NULL
+			AND NOT EXISTS (SELECT FROM assim.undo _later WHERE _later.id = _was.id AND _later.at > {at} AND (_later.at, _later.step) < (_was.at, _was.step)))`))
 }
 
 var with = regexp.MustCompile(`^\s*WITH\s`)
 
-// With puts before a statement, which may have such of its own, what changed
-// later in each table that was asked for, and what it was before: each is looked
-// up once, however often the statement reads it.
+// With puts before a statement, which may have such of its own, the first change
+// after the time of each element of the tables that were asked for as a whole:
+// each table is looked up once, however often the statement reads it.
 func (t *Tables) With(statement string) string {
 	if len(t.names) == 0 {
 		return statement
 	}
 	parts := make([]string, len(t.names))
 	for i, name := range t.names {
-		parts[i] = later(name) + " AS MATERIALIZED (" + t.changes(name) + ")"
+		parts[i] = t.replace(name, `{later} AS MATERIALIZED (
+			SELECT DISTINCT ON (u.id) u.id, u.start_id, u.end_id, u.before FROM assim.undo u
+			WHERE u.label = {label} AND u.at > {at} ORDER BY u.id, u.at, u.step)`)
 	}
 	all := "WITH " + strings.Join(parts, ",\n")
 	if own := with.FindString(statement); own != "" {
@@ -62,36 +96,27 @@ func (t *Tables) With(statement string) string {
 	return all + "\n" + statement
 }
 
-// changes is what of a table changed later: ids, and properties before; NULL
-// where it was not there.
-func (t *Tables) changes(name string) string {
-	ids := t.vertexID(cmdb.Label(name), "u.key") + " AS id"
-	if e, ok := edge(name); ok {
-		ids = madeID("u.key || ' ' || u.to_key") + " AS id, " + t.vertexID(e.From, "u.key") + " AS start_id, " + t.vertexID(e.To, "u.to_key") + " AS end_id"
+// replace writes a piece of SQL for a table. {is.columns} and {was.columns} are its
+// columns, of its own row and of one of history.
+func (t *Tables) replace(name, sql string) string {
+	ends := ""
+	if isEdge(name) {
+		ends = "{x}.start_id, {x}.end_id, "
 	}
-	return strings.NewReplacer("{ids}", ids, "{label}", literal(name), "{at}", t.at).Replace(`
-		SELECT {ids}, (u.before::text)::ag_catalog.agtype AS properties FROM (
-			SELECT DISTINCT ON (u.key, u.to_key) u.key, u.to_key, u.before FROM assim.undo u
-			WHERE u.label = {label} AND u.at > {at} ORDER BY u.key, u.to_key, u.at, u.step) u`)
-}
-
-// vertexID is the id of the vertex with a key, whether it still is or not.
-func (t *Tables) vertexID(label cmdb.Label, key string) string {
-	return fmt.Sprintf(`coalesce((SELECT v.id FROM %s v WHERE %s = %s), %s)`,
-		tableOf(t.tenant, string(label)), store.Access("v.properties", store.KeyProperty), agtypeOf(key), madeID(key))
-}
-
-func edge(name string) (cmdb.EdgeSpec, bool) {
-	i := slices.IndexFunc(cmdb.Edges, func(e cmdb.EdgeSpec) bool { return string(e.Type) == name })
-	if i < 0 {
-		return cmdb.EdgeSpec{}, false
+	columns := func(row, properties string) string {
+		return row + ".id, " + strings.ReplaceAll(ends, "{x}", row) + properties
 	}
-	return cmdb.Edges[i], true
+	return strings.NewReplacer("{is.columns}", columns("_is", "_is.properties"),
+		"{was.columns}", columns("_was", "(_was.before::text)::ag_catalog.agtype AS properties"),
+		"{table}", tableOf(t.tenant, name), "{later}", `"later `+name+`"`, "{label}", literal(name), "{at}", t.at).Replace(sql)
 }
 
-// later names what changed of a table.
-func later(name string) string { return `"later ` + name + `"` }
-
-func madeID(key string) string {
-	return fmt.Sprintf(`((hashtextextended(%s, 0) | (1::bigint << 63))::text)::ag_catalog.graphid`, key)
+func isEdge(name string) bool {
+	return slices.ContainsFunc(cmdb.Edges, func(e cmdb.EdgeSpec) bool { return string(e.Type) == name })
 }
+
+func tableOf(tenant tenancy.TenantID, label string) string {
+	return pgx.Identifier{store.Graph(tenant), label}.Sanitize()
+}
+
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

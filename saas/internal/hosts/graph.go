@@ -42,9 +42,8 @@ func dependenciesOf(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, hos
 	if asOf.IsZero() {
 		sql = dependencySQL(func(label string) string { return pgx.Identifier{store.Graph(tenant), label}.Sanitize() })
 	} else {
-		past := history.NewTables(tenant, "$3::timestamptz")
-		dependencies := dependencySQL(past.Table)
-		sql, arguments = past.With(dependencies), append(arguments, asOf)
+		statement := dependencySQL(func(label string) string { return "{" + label + "}" })
+		sql, arguments = history.NewTables(tenant, "$3::timestamptz").Near(statement), append(arguments, asOf)
 	}
 	rows, err := tx.Query(ctx, sql, arguments...)
 	if err != nil {

@@ -68,9 +68,9 @@ func listHosts(ctx context.Context, tx pgx.Tx, f Filter) ([]Host, string, error)
 	rows, err := tx.Query(ctx, selectHost+`
 		WHERE ($1 = '' OR s.id::text = $1 OR s.name = $1)
 		  AND CASE WHEN $2 = '' THEN h.retired_at IS NULL ELSE `+shownState+` = $2 END
-		  AND ($3 = '' OR strpos(lower(h.name), lower($3)) > 0)
-		  AND ($4 = '' OR (lower(h.name), h.id) > ($4, $5::uuid))
-		ORDER BY lower(h.name), h.id LIMIT $6`,
+		  AND ($3 = '' OR strpos(h.name_lower, lower($3)) > 0)
+		  AND ($4 = '' OR (h.name_lower, h.id) > ($4, $5::uuid))
+		ORDER BY h.name_lower, h.id LIMIT $6`,
 		f.Site, f.State, f.Name, afterName, afterID, f.Limit+1)
 	if err != nil {
 		return nil, "", err
@@ -100,9 +100,7 @@ func parseCursor(s string) (name string, id tenancy.HostID, err error) {
 	return "", id, web.BadCursor()
 }
 
-// hostsNamed returns at most two hosts: enough to tell one from several. An id is
-// found by its index; a name is not, because row-level security comes before
-// lower(), which Postgres does not trust to leak nothing.
+// hostsNamed returns at most two hosts: enough to tell one from several.
 func hostsNamed(ctx context.Context, tx pgx.Tx, ref string) ([]Host, error) {
 	if id, err := tenancy.ParseID[tenancy.HostID](ref); err == nil {
 		hosts, err := selectHosts(ctx, tx, `WHERE h.id = $1`, id)
@@ -110,7 +108,7 @@ func hostsNamed(ctx context.Context, tx pgx.Tx, ref string) ([]Host, error) {
 			return hosts, err
 		}
 	}
-	return selectHosts(ctx, tx, `WHERE lower(h.name) = lower($1) ORDER BY h.retired_at IS NOT NULL, h.retired_at DESC LIMIT 2`, web.Text(ref))
+	return selectHosts(ctx, tx, `WHERE h.name_lower = lower($1) ORDER BY h.retired_at IS NOT NULL, h.retired_at DESC LIMIT 2`, web.Text(ref))
 }
 
 func selectHosts(ctx context.Context, tx pgx.Tx, which string, value any) ([]Host, error) {

@@ -214,15 +214,13 @@ func noHost(parameter string) error {
 
 // findHost returns the id of the one host that has the id or the name.
 func findHost(ctx context.Context, tx pgx.Tx, ref string) (string, error) {
-	// An id is found by its index. A name is not: row-level security comes before
-	// lower(), which Postgres does not trust to leak nothing.
 	if id, err := tenancy.ParseID[tenancy.HostID](strings.ToLower(ref)); err == nil {
 		found, err := hostIDs(ctx, tx, `id = $1`, id)
 		if err != nil || len(found) == 1 {
 			return strings.Join(found, ""), err
 		}
 	}
-	found, err := hostIDs(ctx, tx, `lower(name) = lower($1)`, ref)
+	found, err := hostIDs(ctx, tx, `name_lower = lower($1)`, ref)
 	if err != nil || len(found) != 1 {
 		return "", err
 	}

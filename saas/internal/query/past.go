@@ -31,14 +31,20 @@ func (q *Query) looksBack() bool {
 var errNoLookingBack = web.NewProblem(http.StatusUnprocessableEntity, web.NoLookingBack,
 	"this query cannot look back yet: it reads more than the graph; ask without as_of")
 
+// isNear reports whether a question is about one host or address: it begins there,
+// and each join leads on from what is known.
+func (q *Query) isNear() bool {
+	return slices.ContainsFunc(q.Parameters, func(p Parameter) bool { return p.Type == Host || p.Type == IP || p.Type == MAC })
+}
+
 // prepareAsOf refuses a time that is out of reach, and makes room for what
-// changed since: the database compares all that is with it.
-func prepareAsOf(ctx context.Context, tx pgx.Tx, at time.Time) error {
-	if err := history.Graph(ctx, tx, at); err != nil {
+// changed since, where all that is is compared with it.
+func (q *Query) prepareAsOf(ctx context.Context, tx pgx.Tx, at time.Time) error {
+	if err := history.Graph(ctx, tx, at); err != nil || q.isNear() {
 		return err
 	}
-	// It knows nothing of how the tables of then are distributed, takes joins to have
-	// 10^15 rows, and then compares each row with each.
+	// It cannot know how the tables of then are distributed, and compares each row
+	// with each where it takes a table to have few.
 	_, err := tx.Exec(ctx, `SET LOCAL work_mem = '64MB'; SET LOCAL enable_nestloop = off; SET LOCAL enable_mergejoin = off`)
 	return err
 }
@@ -46,10 +52,12 @@ func prepareAsOf(ctx context.Context, tx pgx.Tx, at time.Time) error {
 // textAsOf is text for another time than now, which is the argument after its
 // last.
 func (q *Query) textAsOf(tenant tenancy.TenantID) string {
-	at := fmt.Sprintf("$%d::timestamptz", q.hiddenColumns()+len(q.bound)+3)
-	tables, past := history.NewTables(tenant, at), *q
-	past.sql = tables.With(labelTable.ReplaceAllStringFunc(q.sql, func(table string) string {
-		return tables.Table(labelTable.FindStringSubmatch(table)[1])
-	}))
+	tables, past := history.NewTables(tenant, fmt.Sprintf("$%d::timestamptz", q.hiddenColumns()+len(q.bound)+3)), *q
+	past.sql = labelTable.ReplaceAllString(q.sql, "{$1}")
+	if q.isNear() {
+		past.sql = tables.Near(past.sql)
+	} else {
+		past.sql = tables.Whole(past.sql)
+	}
 	return past.text(tenant)
 }

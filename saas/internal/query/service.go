@@ -87,7 +87,7 @@ func (s *Service) ask(ctx context.Context, tenant tenancy.TenantID, q *Query, pa
 	}
 	err = s.db.Read(ctx, tenant, func(tx pgx.Tx) error {
 		if !page.AsOf.IsZero() {
-			if err := prepareAsOf(ctx, tx, page.AsOf); err != nil {
+			if err := q.prepareAsOf(ctx, tx, page.AsOf); err != nil {
 				return err
 			}
 		}

@@ -16,8 +16,8 @@ import (
 const hostSQL = `
 	SELECT h.name, h.state || ', ' || s.name, h.name, h.id::text
 	FROM assim.hosts h JOIN assim.sites s ON s.tenant = h.tenant AND s.id = h.site
-	WHERE h.retired_at IS NULL AND (strpos(lower(h.name), lower($1)) > 0 OR h.id::text = lower($1))
-	ORDER BY lower(h.name) = lower($1) DESC, starts_with(lower(h.name), lower($1)) DESC, lower(h.name), h.id LIMIT $2`
+	WHERE h.retired_at IS NULL AND (strpos(h.name_lower, lower($1)) > 0 OR h.id = assim.as_id($1))
+	ORDER BY h.name_lower = lower($1) DESC, starts_with(h.name_lower, lower($1)) DESC, h.name_lower, h.id LIMIT $2`
 
 const siteSQL = `
 	SELECT s.name, '', '', '' FROM assim.sites s WHERE strpos(lower(s.name), lower($1)) > 0

@@ -108,7 +108,7 @@ func list(ctx context.Context, tx pgx.Tx, f Filter) ([]Verdict, string, error) {
 
 // hostsNamed returns the hosts that have the id or the name.
 func hostsNamed(ctx context.Context, tx pgx.Tx, ref string) ([]tenancy.HostID, error) {
-	rows, err := tx.Query(ctx, `SELECT id FROM assim.hosts WHERE id::text = $1 OR lower(name) = lower($1)`, ref)
+	rows, err := tx.Query(ctx, `SELECT id FROM assim.hosts WHERE id = assim.as_id($1) OR name_lower = lower($1)`, ref)
 	if err != nil {
 		return nil, err
 	}

@@ -25,5 +25,6 @@ JOIN {SEES_NIC} e ON e.end_id = n.id
 JOIN {Interface} i ON i.id = e.start_id
 JOIN {HAS_INTERFACE} hi ON hi.end_id = i.id
 JOIN {Host} h ON h.id = hi.start_id
-LEFT JOIN ({SEES} s JOIN {Address} a ON a.id = s.end_id) ON s.start_id = i.id AND {s.mac} = {n.mac}
+LEFT JOIN {SEES} s ON s.start_id = i.id AND {s.mac} = {n.mac}
+LEFT JOIN {Address} a ON a.id = s.end_id
 ORDER BY relation, realm, host, interface, ip

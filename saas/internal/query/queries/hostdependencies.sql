@@ -30,7 +30,10 @@ FROM own o
 JOIN {Service} c ON c.id = o.service
 JOIN {CONNECTS_TO} t ON t.start_id = c.id
 JOIN {Endpoint} e ON e.id = t.end_id
-LEFT JOIN ({LISTENS_ON} l JOIN {Service} s ON s.id = l.start_id JOIN {RUNS} sr ON sr.end_id = s.id JOIN {Host} sh ON sh.id = sr.start_id) ON l.end_id = e.id
+LEFT JOIN {LISTENS_ON} l ON l.end_id = e.id
+LEFT JOIN {Service} s ON s.id = l.start_id
+LEFT JOIN {RUNS} sr ON sr.end_id = l.start_id
+LEFT JOIN {Host} sh ON sh.id = sr.start_id
 WHERE sh.id IS DISTINCT FROM o.id
 ) d
 ORDER BY direction DESC, host NULLS LAST, port, protocol, ip, service, client_host, client, client_id, service_key, client_key
