@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"assimilation/tenancy"
 )
 
 // ErrUnknownTenant is the error of a transaction for a tenant that was never
-// provisioned.
+// provisioned, or is being dropped.
 var ErrUnknownTenant = errors.New("unknown tenant")
 
 // In runs fn in a transaction as the tenant's writer and commits it when fn
@@ -29,19 +29,25 @@ func (db *DB) Read(ctx context.Context, tenant tenancy.TenantID, fn func(pgx.Tx)
 	return db.run(ctx, db.reader, begin, fn)
 }
 
-// Limits of a statement that people made up, see ReadBounded.
-const (
-	boundedTimeout = 5 * time.Second
-	boundedMemory  = "32MB" // of each sort and hash; what is beyond goes to disk, see cypher.sql
-)
+// boundedTimeout ends a statement that people made up, see ReadBounded.
+const boundedTimeout = 5 * time.Second
+
+// Memory is what a statement that people made up may use of it.
+type Memory struct {
+	Sort  int // bytes for each sort and each hash; what is beyond goes to disk, see cypher.sql
+	Value int // bytes of a value that a function of schema cypher makes
+}
 
 // ReadBounded is Read for statements that people made up: with less time, less
 // memory and one processor, and always rolled back. Planning, which no timeout
-// ends, tries the orders of up to eight tables, and guesses for more.
-func (db *DB) ReadBounded(ctx context.Context, tenant tenancy.TenantID, fn func(pgx.Tx) error) error {
+// ends, tries the orders of up to eight tables, and guesses for more; nothing
+// is translated to machine code, which no timeout ends either.
+func (db *DB) ReadBounded(ctx context.Context, tenant tenancy.TenantID, memory Memory, fn func(pgx.Tx) error) error {
 	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE " + quote(readerRole(tenant)) +
-		"; SET LOCAL statement_timeout = " + milliseconds(boundedTimeout) + "; SET LOCAL work_mem = '" + boundedMemory +
-		"'; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL geqo_threshold = 9"
+		"; SET LOCAL statement_timeout = " + milliseconds(boundedTimeout) +
+		"; SET LOCAL work_mem = " + strconv.Itoa(memory.Sort>>10) + "; SET LOCAL hash_mem_multiplier = 1" +
+		"; SET LOCAL cypher.most = " + strconv.Itoa(memory.Value) +
+		"; SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL geqo_threshold = 9; SET LOCAL jit = off"
 	done := errors.New("rolled back")
 	err := db.run(ctx, db.reader, begin, func(tx pgx.Tx) error {
 		if err := fn(tx); err != nil {
@@ -65,7 +71,7 @@ func (db *DB) Global(ctx context.Context, fn func(pgx.Tx) error) error {
 func (db *DB) run(ctx context.Context, pool *pgxpool.Pool, begin string, fn func(pgx.Tx) error) error {
 	tx, err := pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
 	if err != nil {
-		if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) && pgErr.Code == invalidRole {
+		if shutOutOf(err) {
 			return ErrUnknownTenant
 		}
 		return fmt.Errorf("beginning a transaction: %w", err)
