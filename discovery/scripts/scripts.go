@@ -27,8 +27,8 @@ const (
 
 // Kind is the kind "scripts": an instance for each executable in Directory, by
 // event. The instance is the kind of the script's own facts; the facts of a kind
-// that is none here are gone. A script that is refused has the instance that
-// Refused gives.
+// that is none here are gone. A script that is refused has the instance that Refused
+// gives.
 var Kind = discovery.Kind{
 	Name: "scripts", Version: 1,
 	Interval: 5 * time.Minute, Timeout: 5 * time.Second,
@@ -43,14 +43,21 @@ type Facts struct {
 	Refused  string `json:"refused,omitempty" class:"internal"`          // why it is not run
 }
 
-// Refused is the instance of a script that is refused: the file's name, told from
-// that of a kind.
-func Refused(name string) string {
+// refusedPrefix begins the instance of a script that is refused.
+const refusedPrefix = "refused "
+
+// Subject is how the problem of a refused script is called: by the name of the
+// file, told from that of a kind.
+func Subject(name string) string {
 	if discovery.IsScript(name) {
 		name = "./" + name
 	}
-	return discovery.Clean(name, discovery.MaxInstance)
+	return discovery.Clean(name, discovery.MaxInstance-len(refusedPrefix))
 }
+
+// Refused is the instance of the script that a problem is about. It is not the
+// problem's own: a fact that comes ends the problem of its name.
+func Refused(subject string) string { return refusedPrefix + subject }
 
 // KindOf is the kind of a script's facts: one instance, the object that it
 // printed. Fields whose names speak of secrets hold "***".

@@ -67,7 +67,7 @@ func commands() []command {
 			"assim-probe facts",
 			"assim-probe facts -o json sockets | jq .body",
 			"assim-probe facts --cost",
-			"assim-probe facts x-needs-restart    # run one script of /etc/assim/discovery.d",
+			"assim-probe facts x-reboot-required    # run one script of /etc/assim/discovery.d",
 		}, factsFlags, facts},
 		{"status", "", "ask the running probe how it is", []string{
 			"assim-probe status",

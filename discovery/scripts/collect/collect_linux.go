@@ -78,8 +78,9 @@ func (c *Collector) Collect(context.Context) ([]discovery.Fact, error) {
 		}
 		instance, body := a.Kind().Name, kind.Facts{Interval: int64(a.interval / time.Second), Timeout: int64(a.timeout / time.Second)}
 		if err != nil {
-			instance, body = kind.Refused(info.Name()), kind.Facts{Refused: discovery.Clean(err.Error(), maxReason)}
-			problems = append(problems, &discovery.Invalid{Kind: kind.Kind.Name, Instance: instance, Why: c.dir + "/" + instance + " " + body.Refused})
+			subject := kind.Subject(info.Name())
+			instance, body = kind.Refused(subject), kind.Facts{Refused: discovery.Clean(err.Error(), maxReason)}
+			problems = append(problems, &discovery.Invalid{Kind: kind.Kind.Name, Instance: subject, Why: c.dir + "/" + subject + " " + body.Refused})
 		} else {
 			members = append(members, a)
 		}

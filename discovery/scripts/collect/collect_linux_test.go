@@ -42,7 +42,7 @@ func TestSuite(t *testing.T) {
 	}
 	discoverytest.Suite(t, "..", kind.Kind,
 		discoverytest.Case{Name: "server", Collector: over(map[string]string{
-			"needs-restart": hello, "README.md": "what these are", "old.sh.bak": hello,
+			"reboot-required": hello, "README.md": "what these are", "old.sh.bak": hello,
 			"backup-age": hello, "backup-age.conf": "# daily\ninterval = 1h\ntimeout=2m\nASSIM_PATH=/var/backups of ours\n",
 		})},
 		discoverytest.Case{Name: "none", Collector: over(nil)},
@@ -116,7 +116,7 @@ func TestScriptsAreRefusedByName(t *testing.T) {
 			}
 			said := ""
 			for _, f := range facts {
-				if f.Instance == c.script {
+				if f.Instance == "refused "+c.script {
 					said = string(f.Body)
 				}
 			}

@@ -37,7 +37,7 @@ func (tx *Tx) strikeScripts(host tenancy.HostID, roll []string, now int64) (gone
 			err := rows.Scan(&p.Source, &p.Kind, &p.Instance)
 			name := p.Kind
 			if name == scripts.Kind.Name {
-				name = p.Instance
+				name = scripts.Refused(p.Instance)
 			}
 			if !slices.Contains(roll, name) {
 				problems = append(problems, p)

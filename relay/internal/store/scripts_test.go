@@ -28,6 +28,7 @@ func TestWhatScriptsSaidGoesWithThem(t *testing.T) {
 	raise("x-removed", "")
 	raise("x-stays", "")
 	raise("scripts", "Gone")
+	raise("scripts", "Stays")
 	raise("scripts", "")
 	before := len(records(t, s))
 	compare := func(kinds []string, listed ...discovery.Fact) (gone []string) {
@@ -44,7 +45,7 @@ func TestWhatScriptsSaidGoesWithThem(t *testing.T) {
 	if gone := compare([]string{"os"}, fact("os", "", "1")); gone != nil {
 		t.Errorf("before the roll came, %v went", gone)
 	}
-	if gone := compare([]string{"scripts"}, roll); !slices.Equal(gone, []string{"scripts/x-removed", "x-removed/"}) {
+	if gone := compare([]string{"scripts"}, roll, fact("scripts", "refused Stays", "1")); !slices.Equal(gone, []string{"scripts/x-removed", "x-removed/"}) {
 		t.Errorf("with the roll went %v", gone)
 	}
 	var told []string
