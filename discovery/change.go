@@ -39,6 +39,7 @@ type Change struct {
 
 	within *versions
 	field  string // path of the field from within on
+	part   bool   // came or went with the item around its list
 }
 
 // versions are both sides of what a change happened in: an item of a list, an

@@ -38,12 +38,14 @@ func Diff(kind Kind, old, new []byte) ([]Change, error) {
 type differ struct {
 	lists   map[string]Field // of objects, by path
 	sets    map[string]bool  // lists of scalars whose elements have words, by path
+	renews  map[string]bool  // lists of which an item goes on under another key
+	whole   int              // how many items that came or went are around
 	changes []Change
 	more    int
 }
 
 func newDiffer(kind Kind) (*differ, error) {
-	d := &differ{lists: map[string]Field{}, sets: map[string]bool{}}
+	d := &differ{lists: map[string]Field{}, sets: map[string]bool{}, renews: map[string]bool{}}
 	if kind.Body == nil {
 		return d, nil
 	}
@@ -55,6 +57,8 @@ func newDiffer(kind Kind) (*differ, error) {
 		switch f.Shape {
 		case Items:
 			d.lists[f.Path] = f
+			w := kind.words(f.Path)
+			d.renews[f.Path] = w != nil && w.Renews
 		case List:
 			d.sets[f.Path] = kind.words(f.Path) != nil
 		}
@@ -109,7 +113,7 @@ func (d *differ) add(c Change) {
 		d.more++
 		return
 	}
-	c.Of, c.Item = clip(c.Of), clip(c.Item)
+	c.Of, c.Item, c.part = clip(c.Of), clip(c.Item), d.whole > 0
 	c.Field, c.Old, c.New = clip(c.Field), clip(c.Old), clip(c.New)
 	d.changes = append(d.changes, c)
 }

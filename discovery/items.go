@@ -36,6 +36,9 @@ type keyed struct {
 // items compares two lists of objects by their keys.
 func (d *differ) items(list Field, of string, old, new []map[string]any) {
 	was, is := index(list, old), index(list, new)
+	if d.renews[list.Path] {
+		rename(was, is)
+	}
 	titles := map[string]string{} // title -> the key it stands for, "" when for several
 	for _, k := range append(slices.Clone(was), is...) {
 		if other, taken := titles[k.title]; taken && other != k.key {
@@ -53,10 +56,10 @@ func (d *differ) items(list Field, of string, old, new []map[string]any) {
 	for len(was) > 0 || len(is) > 0 {
 		switch {
 		case len(is) == 0 || len(was) > 0 && was[0].key < is[0].key:
-			d.whole(Removed, list, of, name(was[0]), was[0])
+			d.cameOrWent(Removed, list, of, name(was[0]), was[0])
 			was = was[1:]
 		case len(was) == 0 || is[0].key < was[0].key:
-			d.whole(Added, list, of, name(is[0]), is[0])
+			d.cameOrWent(Added, list, of, name(is[0]), is[0])
 			is = is[1:]
 		default:
 			d.objects(place{list.Path + "[]", list.Path, of, name(is[0]), &versions{list.Path, is[0].title, was[0].value, is[0].value}}, was[0].value, is[0].value)
@@ -87,6 +90,32 @@ func index(list Field, items []map[string]any) []keyed {
 	return out
 }
 
+// rename gives an item that went the key of the one that came, where they are the
+// only two of their title that did.
+func rename(was, is []keyed) {
+	lone := func(these, others []keyed) map[string]*keyed {
+		out := map[string]*keyed{}
+		for i := range these {
+			if slices.ContainsFunc(others, func(k keyed) bool { return k.key == these[i].key }) {
+				continue
+			}
+			k := &these[i]
+			if _, twice := out[k.title]; twice {
+				k = nil
+			}
+			out[these[i].title] = k
+		}
+		return out
+	}
+	came := lone(is, was)
+	for title, k := range lone(was, is) {
+		if other := came[title]; k != nil && other != nil {
+			k.key = other.key
+		}
+	}
+	slices.SortFunc(was, func(a, b keyed) int { return cmp.Compare(a.key, b.key) })
+}
+
 // sortable is a value's text, numbers padded so that they sort as numbers.
 func sortable(v any) string {
 	if n, ok := v.(json.Number); ok && len(n) < 20 {
@@ -110,8 +139,8 @@ func words(names []string, item map[string]any) string {
 	return strings.Join(out, " ")
 }
 
-// whole reports an item that came or went, and what its lists hold.
-func (d *differ) whole(op Op, list Field, of, name string, k keyed) {
+// cameOrWent reports an item that came or went, and what its lists hold.
+func (d *differ) cameOrWent(op Op, list Field, of, name string, k keyed) {
 	at := place{path: list.Path + "[]"}
 	names := make([]string, 0, len(k.value))
 	var scalars []string
@@ -131,6 +160,8 @@ func (d *differ) whole(op Op, list Field, of, name string, k keyed) {
 		c.Old, c.within.was = strings.Join(scalars, " "), k.value
 	}
 	d.add(c)
+	d.whole++
+	defer func() { d.whole-- }()
 	for _, field := range names {
 		path, value := at.child(field), k.value[field]
 		was, is := any(nil), value

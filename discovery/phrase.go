@@ -18,18 +18,18 @@ const none = "(none)"
 
 // fill puts values into a template and names the fields of its arrows. It is ""
 // when the template is, or is not one (see CheckWords).
-func fill(text string, c Change) (filled string, arrows []string) {
+func fill(w *Words, text string, c Change) (filled string, arrows []string) {
 	var out strings.Builder
 	var before int    // length of out where a bracket opened
 	var kept []string // arrows until there
 	nothing := false  // a slot since then has no value
 	err := template(text, func(fixed string) { out.WriteString(fixed) }, func(s slot) {
-		value := c.value(s)
+		value := w.value(c, s)
 		nothing = nothing || value == ""
 		if s.arrow {
 			arrows = append(arrows, s.name)
 			if value == "" { // it is as it was
-				value = c.value(slot{name: s.name, cut: s.cut})
+				value = w.value(c, slot{name: s.name, cut: s.cut})
 			}
 		}
 		out.WriteString(value)
@@ -50,7 +50,7 @@ func fill(text string, c Change) (filled string, arrows []string) {
 }
 
 // value is what a slot stands for: of an arrow "" when nothing changed.
-func (c Change) value(s slot) string {
+func (w *Words) value(c Change, s slot) string {
 	was, is := lookup(c.within.was, s.name), lookup(c.within.is, s.name)
 	switch {
 	case s.name == "of":
@@ -58,12 +58,47 @@ func (c Change) value(s slot) string {
 		return title
 	case s.name == "item" && was == nil && is == nil:
 		return c.Item
+	case s.on != "" || s.off != "":
+		return state(was, is, s)
+	case s.arrow && s.size:
+		if old, new := inUnits(text(was)), inUnits(text(is)); old != new {
+			return old + " -> " + new
+		}
+		return arrow(s.name, was, is, 0)
 	case s.arrow:
 		return arrow(s.name, was, is, s.cut)
-	case c.Op == Removed && c.Field == "":
-		return named(s.name, was, s.cut)
 	}
-	return named(s.name, is, s.cut)
+	v := is
+	if c.Op == Removed && c.Field == "" {
+		v = was
+	}
+	if s.size {
+		return inUnits(text(v))
+	}
+	return w.spell(named(s.name, v, s.cut))
+}
+
+// spell writes a value as people do.
+func (w *Words) spell(value string) string {
+	for _, s := range w.Spelled {
+		if strings.EqualFold(s, value) {
+			return s
+		}
+	}
+	return value
+}
+
+// state says what became of a flag, which is off where it is not there.
+func state(was, is any, s slot) string {
+	before, _ := was.(bool)
+	after, _ := is.(bool)
+	switch {
+	case after && !before:
+		return s.on
+	case before && !after:
+		return s.off
+	}
+	return ""
 }
 
 // lookup follows a path of objects.

@@ -40,7 +40,8 @@ func (c Count) String() string {
 }
 
 // Say tells in words what Diff lists. Fields that changed of one item are told
-// together, and so is an item that only got another key (Words.Renewed).
+// together, and what an item that came or went has in lists without words of
+// their own is not told beside it.
 func Say(kind Kind, old, new []byte) (Said, error) {
 	changes, err := Diff(kind, old, new)
 	if err != nil {
@@ -48,7 +49,6 @@ func Say(kind Kind, old, new []byte) (Said, error) {
 	}
 	var said Said
 	said.Whole, said.Counts = sum(kind, old, new)
-	renewed := renewals(kind, changes)
 	for len(changes) > 0 {
 		c := changes[0]
 		if c.Op == More {
@@ -63,12 +63,6 @@ func Say(kind Kind, old, new []byte) (Said, error) {
 		}
 		run := changes[:n]
 		changes = changes[n:]
-		if other, is := renewed[c.within]; is {
-			if other != nil { // else it was told where the new one stands
-				said.Told = append(said.Told, other...)
-			}
-			continue
-		}
 		said.Told = append(said.Told, tell(kind, run)...)
 	}
 	return said, nil
@@ -77,48 +71,61 @@ func Say(kind Kind, old, new []byte) (Said, error) {
 // tell says what happened within one item, or outside lists.
 func tell(kind Kind, run []Change) (all []Told) {
 	c, w := run[0], kind.words(run[0].within.list)
+	if c.part && (w == nil || w.Quiet) {
+		return nil
+	}
 	if c.Field == "" {
 		text := ""
 		if w != nil && c.Op == Added {
-			text, _ = fill(w.Added, c)
+			text, _ = fill(w, w.Added, c)
 		} else if w != nil {
-			text, _ = fill(w.Removed, c)
+			text, _ = fill(w, w.Removed, c)
 		}
 		if text == "" {
 			text = cameOrWent(noun(w, c.within.list), c)
 		}
 		return []Told{told(c.Op, text, run)}
 	}
-	if w != nil {
-		for _, t := range w.Changed {
-			text, fields := changed(t, run)
-			if text == "" {
-				continue
-			}
-			mine, rest := split(run, fields)
-			all, run = append(all, told(Changed, text, mine)), rest
-		}
+	if w == nil {
+		return generally(nil, run)
 	}
-	if c.within.list == "" {
-		for i := range run {
-			all = append(all, told(run[i].Op, outside(run[i]), run[i:i+1]))
-		}
-		return all
+	along, alone := split(run, w.Along)
+	if len(alone) == 0 {
+		alone = along
 	}
-	if len(run) > 0 {
-		all = append(all, told(Changed, stayed(noun(w, c.within.list), run), run))
+	for _, t := range w.Changed {
+		text, fields := changed(w, t, alone)
+		if text == "" {
+			continue
+		}
+		mine, rest := split(alone, fields)
+		all, alone = append(all, told(Changed, text, mine)), rest
+	}
+	return append(all, generally(w, alone)...)
+}
+
+// generally tells of fields that no template tells of.
+func generally(w *Words, run []Change) (all []Told) {
+	if len(run) == 0 {
+		return nil
+	}
+	if list := run[0].within.list; list != "" {
+		return []Told{told(Changed, stayed(noun(w, list), run), run)}
+	}
+	for i := range run {
+		all = append(all, told(run[i].Op, outside(run[i]), run[i:i+1]))
 	}
 	return all
 }
 
 // changed fills a template, if it is about one of the changes, and names the
 // fields that it tells of.
-func changed(template string, run []Change) (text string, fields []string) {
+func changed(w *Words, template string, run []Change) (text string, fields []string) {
 	all, err := slots(template)
 	if err != nil || !slices.ContainsFunc(run, func(c Change) bool { return c.field == firstArrow(all) }) {
 		return "", nil
 	}
-	return fill(template, run[0])
+	return fill(w, template, run[0])
 }
 
 func split(run []Change, fields []string) (mine, rest []Change) {
@@ -140,48 +147,6 @@ func told(op Op, text string, run []Change) Told {
 	return Told{op, clip(Clean(text, len(text))), clip(Clean(strings.Join(full, "; "), 4*maxChangeText))}
 }
 
-// renewals finds items that went while one of the same title came to the same
-// list. The one that came is told as the two together, the one that went not at
-// all.
-func renewals(kind Kind, changes []Change) map[*versions][]Told {
-	type place struct{ list, of, title string }
-	gone, came := map[place][]Change{}, map[place][]Change{}
-	for _, c := range changes {
-		if c.Op == More || c.Field != "" {
-			continue
-		}
-		at := place{c.within.list, c.Of, c.within.title}
-		if w := kind.words(at.list); w == nil || len(w.Renewed) == 0 {
-			continue
-		}
-		if c.Op == Removed {
-			gone[at] = append(gone[at], c)
-		} else {
-			came[at] = append(came[at], c)
-		}
-	}
-	out := map[*versions][]Told{}
-	for at, old := range gone {
-		if len(old) != 1 || len(came[at]) != 1 { // which of them became which is not known
-			continue
-		}
-		was, is := old[0], came[at][0]
-		both := is
-		both.within = &versions{at.list, at.title, was.within.was, is.within.is}
-		for _, t := range kind.words(at.list).Renewed {
-			all, err := slots(t)
-			if first := firstArrow(all); err != nil || show(both.within.was[first], 0) == show(both.within.is[first], 0) {
-				continue
-			}
-			if text, _ := fill(t, both); text != "" {
-				out[is.within], out[was.within] = []Told{told(Changed, text, []Change{was, is})}, nil
-				break
-			}
-		}
-	}
-	return out
-}
-
 // sum says what a fact is that was not there before, or how much was in one that
 // went.
 func sum(kind Kind, old, new []byte) (whole string, counts []Count) {
@@ -193,7 +158,7 @@ func sum(kind Kind, old, new []byte) (whole string, counts []Count) {
 		return "", nil
 	}
 	if w := kind.words(""); w != nil && w.Added != "" {
-		whole, _ = fill(w.Added, Change{Op: Added, within: &versions{is: body}})
+		whole, _ = fill(w, w.Added, Change{Op: Added, within: &versions{is: body}})
 	}
 	names := make([]string, 0, len(body))
 	for name := range body {

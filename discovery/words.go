@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,9 +12,10 @@ import (
 //
 // Added, Removed, Changed and Renewed are templates. {name} stands for a field of
 // the item as it is, or as it was before it went, {item} for its title, {of} for
-// the title of the item around its list; {name:8} is cut to 8 characters;
-// {name->} is "old -> new". What stands in [brackets] is left out when a slot
-// within has nothing to say.
+// the title of the item around its list; {name:8} is cut to 8 characters, and
+// {name:size} bytes in larger units; {name->} is "old -> new", and {name?on|off}
+// one of the two for a flag that was set or taken back. What stands in [brackets]
+// is left out when a slot within has nothing to say.
 type Words struct {
 	List    string // path: "services[].listens", also of a list of scalars, of which the only field is "item"; "" is outside lists
 	Noun    string // for one item: "listener"; by default the list's name without its "s"
@@ -22,9 +24,15 @@ type Words struct {
 	// Changed holds templates for an item that stayed. One applies when the field of
 	// its first arrow changed, and tells of all of its arrows.
 	Changed []string
-	// Renewed is Changed for an item that went while one of the same title came:
-	// it is told once, as one that changed.
-	Renewed []string
+	// Along names fields that are told of only when no other of the item changed.
+	Along []string
+	// Renews: an item that went while one of the same title came is told as one that
+	// changed.
+	Renews bool
+	// Quiet: what comes or goes with the item around the list is not told.
+	Quiet bool
+	// Spelled are values as people write them, where the fact has lower case.
+	Spelled []string
 }
 
 // words finds what is said of a list.
@@ -68,16 +76,24 @@ func plural(noun string) string {
 
 // slot is one {...} of a template.
 type slot struct {
-	name  string
-	cut   int // characters, 0 for all
-	arrow bool
+	name    string
+	cut     int // characters, 0 for all
+	size    bool
+	arrow   bool
+	on, off string // of a flag's arrow
 }
 
 func parseSlot(text string) (s slot, err error) {
 	text, s.arrow = strings.CutSuffix(text, "->")
+	if flag, states, is := strings.Cut(text, "?"); is {
+		s.arrow, text = true, flag
+		if s.on, s.off, is = strings.Cut(states, "|"); !is {
+			return s, fmt.Errorf("slot {%s?%s} does not say both states", flag, states)
+		}
+	}
 	name, cut, has := strings.Cut(text, ":")
-	s.name = name
-	if has {
+	s.name, s.size = name, cut == "size"
+	if has && !s.size {
 		if _, err := fmt.Sscanf(cut, "%d", &s.cut); err != nil || s.cut < 1 {
 			return s, fmt.Errorf("slot {%s}: %q is no number of characters", text, cut)
 		}
@@ -155,7 +171,7 @@ func CheckWords(k Kind) error {
 		if w.List != "" {
 			prefix = w.List + "[]."
 		}
-		for _, text := range append(append([]string{w.Added, w.Removed}, w.Changed...), w.Renewed...) {
+		for _, text := range append([]string{w.Added, w.Removed}, w.Changed...) {
 			all, err := slots(text)
 			if err != nil {
 				return fmt.Errorf("kind %s, list %q: %q: %w", k.Name, w.List, text, err)
@@ -167,7 +183,7 @@ func CheckWords(k Kind) error {
 				}
 			}
 		}
-		for _, text := range append(append([]string{}, w.Changed...), w.Renewed...) {
+		for _, text := range w.Changed {
 			if all, err := slots(text); err != nil || firstArrow(all) == "" {
 				return fmt.Errorf("kind %s, list %q: %q has no arrow", k.Name, w.List, text)
 			}
@@ -191,4 +207,18 @@ func cutTo(value string, characters int) string {
 		return value
 	}
 	return string([]rune(value)[:characters]) + "…"
+}
+
+// inUnits is a number of bytes in the largest unit that it fills (IEC 80000-13).
+func inUnits(value string) string {
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		return value
+	}
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	unit := 0
+	for n >= 1024 && unit < len(units)-1 {
+		n, unit = n/1024, unit+1
+	}
+	return strconv.FormatFloat(n, 'f', min(unit, 1), 64) + " " + units[unit]
 }

@@ -6,8 +6,8 @@ import "assimilation/discovery"
 var Words = []discovery.Words{
 	{List: "certificates", Noun: "certificate", Added: "certificate {subject} found (expires {not_after}, {paths})",
 		Removed: "certificate {subject} gone (expires {not_after}, {paths})",
-		Changed: []string{"certificate {subject} paths: {paths->}"},
-		Renewed: []string{"certificate {subject} expires {not_after->}[, key {key->}][, issuer {issuer->}]", "certificate {subject} replaced (sha256 {sha256:8->})"}},
+		Renews:  true, Along: []string{"sha256", "serial", "not_before", "signature"},
+		Changed: []string{"certificate {subject} is at other paths: {paths->}", "certificate {subject} expires {not_after->}[, key {key->}][, issuer {issuer->}]", "certificate {subject} replaced (sha256 {sha256:8->})"}},
 	{List: "bundles", Noun: "bundle", Added: "bundle {path} found ({certificates} certificates)", Removed: "bundle {path} gone",
 		Changed: []string{"bundle {path}: {certificates->} certificates"}},
 }

@@ -5,5 +5,5 @@ import "assimilation/discovery"
 // Words is how differences of this kind are told.
 var Words = []discovery.Words{
 	{List: "packages", Noun: "package", Added: "{manager} {name} {version} installed ({place})", Removed: "{manager} {name} {version} removed ({place})",
-		Renewed: []string{"{manager} {name} {version->} ({place})", "{manager} {name} {version} moved: {place->}"}},
+		Renews: true, Changed: []string{"{manager} {name} {version->} ({place})", "{manager} {name} {version} moved: {place->}"}},
 }

@@ -9,5 +9,5 @@ var Words = []discovery.Words{
 		Removed: "sudo {kind} {name} removed (was {members})", Changed: []string{"sudo {kind} {name}: {members->}"}},
 	{List: "rules", Noun: "rule", Added: "{who} may run {command}[ as {run_as}][ ({tags})] by sudo ({source})",
 		Removed: "{who} may no longer run {command}[ as {run_as}][ ({tags})] by sudo ({source})",
-		Renewed: []string{"{who} may run {command} by sudo[ as {run_as->}][, {tags->}]"}},
+		Renews:  true, Changed: []string{"{who} may run {command} by sudo[ as {run_as->}][, {tags->}]"}},
 }
