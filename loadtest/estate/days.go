@@ -2,8 +2,10 @@ package estate
 
 import (
 	"fmt"
+	"slices"
 
 	"assimilation/discovery"
+	"assimilation/discovery/processes"
 	"assimilation/discovery/sockets"
 )
 
@@ -52,11 +54,20 @@ func (e *Estate) changing(h Host, s state) ([]discovery.Fact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making packages of host %s: %w", h.Name, err)
 	}
-	services, err := discovery.NewFact(sockets.Kind, "", e.services(h, s.opened))
+	files, err := e.files.of(image{h.release, h.Role, s.patch})
+	if err != nil {
+		return nil, fmt.Errorf("making checksums of host %s: %w", h.Name, err)
+	}
+	body := e.services(h, s.opened)
+	services, err := discovery.NewFact(sockets.Kind, "", body)
 	if err != nil {
 		return nil, fmt.Errorf("making services of host %s: %w", h.Name, err)
 	}
-	return append([]discovery.Fact{services}, facts...), nil
+	made, err := discovery.NewFact(processes.Kind, "", e.processes(h, body.Services))
+	if err != nil {
+		return nil, fmt.Errorf("making processes of host %s: %w", h.Name, err)
+	}
+	return slices.Concat([]discovery.Fact{services, made}, files, facts), nil
 }
 
 // Change is what a host reports anew.

@@ -60,6 +60,7 @@ type Estate struct {
 	hosts    int // on the first day
 	sites    []Site
 	packages *packageSets
+	files    *fileSets
 }
 
 // New makes an estate of so many hosts on its first day.
@@ -67,7 +68,7 @@ func New(hosts int, seed uint64) (*Estate, error) {
 	if hosts < 100 || hosts > 1_000_000 {
 		return nil, fmt.Errorf("an estate has 100 to 1000000 hosts, not %d", hosts)
 	}
-	e := &Estate{seed: seed, hosts: hosts, packages: newPackageSets()}
+	e := &Estate{seed: seed, hosts: hosts, packages: newPackageSets(), files: newFileSets()}
 	rest := hosts
 	for _, share := range shares {
 		rest -= hosts * share / 100
@@ -139,4 +140,5 @@ const (
 	forServices
 	forPackages
 	forDays
+	forWithin
 )

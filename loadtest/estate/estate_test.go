@@ -70,6 +70,7 @@ func TestTheEstateIsWhole(t *testing.T) {
 	e := open(t, 1)
 	owned, listens, asked := map[any]bool{}, map[string]bool{}, map[string]int{}
 	sets := map[discovery.Hash]bool{}
+	labels, made, hung := map[string]int{}, map[cmdb.Ref]bool{}, map[cmdb.Ref]bool{}
 	for n := range e.Hosts(0) {
 		h := e.Host(n)
 		ref := discovery.HostRef{ID: h.ID.String(), HostRealm: cmdb.HostRealm(h.ID.String()), SiteRealm: cmdb.SiteRealm(h.Site.ID.String())}
@@ -94,12 +95,19 @@ func TestTheEstateIsWhole(t *testing.T) {
 				case cmdb.HasPackages:
 					sets[f.Hash] = true
 				}
-				if edge.Type != cmdb.Contains {
+				hung[edge.From], hung[edge.To] = true, true
+				if edge.Type != cmdb.Contains && edge.Type != cmdb.Holds {
 					owned[edge.Ref()] = true
 				}
 			}
 			for _, v := range elements.Vertices {
-				if v.Label != cmdb.Package && v.Label != cmdb.PackageSet {
+				if !made[v.Ref] {
+					made[v.Ref] = true
+					labels[string(v.Label)]++
+				}
+				switch v.Label {
+				case cmdb.Package, cmdb.PackageSet, cmdb.File, cmdb.FileSet:
+				default:
 					owned[v.Ref] = true
 				}
 			}
@@ -112,8 +120,13 @@ func TestTheEstateIsWhole(t *testing.T) {
 		}
 	}
 	perHost := float64(len(owned)) / float64(e.Hosts(0))
-	t.Logf("%.1f elements per host, %d package sets, at most %d clients of one endpoint", perHost, len(sets), most)
-	if perHost < 40 || perHost > 62 {
+	t.Logf("%.1f elements per host, %d package sets, at most %d clients of one endpoint; %v", perHost, len(sets), most, labels)
+	for end := range hung {
+		if end.Label != cmdb.Host && !made[end] {
+			t.Errorf("an edge hangs on %v, which nobody makes", end)
+		}
+	}
+	if perHost < 90 || perHost > 120 {
 		t.Errorf("a host has %.1f elements", perHost)
 	}
 	if most < 50 {

@@ -4,12 +4,17 @@ import (
 	"fmt"
 
 	"assimilation/discovery"
+	"assimilation/discovery/certificates"
+	"assimilation/discovery/containers"
+	"assimilation/discovery/disks"
 	"assimilation/discovery/hardware"
 	"assimilation/discovery/mounts"
 	"assimilation/discovery/neighbours"
 	"assimilation/discovery/network"
 	osfact "assimilation/discovery/os"
+	"assimilation/discovery/systemd"
 	"assimilation/discovery/users"
+	"assimilation/discovery/virtual"
 )
 
 // Facts are what host n reports on a day.
@@ -17,18 +22,30 @@ func (e *Estate) Facts(n, day int) ([]discovery.Fact, error) {
 	h := e.Host(n)
 	s := e.state(h, day)
 	var facts []discovery.Fact
-	for _, f := range []struct {
-		kind discovery.Kind
-		body any
-	}{
-		{osfact.Kind, h.release.facts()},
-		{hardware.Kind, e.hardware(h)},
-		{network.Kind, h.network()},
-		{neighbours.Kind, e.neighbours(h)},
-		{mounts.Kind, e.mounts(h)},
-		{users.Kind, e.users(h)},
-	} {
-		fact, err := discovery.NewFact(f.kind, "", f.body)
+	type said struct {
+		kind     discovery.Kind
+		instance string
+		body     any
+	}
+	all := []said{
+		{osfact.Kind, "", h.release.facts()},
+		{hardware.Kind, "", e.hardware(h)},
+		{network.Kind, "", h.network()},
+		{neighbours.Kind, "", e.neighbours(h)},
+		{disks.Kind, "", e.disks(h)},
+		{mounts.Kind, "", e.mounts(h)},
+		{users.Kind, "", e.users(h)},
+		{systemd.Kind, systemd.Running, e.units(h)},
+		{certificates.Kind, "", e.certificates(h)},
+	}
+	if f, any := e.containers(h); any {
+		all = append(all, said{containers.Kind, "", f})
+	}
+	if f, any := e.guests(h); any {
+		all = append(all, said{virtual.Kind, "", f})
+	}
+	for _, f := range all {
+		fact, err := discovery.NewFact(f.kind, f.instance, f.body)
 		if err != nil {
 			return nil, fmt.Errorf("making facts of host %s: %w", h.Name, err)
 		}
@@ -119,7 +136,7 @@ func (e *Estate) users(h Host) users.Facts {
 	if h.Role == appServer || h.Role == batch {
 		name := fmt.Sprintf("team%d", h.app.first%97)
 		f.Users = append(f.Users, users.User{Name: name, UID: 1000, GID: 1000, Home: "/home/" + name, Shell: "/bin/bash", Login: true, Password: users.PasswordSet})
-		f.Groups = append(f.Groups, users.Group{Name: name, GID: 1000})
+		f.Groups = append(f.Groups, users.Group{Name: "sudo", GID: 27, Members: []string{name}}, users.Group{Name: name, GID: 1000})
 	}
 	return f
 }
