@@ -83,10 +83,10 @@ bench: ## ingest beside plain tables and UNWIND MERGE SET, and the rest, beside 
 # A server of its own, which no test may crash meanwhile.
 ESTATE := .dev/estate/postgres$(PG:17=)
 
-bench-estate: ## questions, pages and looks back on a large estate; HOSTS=100000, KEEP=1 keeps the database, REBUILD=1 rebuilds the graph instead; OUT=json
+bench-estate: ## questions, pages and looks back on a large estate; HOSTS=100000, KEEP=1 keeps the database, ONLY=regexp, REBUILD=1 rebuilds the graph instead; OUT=json
 	@ops/postgres/up.sh $(ESTATE)
 	@trap 'ops/postgres/down.sh $(ESTATE)' EXIT; go run ./saas/benchestate -server "$$(cat $(ESTATE)/url)" \
-	    -hosts $(or $(HOSTS),100000) -o $(or $(OUT),table) $(if $(KEEP),-keep) $(if $(REBUILD),-rebuild)
+	    -hosts $(or $(HOSTS),100000) -o $(or $(OUT),table) $(if $(KEEP),-keep) $(if $(ONLY),-only '$(ONLY)') $(if $(REBUILD),-rebuild)
 
 bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; needs root; WINDOW=2m
 	@ops/postgres/up.sh

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -42,6 +43,7 @@ type options struct {
 	samples  int
 	patience time.Duration
 	output   string
+	only     *regexp.Regexp
 	keep     bool
 	rebuild  bool
 }
@@ -52,7 +54,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	flags.SetOutput(errs)
 	flags.Usage = func() {
 		fmt.Fprint(errs, "Measures the service on a large estate, in a database of its own.\n\n"+
-			"  benchestate -hosts 100000\n  benchestate -hosts 100000 -keep -o json    # and again later, without loading\n  benchestate -hosts 18000 -rebuild\n\n")
+			"  benchestate -hosts 100000\n  benchestate -hosts 100000 -keep -o json    # and again later, without loading\n  benchestate -hosts 18000 -rebuild\n  benchestate -keep -only 'as of a week ago: (find|host)'\n\n")
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&o.server, "server", os.Getenv("ASSIM_DATABASE_URL"), "administrator's URL of the Postgres server; default ASSIM_DATABASE_URL, else what STATE/postgres/url says")
@@ -62,6 +64,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	flags.IntVar(&o.samples, "samples", 200, "how often each thing is asked")
 	flags.DurationVar(&o.patience, "patience", 5*time.Second, "how long; what is slow is asked less often, but 3 times")
 	flags.StringVar(&o.output, "o", "table", "table or json")
+	only := flags.String("only", "", "time only what matches this regular expression, by group and name as the report has them")
 	flags.BoolVar(&o.keep, "keep", false, "keep the database, and use it if it is there")
 	flags.BoolVar(&o.rebuild, "rebuild", false, "rebuild the graph from the facts, undamaged and damaged, instead of asking it")
 	if err := flags.Parse(args); err != nil {
@@ -69,6 +72,10 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	}
 	if o.output != "table" && o.output != "json" {
 		return fmt.Errorf("output %q is neither table nor json", o.output)
+	}
+	var err error
+	if o.only, err = regexp.Compile(*only); err != nil {
+		return fmt.Errorf("reading what is to be timed: %w", err)
 	}
 	if o.server == "" {
 		text, err := os.ReadFile(filepath.Join(o.state, "postgres", "url"))

@@ -19,7 +19,7 @@ func (p *place) ask(ctx context.Context, o options, r *report, errs io.Writer) e
 	if err != nil {
 		return err
 	}
-	t := &timer{samples: o.samples, patience: o.patience, errs: errs}
+	t := &timer{samples: o.samples, patience: o.patience, only: o.only, errs: errs}
 	for _, part := range []func(context.Context, *timer, *estate.Estate) error{p.askStatements, p.askQuestions, p.askPages} {
 		if err := part(ctx, t, e); err != nil {
 			return err

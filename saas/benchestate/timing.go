@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -31,7 +32,8 @@ const (
 // timer runs and reports.
 type timer struct {
 	samples  int
-	patience time.Duration // with one thing, when it was asked often enough
+	patience time.Duration  // with one thing, when it was asked often enough
+	only     *regexp.Regexp // of "group: name"; nil: all
 	errs     io.Writer
 	rows     []row
 }
@@ -40,6 +42,9 @@ type timer struct {
 // parameters and returns how many rows came. What fails is reported, and does not
 // end the run.
 func (t *timer) time(ctx context.Context, group, name string, goal float64, ask func(i int) (int, error)) error {
+	if t.only != nil && !t.only.MatchString(group+": "+name) {
+		return nil
+	}
 	r := row{Group: group, Name: name, Goal: goal}
 	defer func() {
 		fmt.Fprintf(t.errs, "%s: %s: p50 %.2f ms, p95 %.2f ms, %d samples %s\n", group, name, r.P50, r.P95, r.Samples, r.Failed)

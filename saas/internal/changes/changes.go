@@ -108,20 +108,8 @@ func (s *Service) list(ctx context.Context, tx pgx.Tx, f Filter, near *vicinity)
 	if err != nil {
 		return nil, "", err
 	}
-	unpack, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(discovery.MaxBody))
-	if err != nil {
-		return nil, "", err
-	}
-	defer unpack.Close()
-	items := make([]Change, len(rows))
-	for i, row := range rows {
-		items[i] = row.change()
-		if err := s.describe(&items[i], row, unpack); err != nil {
-			// What one host sent must not hide what all others did.
-			items[i].Summary = string(items[i].Op) + "; cannot be compared"
-		}
-	}
-	return items, next, nil
+	items, err := s.compare(ctx, tx, rows)
+	return items, next, err
 }
 
 // describe compares the two bodies. What cannot be compared, for its size or

@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/klauspost/compress/zstd"
 
-	"assimilation/discovery"
 	"assimilation/saas/internal/history"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
@@ -68,36 +66,31 @@ func (s *Service) diff(ctx context.Context, tx pgx.Tx, span Span) ([]Difference,
 	if err != nil {
 		return nil, "", err
 	}
-	unpack, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(discovery.MaxBody))
+	versions := make([]version, len(rows))
+	for i, row := range rows {
+		versions[i] = version{SeenAt: row.SeenAt, Host: row.Host, HostName: row.HostName, Kind: row.Kind, Instance: row.Instance, Hash: row.After, Previous: row.Before}
+	}
+	changes, err := s.compare(ctx, tx, versions)
 	if err != nil {
 		return nil, "", err
 	}
-	defer unpack.Close()
-	items := make([]Difference, len(rows))
-	for i, row := range rows {
-		v := version{SeenAt: row.SeenAt, Host: row.Host, HostName: row.HostName, Kind: row.Kind, Instance: row.Instance,
-			Hash: row.After, Previous: row.Before, Body: row.AfterBody, PreviousBody: row.BeforeBody}
-		c := v.change()
-		if err := s.describe(&c, v, unpack); err != nil {
-			c.Summary = string(c.Op) + "; cannot be compared"
-		}
-		items[i] = Difference{c.Host, c.HostID, c.Kind, c.Instance, c.Op, c.Previous, c.Hash, row.Steps, c.SeenAt, c.Summary, c.Details, c.More}
+	items := make([]Difference, len(changes))
+	for i, c := range changes {
+		items[i] = Difference{c.Host, c.HostID, c.Kind, c.Instance, c.Op, c.Previous, c.Hash, rows[i].Steps, c.SeenAt, c.Summary, c.Details, c.More}
 	}
 	return items, next, nil
 }
 
-// spanRow is one fact that differs, with the bodies of both ends.
+// spanRow is one fact that differs, with the hashes of both ends.
 type spanRow struct {
-	Host       tenancy.HostID
-	HostName   string
-	Kind       string
-	Instance   string
-	Before     []byte
-	After      []byte
-	Steps      int
-	SeenAt     time.Time
-	BeforeBody []byte // nil: there was none, it is too large or no longer kept
-	AfterBody  []byte
+	Host     tenancy.HostID
+	HostName string
+	Kind     string
+	Instance string
+	Before   []byte
+	After    []byte
+	Steps    int
+	SeenAt   time.Time
 }
 
 func readSpan(ctx context.Context, tx pgx.Tx, span Span) ([]spanRow, string, error) {
@@ -114,30 +107,19 @@ func readSpan(ctx context.Context, tx pgx.Tx, span Span) ([]spanRow, string, err
 		byHost = `v.host = ANY ($1::uuid[])`
 	}
 	rows, err := tx.Query(ctx, `
-		WITH chosen AS (
-			SELECT f.host, h.name AS host_name, f.kind, f.instance, f.before, f.after, f.steps, f.seen_at FROM (
-				SELECT v.host, v.kind, v.instance, count(*)::int AS steps,
-					(array_agg(v.previous ORDER BY v.at, v.term, v.version))[1] AS before,
-					(array_agg(v.hash ORDER BY v.at DESC, v.term DESC, v.version DESC))[1] AS after,
-					(array_agg(v.seen_at ORDER BY v.at DESC, v.term DESC, v.version DESC))[1] AS seen_at
-				FROM assim.fact_versions v
-				WHERE v.at > $2 AND ($3::timestamptz IS NULL OR v.at <= $3) AND `+byHost+` AND ($4 = '' OR v.kind = $4)
-				  AND ($5 = '' OR (v.host::text, v.kind, v.instance) > ($5, $6, $7))
-				GROUP BY v.host, v.kind, v.instance) f
-			LEFT JOIN assim.hosts h ON h.id = f.host
-			WHERE f.before IS DISTINCT FROM f.after
-			ORDER BY f.host::text, f.kind, f.instance LIMIT $8
-		)
-		SELECT c.host, coalesce(c.host_name, ''), c.kind, c.instance, c.before, c.after, c.steps, c.seen_at,
-			CASE WHEN c.fits THEN c.old_body END, CASE WHEN c.fits THEN c.new_body END
-		FROM (
-			SELECT c.*, old.body AS old_body, new.body AS new_body,
-				sum(coalesce(new.size, 0)::bigint + coalesce(old.size, 0)) OVER (ORDER BY c.host::text, c.kind, c.instance ROWS UNBOUNDED PRECEDING) <= $10 AS fits
-			FROM chosen c
-			LEFT JOIN assim.fact_bodies new ON new.hash = c.after AND new.size <= $9
-			LEFT JOIN assim.fact_bodies old ON old.hash = c.before AND old.size <= $9
-		) c ORDER BY c.host::text, c.kind, c.instance`,
-		hosts, span.From, optional(span.To), span.Kind, after[0], after[1], after[2], span.Limit+1, maxCompared, maxTogether)
+		SELECT f.host, coalesce(h.name, ''), f.kind, f.instance, f.before, f.after, f.steps, f.seen_at FROM (
+			SELECT v.host, v.kind, v.instance, count(*)::int AS steps,
+				(array_agg(v.previous ORDER BY v.at, v.term, v.version))[1] AS before,
+				(array_agg(v.hash ORDER BY v.at, v.term, v.version))[count(*)] AS after,
+				(array_agg(v.seen_at ORDER BY v.at, v.term, v.version))[count(*)] AS seen_at
+			FROM assim.fact_versions v
+			WHERE v.at > $2 AND ($3::timestamptz IS NULL OR v.at <= $3) AND `+byHost+` AND ($4 = '' OR v.kind = $4)
+			  AND ($5 = '' OR (v.host::text, v.kind, v.instance) > ($5, $6, $7))
+			GROUP BY v.host, v.kind, v.instance) f
+		LEFT JOIN assim.hosts h ON h.id = f.host
+		WHERE f.before IS DISTINCT FROM f.after
+		ORDER BY f.host::text, f.kind, f.instance LIMIT $8`,
+		hosts, span.From, optional(span.To), span.Kind, after[0], after[1], after[2], span.Limit+1)
 	if err != nil {
 		return nil, "", err
 	}

@@ -15,14 +15,8 @@ import (
 	"assimilation/tenancy"
 )
 
-// Sizes in bytes of JSON up to which bodies are compared: of one body, and of
-// all on a page, newest first.
-const (
-	maxCompared = 1 << 20
-	maxTogether = 16 << 20
-)
-
-// version is a row of the history with the bodies of both its sides.
+// version is a row of the history, in which compare puts the bodies of both its
+// sides.
 type version struct {
 	At           time.Time
 	SeenAt       time.Time
@@ -38,8 +32,8 @@ type version struct {
 	Epoch        int64
 	Seq          int64
 	Distance     *int32 // from the host that is looked around, nil where none is
-	Body         []byte // nil: gone, too large or no longer kept
-	PreviousBody []byte
+	Body         []byte `db:"-"` // nil: gone, too large or no longer kept
+	PreviousBody []byte `db:"-"`
 }
 
 func (v version) change() Change {
@@ -115,7 +109,9 @@ func chosenSQL(ctx context.Context, tx pgx.Tx, f Filter, near *vicinity) (sql st
 		}
 		conditions = append(conditions, `(`+older+`)`)
 	}
-	return `SELECT v.*, h.name AS host_name FROM ` + from + ` LEFT JOIN assim.hosts h ON h.tenant = v.tenant AND h.id = v.host
+	return `SELECT v.at, v.seen_at, v.observed_at, v.host, coalesce(h.name, ''), v.kind, v.instance, v.hash, v.previous, v.version,
+			v.relay, v.epoch, v.seq, v.distance
+		FROM ` + from + ` LEFT JOIN assim.hosts h ON h.tenant = v.tenant AND h.id = v.host
 		WHERE ` + strings.Join(conditions, " AND ") + ` ORDER BY ` + orderOf("v", near != nil) + ` LIMIT ` + arg(f.Limit+1), args, nil
 }
 
@@ -126,19 +122,7 @@ func readVersions(ctx context.Context, tx pgx.Tx, f Filter, near *vicinity) ([]v
 	if err != nil {
 		return nil, "", err
 	}
-	order := orderOf("c", near != nil)
-	rows, err := tx.Query(ctx, fmt.Sprintf(`
-		WITH chosen AS (%s)
-		SELECT c.at, c.seen_at, c.observed_at, c.host, coalesce(c.host_name, ''), c.kind, c.instance, c.hash, c.previous, c.version,
-			c.relay, c.epoch, c.seq, c.distance, CASE WHEN c.fits THEN c.new_body END, CASE WHEN c.fits THEN c.old_body END
-		FROM (
-		SELECT c.*, new.body AS new_body, old.body AS old_body, sum(coalesce(new.size, 0)::bigint + coalesce(old.size, 0)) OVER newest <= %d AS fits
-		FROM chosen c
-		LEFT JOIN assim.fact_bodies new ON new.tenant = c.tenant AND new.hash = c.hash AND new.size <= %d
-		LEFT JOIN assim.fact_bodies old ON old.tenant = c.tenant AND old.hash = c.previous AND old.size <= %[3]d
-		WINDOW newest AS (ORDER BY %[4]s ROWS UNBOUNDED PRECEDING)
-		) c
-		ORDER BY %[4]s`, chosen, maxTogether, maxCompared, order), args...)
+	rows, err := tx.Query(ctx, chosen, args...)
 	if err != nil {
 		return nil, "", err
 	}
