@@ -26,6 +26,13 @@ type Config struct {
 	// append the client's address to X-Forwarded-For. Without them everyone behind
 	// a proxy shares one allowance of log-ins (ASSIM_TRUSTED_PROXIES).
 	TrustedProxies string
+	// SMTP is how letters go, see package mail; "" sends none, and takes people in
+	// without asking whether an address is theirs (ASSIM_SMTP).
+	SMTP     string
+	MailFrom string // address that letters come from (ASSIM_MAIL_FROM)
+	// PrivateIssuers lets tenants name identity providers at private addresses: where
+	// the tenants are one's own (ASSIM_PRIVATE_ISSUERS=true).
+	PrivateIssuers bool
 	Version        string
 
 	proxies []netip.Prefix
@@ -42,6 +49,9 @@ func Default(getenv func(string) string) Config {
 
 		MetricsListen:  getenv("ASSIM_METRICS_LISTEN"),
 		TrustedProxies: getenv("ASSIM_TRUSTED_PROXIES"),
+		SMTP:           getenv("ASSIM_SMTP"),
+		MailFrom:       getenv("ASSIM_MAIL_FROM"),
+		PrivateIssuers: getenv("ASSIM_PRIVATE_ISSUERS") == "true",
 	}
 	if c.MasterKeyFile == "" {
 		c.MasterKeyFile = "/var/lib/assim-saas/master.key"

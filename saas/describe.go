@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"assimilation/saas/internal/accounts"
+	"assimilation/saas/internal/mail"
+	"assimilation/saas/internal/members"
 	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/web"
 )
@@ -24,9 +26,14 @@ func Describe() ([]byte, error) {
 	log := slog.New(slog.DiscardHandler)
 	metrics := prometheus.NewRegistry()
 	hub := web.NewHub(nil, log)
-	people := accounts.New(nil, nil, log)
+	post, err := mail.New("", "", log, metrics)
+	if err != nil {
+		return nil, err
+	}
+	company := members.New(members.Config{Post: post, URL: public, Log: log})
+	people := accounts.New(accounts.Config{Log: log, Post: post, URL: public, Joining: company})
 	front := web.New(web.Config{Auth: people, Hub: hub, Log: log, Metrics: metrics, URL: public, Version: "1"})
-	p := parts{config: Config{Downloads: "."}, public: public, log: log, hub: hub, metrics: metrics, people: people, verdicts: &verdicts.Service{}}
+	p := parts{config: Config{Downloads: "."}, public: public, log: log, hub: hub, metrics: metrics, people: people, company: company, verdicts: &verdicts.Service{}}
 	if err := p.mount(front); err != nil {
 		return nil, err
 	}

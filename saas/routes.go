@@ -21,6 +21,7 @@ import (
 	"assimilation/saas/internal/history"
 	"assimilation/saas/internal/hosts"
 	"assimilation/saas/internal/ingest"
+	"assimilation/saas/internal/members"
 	"assimilation/saas/internal/query"
 	"assimilation/saas/internal/relaychan"
 	"assimilation/saas/internal/search"
@@ -44,6 +45,7 @@ type parts struct {
 	hub      *web.Hub
 	metrics  *prometheus.Registry
 	people   *accounts.Service
+	company  *members.Service
 	verdicts *verdicts.Service
 }
 
@@ -86,6 +88,7 @@ func (p parts) mount(w *web.Web) error {
 
 	// The API.
 	p.people.Register(w.API)
+	p.company.Register(w.API)
 	places.Register(w.API)
 	wiring.Register(w.API)
 	machines.Register(w.API)
@@ -102,6 +105,7 @@ func (p parts) mount(w *web.Web) error {
 	// The dashboard.
 	overview.Pages(w)
 	p.people.Pages(w)
+	p.company.Pages(w)
 	places.Pages(w)
 	wiring.Pages(w)
 	machines.Pages(w)

@@ -19,6 +19,8 @@ import (
 
 	"assimilation/saas/internal/accounts"
 	"assimilation/saas/internal/history"
+	"assimilation/saas/internal/mail"
+	"assimilation/saas/internal/members"
 	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy/keys"
@@ -43,6 +45,7 @@ type SaaS struct {
 	log      *slog.Logger
 	db       *store.DB
 	hub      *web.Hub
+	post     *mail.Post
 	verdicts *verdicts.Service
 	handler  http.Handler
 	metrics  http.Handler
@@ -68,12 +71,20 @@ func New(ctx context.Context, config Config, log *slog.Logger) (*SaaS, error) {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s := &SaaS{config: config, log: log, db: db, hub: web.NewHub(db, log), verdicts: &verdicts.Service{DB: db, Log: log}}
-	people := accounts.New(db, master, log)
+	if s.post, err = mail.New(config.SMTP, config.MailFrom, log, metrics); err != nil {
+		db.Close()
+		return nil, err
+	}
+	if !s.post.Reaches() {
+		log.Warn("no mail is sent: people come in without showing that their e-mail address is theirs; set ASSIM_SMTP")
+	}
+	company := members.New(members.Config{DB: db, Post: s.post, URL: public, Log: log})
+	people := accounts.New(accounts.Config{DB: db, Master: master, Log: log, Post: s.post, URL: public, Joining: company})
 	front := web.New(web.Config{
-		Auth: people, Hub: s.hub, Log: log, Metrics: metrics, URL: public, Version: config.Version, Ready: db.Ping,
+		Auth: people, Places: company, Hub: s.hub, Log: log, Metrics: metrics, URL: public, Version: config.Version, Ready: db.Ping,
 		Proxies: config.proxies,
 	})
-	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, people: people, verdicts: s.verdicts}
+	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, people: people, company: company, verdicts: s.verdicts}
 	s.metrics = front.Metrics()
 	if err = p.mount(front); err == nil {
 		s.handler, err = front.Handler()
@@ -103,6 +114,7 @@ func (s *SaaS) Run(ctx context.Context) error {
 		}
 	}
 	group.Go(func() error { return s.hub.Run(ctx) })
+	group.Go(func() error { return s.post.Run(ctx) })
 	group.Go(func() error { return s.verdicts.Watch(ctx) })
 	group.Go(func() error { return (&history.Keeper{DB: s.db, Log: s.log}).Run(ctx) })
 	err := group.Wait()

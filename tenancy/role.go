@@ -29,3 +29,11 @@ func ParseRole(s string) (Role, error) {
 	}
 	return Role(s), nil
 }
+
+// Invitation is what somebody was asked to join.
+type Invitation struct {
+	Email      string
+	Tenant     TenantID
+	TenantName string
+	Role       Role
+}

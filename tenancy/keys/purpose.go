@@ -12,3 +12,13 @@ func OfTenant(t tenancy.TenantID) string { return "seal key of tenant " + t.Stri
 // OfSite is the purpose of a site's private Ed25519 key
 // (assim.sites.site_private).
 func OfSite(s tenancy.SiteID) string { return "key of site " + s.String() }
+
+// OfSecondFactor is the purpose of a person's TOTP secret
+// (assim.users.totp_secret).
+func OfSecondFactor(u tenancy.UserID) string { return "second factor of user " + u.String() }
+
+// OfIdentityProvider is the purpose of the secret by which the service logs in to
+// a tenant's identity provider (assim.identity_providers.client_secret).
+func OfIdentityProvider(t tenancy.TenantID) string {
+	return "identity provider of tenant " + t.String()
+}

@@ -2,9 +2,12 @@ package accounts
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime"
 	"time"
 
@@ -12,11 +15,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/audit"
+	"assimilation/saas/internal/mail"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/tenancy/keys"
 	"assimilation/tenancy/store"
-	"assimilation/uplink"
 )
 
 // How long credentials live.
@@ -24,40 +27,61 @@ const (
 	sessionLife  = 30 * 24 * time.Hour
 	loginToken   = 90 * 24 * time.Hour  // of a token that a program gets by logging in
 	maxTokenLife = 10 * 365 * 24 * 3600 // seconds
+	signupLife   = 24 * time.Hour       // of the link that ends a sign-up
+	resetLife    = time.Hour
+	addressLife  = 24 * time.Hour
+	codeLife     = 5 * time.Minute // between password and code
+	knownLife    = 90 * 24 * time.Hour
 )
 
-// Limits of tries. A person mistypes a few times; a whole office may sit behind
-// one address.
+// Limits of people who are let in anew, and of letters.
 const (
-	triesPerAddress  = 30
-	triesPerAccount  = 10
 	signupsPerClient = 20
+	lettersPerPerson = 5
 	limiterKeys      = 50_000
 	waitingSignups   = 16
 )
 
-// Service is the feature. Make it with New.
-type Service struct {
+// Config is what the feature is made of. All fields but Joining are required.
+type Config struct {
 	DB     *store.DB
 	Master *keys.Master
 	Log    *slog.Logger
+	Post   *mail.Post
+	URL    *url.URL // how people reach the service, for links in letters
+	// Joining ends invitations, and says what they hold.
+	Joining Joining
+}
+
+// Joining is the side of invitations that letting people in needs.
+type Joining interface {
+	// Invited reads an invitation by its secret; false: there is none, or no more.
+	Invited(ctx context.Context, secret string) (tenancy.Invitation, bool, error)
+	// Join makes the user a member and ends the invitation, which is of their
+	// address; false: it is none of theirs any more.
+	Join(ctx context.Context, tx pgx.Tx, secret string, user tenancy.UserID, email string) (bool, error)
+}
+
+// Service is the feature. Make it with New.
+type Service struct {
+	Config
 
 	hasher     *hasher
 	provisions gate
-	byAddress  *web.Limiter
-	byAccount  *web.Limiter
+	tries      *tries
 	signups    *web.Limiter
+	letters    *web.Limiter
 }
 
 // New makes the service.
-func New(db *store.DB, master *keys.Master, log *slog.Logger) *Service {
+func New(c Config) *Service {
 	return &Service{
-		DB: db, Master: master, Log: log,
+		Config:     c,
 		hasher:     newHasher(runtime.GOMAXPROCS(0)),
 		provisions: newGate(1, waitingSignups),
-		byAddress:  web.NewLimiter(2*time.Second, triesPerAddress, limiterKeys),
-		byAccount:  web.NewLimiter(6*time.Second, triesPerAccount, limiterKeys),
+		tries:      newTries(),
 		signups:    web.NewLimiter(30*time.Second, signupsPerClient, limiterKeys),
+		letters:    web.NewLimiter(10*time.Minute, lettersPerPerson, limiterKeys),
 	}
 }
 
@@ -75,151 +99,99 @@ func clientOf(r *http.Request) client {
 	return client{web.ClientKey(r), web.ClientAddress(r), web.Text(agent)}
 }
 
-// account is one user's place in one tenant.
+// account is one user's place in one tenant, with what the tenant demands.
 type account struct {
-	User       tenancy.UserID
-	Email      string
-	Tenant     tenancy.TenantID
-	TenantName string
-	Role       tenancy.Role
+	User         tenancy.UserID
+	Email        string
+	Tenant       tenancy.TenantID
+	TenantName   string
+	Role         tenancy.Role
+	TOTP         bool // has a second factor
+	TOTPRequired bool
+	SSORequired  bool
 }
 
 func (a account) actor() web.Actor {
 	return web.Actor{User: a.User, Email: a.Email, Tenant: a.Tenant, TenantName: a.TenantName, Role: a.Role}
 }
 
+// mustSSO: the tenant lets this person in by its identity provider only. Owners
+// can always come in by password: somebody must be able to mend the provider.
+func (a account) mustSSO() bool { return a.SSORequired && a.Role != tenancy.Owner }
+
 var (
 	errTooMany = huma.ErrorWithHeaders(huma.Error429TooManyRequests("too many tries; wait a minute"), http.Header{"Retry-After": {"60"}})
 	errWrong   = huma.Error401Unauthorized("e-mail address or password is wrong")
 	errTaken   = huma.Error409Conflict("this e-mail address has an account already; log in")
+	errLink    = huma.Error404NotFound("this link is not valid, or was used, or is too old; ask for a new one")
+	errNeedSSO = huma.Error403Forbidden("your organisation lets you in by single sign-on only: open /sso")
 )
 
-// signUp makes a user, a tenant and the membership. The tenant is made before
-// the user: what a crash in between leaves is an empty tenant that nobody can
-// reach, not an account that cannot log in.
-func (s *Service) signUp(ctx context.Context, from client, email, password, tenantName string) (account, error) {
-	if !s.signups.Allow(from.key, time.Now()) {
-		return account{}, errTooMany
-	}
-	email, err := normalEmail(email)
-	if err != nil {
-		return account{}, err
-	}
-	if err := checkNewPassword(password, email); err != nil {
-		return account{}, err
-	}
-	if tenantName, err = plainName("tenant", tenantName, maxTenantName); err != nil {
-		return account{}, err
-	}
-	if err := s.mustBeFree(ctx, email); err != nil {
-		return account{}, err
-	}
-	hash, err := s.hasher.hash(ctx, password)
-	if err != nil {
-		return account{}, err
-	}
-	a := account{tenancy.NewID[tenancy.UserID](), email, tenancy.NewID[tenancy.TenantID](), tenantName, tenancy.Owner}
-	if err := s.provision(ctx, a); err != nil {
-		return account{}, err
-	}
-	err = s.DB.Global(ctx, func(tx pgx.Tx) error { return insertOwner(ctx, tx, a, hash) })
-	if isTaken(err) {
-		return account{}, errTaken
-	} else if err != nil {
-		return account{}, err
-	}
-	s.Log.Info("signed up", "user", a.User, "tenant", a.Tenant)
-	return a, s.audit(ctx, a.actor(), "tenant.create", a.Tenant.String(), map[string]string{"name": a.TenantName})
+// newSecret makes what stands in a link, and what is stored of it.
+func newSecret() (text string, hash []byte) {
+	raw := make([]byte, 32)
+	rand.Read(raw) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(raw), hashSecret(raw)
 }
 
-func (s *Service) mustBeFree(ctx context.Context, email string) error {
-	return s.DB.Global(ctx, func(tx pgx.Tx) error {
-		_, err := findUser(ctx, tx, email)
-		switch {
-		case err == nil:
-			return errTaken
-		case errors.Is(err, pgx.ErrNoRows):
-			return nil
-		}
-		return err
-	})
+func hashSecret(raw []byte) []byte {
+	sum := sha256.Sum256(raw)
+	return sum[:]
 }
 
-// provision makes room for the tenant. It takes most of a second and the
-// database's whole lock on roles, on an administrator's connection of its own:
-// of these the server has few.
-func (s *Service) provision(ctx context.Context, a account) error {
-	if err := s.provisions.enter(ctx); err != nil {
-		return err
+// secretHash is what is stored of a secret that stands in a link; nil when it is
+// none.
+func secretHash(text string) []byte {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) != 32 {
+		return nil
 	}
-	defer s.provisions.leave()
-	key, err := uplink.NewOpenKey()
-	if err != nil {
-		return err
-	}
-	private, err := key.Bytes()
-	if err != nil {
-		return err
-	}
-	return s.DB.Provision(ctx, store.Tenant{
-		ID: a.Tenant, Name: a.TenantName,
-		SealKey: key.SealKey().Bytes(), SealPrivate: s.Master.Wrap(keys.OfTenant(a.Tenant), private),
-	})
+	return hashSecret(raw)
 }
 
-// logIn checks a password and chooses the tenant: the one that is named, or the
-// only or first one by name.
-func (s *Service) logIn(ctx context.Context, from client, email, password, tenantName string) (account, error) {
-	now := time.Now()
-	if !s.byAddress.Allow(from.key, now) {
-		return account{}, errTooMany
+// link is an address of this service, for a letter.
+func (s *Service) link(path string, secret string) string {
+	u := s.URL.JoinPath(path)
+	u.RawQuery = url.Values{"token": {secret}}.Encode()
+	return u.String()
+}
+
+// send posts a letter, unless its receiver was sent too many of late.
+func (s *Service) send(l mail.Letter) {
+	if s.letters.Allow(l.To, time.Now()) {
+		s.Post.Put(l)
 	}
-	email, err := normalEmail(email)
-	if err != nil || len(password) > 4*maxPassword {
-		return account{}, errWrong // cannot have an account: nothing to hide by working
-	}
-	if !s.byAccount.Allow(email, now) {
-		return account{}, errTooMany
-	}
-	var u user
-	err = s.DB.Global(ctx, func(tx pgx.Tx) (err error) {
-		u, err = findUser(ctx, tx, email)
-		return err
-	})
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return account{}, err
-	}
-	right, err := s.hasher.check(ctx, password, u.PasswordHash)
-	if err != nil {
-		return account{}, err
-	}
-	if !right {
-		s.Log.Info("log in refused", "from", from.address)
-		return account{}, errWrong
-	}
-	var all []account
-	err = s.DB.Global(ctx, func(tx pgx.Tx) (err error) {
-		all, err = accountsOf(ctx, tx, u.ID)
-		return err
-	})
-	if err != nil {
-		return account{}, err
-	}
-	for _, a := range all {
-		if tenantName == "" || a.TenantName == tenantName {
-			return a, nil
-		}
-	}
-	if tenantName == "" {
-		return account{}, huma.Error403Forbidden("you belong to no tenant")
-	}
-	return account{}, huma.Error403Forbidden("you do not belong to a tenant of this name")
 }
 
 // audit writes an entry about people, whose tables are not the tenant's: after
 // the change, in a transaction of its own.
-func (s *Service) audit(ctx context.Context, a web.Actor, action, object string, detail map[string]string) error {
-	return s.DB.In(ctx, a.Tenant, func(tx pgx.Tx) error {
-		return audit.Write(ctx, tx, a.Tenant, audit.Entry{Actor: a.Name(), Action: action, Object: object, Detail: detail})
+func (s *Service) audit(ctx context.Context, a web.Actor, e audit.Entry) error {
+	e.Actor, e.User = a.Name(), a.User
+	if e.Address == "" {
+		e.Address = a.Address
+	}
+	return s.DB.In(ctx, a.Tenant, func(tx pgx.Tx) error { return audit.Write(ctx, tx, a.Tenant, e) })
+}
+
+// auditEverywhere writes an entry about a person's own account to every tenant
+// that they belong to: each has to know that a password changed.
+func (s *Service) auditEverywhere(ctx context.Context, user tenancy.UserID, from client, action string) error {
+	all, err := s.accountsOf(ctx, user)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if err := s.audit(ctx, a.actor(), audit.Entry{Action: action, Object: user.String(), Address: from.address}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) accountsOf(ctx context.Context, user tenancy.UserID) (all []account, err error) {
+	err = s.DB.Global(ctx, func(tx pgx.Tx) error {
+		all, err = accountsOf(ctx, tx, user)
+		return err
 	})
+	return all, err
 }

@@ -2,13 +2,11 @@ package accounts
 
 import (
 	"context"
-	"encoding/hex"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
-	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
@@ -17,16 +15,18 @@ import (
 type tenantView struct {
 	ID   tenancy.TenantID `json:"id" format:"uuid"`
 	Name string           `json:"name"`
+	Role tenancy.Role     `json:"role,omitempty" doc:"yours"`
 }
 
 type whoamiView struct {
-	Email  string       `json:"email"`
-	Tenant tenantView   `json:"tenant"`
-	Role   tenancy.Role `json:"role"`
+	Email  string                          `json:"email"`
+	Tenant tenantView                      `json:"tenant"`
+	Role   tenancy.Role                    `json:"role" doc:"in the whole tenant; empty for a token of a single site"`
+	Sites  map[tenancy.SiteID]tenancy.Role `json:"sites,omitempty" doc:"roles at single sites, by the site's id"`
 }
 
 func whoamiOf(a web.Actor) whoamiView {
-	return whoamiView{a.Email, tenantView{a.Tenant, a.TenantName}, a.Role}
+	return whoamiView{a.Email, tenantView{ID: a.Tenant, Name: a.TenantName}, a.Role, a.Sites}
 }
 
 type enteredView struct {
@@ -35,21 +35,35 @@ type enteredView struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
+// signedUpView is either: an account that can be used, or a letter to look for.
+type signedUpView struct {
+	Pending   string      `json:"pending,omitempty" doc:"what is left to be done, when the address has to be confirmed: then nothing else is here"`
+	Email     string      `json:"email,omitempty"`
+	Tenant    *tenantView `json:"tenant,omitempty"`
+	Role      string      `json:"role,omitempty"`
+	Token     string      `json:"token,omitempty" doc:"API token, shown this once"`
+	ExpiresAt *time.Time  `json:"expires_at,omitempty"`
+}
+
+const lookForLetter = "a letter was sent to the address: follow its link within a day, then log in"
+
 type tokenView struct {
-	ID         string       `json:"id"`
-	Name       string       `json:"name"`
-	Role       tenancy.Role `json:"role"`
-	Email      string       `json:"email" doc:"whose it is"`
-	State      string       `json:"state" enum:"valid,expired,revoked"`
-	CreatedAt  time.Time    `json:"created_at"`
-	ExpiresAt  *time.Time   `json:"expires_at,omitempty"`
-	RevokedAt  *time.Time   `json:"revoked_at,omitempty"`
-	LastUsedAt *time.Time   `json:"last_used_at,omitempty"`
+	ID           string          `json:"id"`
+	Name         string          `json:"name"`
+	Role         tenancy.Role    `json:"role" doc:"its scope: viewer reads, operator acts on hosts, admin sets sites, owner all"`
+	SiteID       *tenancy.SiteID `json:"site_id,omitempty" format:"uuid" doc:"good for this site only"`
+	Email        string          `json:"email" doc:"whose it is"`
+	State        string          `json:"state" enum:"valid,expired,revoked"`
+	CreatedAt    time.Time       `json:"created_at"`
+	ExpiresAt    *time.Time      `json:"expires_at,omitempty"`
+	RevokedAt    *time.Time      `json:"revoked_at,omitempty"`
+	LastUsedAt   *time.Time      `json:"last_used_at,omitempty"`
+	LastUsedFrom string          `json:"last_used_from,omitempty" doc:"address"`
 }
 
 func viewOfToken(t apiToken, now time.Time) tokenView {
-	v := tokenView{ID: t.ID, Name: t.Name, Role: t.Role, Email: t.Email, State: "valid", CreatedAt: t.CreatedAt.UTC(),
-		ExpiresAt: utc(t.ExpiresAt), RevokedAt: utc(t.RevokedAt), LastUsedAt: utc(t.LastUsedAt)}
+	v := tokenView{ID: t.ID, Name: t.Name, Role: t.Role, SiteID: t.Site, Email: t.Email, State: "valid", CreatedAt: t.CreatedAt.UTC(),
+		ExpiresAt: utc(t.ExpiresAt), RevokedAt: utc(t.RevokedAt), LastUsedAt: utc(t.LastUsedAt), LastUsedFrom: t.From}
 	switch {
 	case t.RevokedAt != nil || t.MemberRole == "":
 		v.State = "revoked"
@@ -68,19 +82,17 @@ func utc(t *time.Time) *time.Time {
 }
 
 type sessionView struct {
-	ID        string    `json:"id"`
-	Email     string    `json:"email"`
-	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at"`
-	Agent     string    `json:"agent"`
-	Address   string    `json:"address"`
-	Current   bool      `json:"current"`
-}
-
-type memberView struct {
-	ID    tenancy.UserID `json:"id" format:"uuid"`
-	Email string         `json:"email"`
-	Role  tenancy.Role   `json:"role"`
+	ID        string     `json:"id"`
+	Email     string     `json:"email"`
+	Tenant    string     `json:"tenant" doc:"name of the tenant that it is in"`
+	CreatedAt time.Time  `json:"created_at"`
+	SeenAt    *time.Time `json:"seen_at,omitempty"`
+	ExpiresAt time.Time  `json:"expires_at"`
+	Device    string     `json:"device" doc:"what the browser calls itself, in short"`
+	Agent     string     `json:"agent"`
+	Address   string     `json:"address" doc:"where it began"`
+	SSO       bool       `json:"sso" doc:"begun by the tenant's identity provider"`
+	Current   bool       `json:"current"`
 }
 
 // peer is embedded in the input of operations that want to know who asks.
@@ -92,19 +104,16 @@ func (p *peer) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-type list[T any] struct {
-	Items []T `json:"items" nullable:"false"`
-}
-
-type answer[T any] struct{ Body T }
-
 // Register adds the REST operations.
 func (s *Service) Register(api huma.API) {
 	s.registerEntry(api)
+	s.registerLetters(api)
 	s.registerCredentials(api)
+	s.registerTenants(api)
 }
 
 func (s *Service) registerEntry(api huma.API) {
+	tags := []string{"account"}
 	type signupInput struct {
 		peer
 		Body struct {
@@ -113,15 +122,28 @@ func (s *Service) registerEntry(api huma.API) {
 			Tenant   string `json:"tenant" doc:"name of the new tenant" minLength:"1" maxLength:"100"`
 		}
 	}
+	type signupOutput struct {
+		Status int
+		Body   signedUpView
+	}
 	huma.Register(api, huma.Operation{
-		OperationID: "signup", Method: http.MethodPost, Path: "/v1/signup", Metadata: web.Anyone(), Tags: []string{"account"},
+		OperationID: "signup", Method: http.MethodPost, Path: "/v1/signup", Metadata: web.Anyone(), Tags: tags,
 		Summary: "Make an account and its tenant, and log in", DefaultStatus: http.StatusCreated,
-	}, func(ctx context.Context, in *signupInput) (*answer[enteredView], error) {
-		a, err := s.signUp(ctx, in.client, in.Body.Email, in.Body.Password, in.Body.Tenant)
+		Description: "Where the service sends mail, the answer is 202 whether or not the address has an account: a letter follows, whose link ends the sign-up.",
+	}, func(ctx context.Context, in *signupInput) (*signupOutput, error) {
+		a, pending, err := s.signUp(ctx, in.client, in.Body.Email, in.Body.Password, in.Body.Tenant)
+		switch {
+		case err != nil:
+			return nil, err
+		case pending:
+			return &signupOutput{http.StatusAccepted, signedUpView{Pending: lookForLetter}}, nil
+		}
+		e, err := s.enter(ctx, a, in.client)
 		if err != nil {
 			return nil, err
 		}
-		return s.enter(ctx, a, in.client)
+		b := e.Body
+		return &signupOutput{http.StatusCreated, signedUpView{Email: b.Email, Tenant: &b.Tenant, Role: string(b.Role), Token: b.Token, ExpiresAt: &b.ExpiresAt}}, nil
 	})
 
 	type loginInput struct {
@@ -129,14 +151,15 @@ func (s *Service) registerEntry(api huma.API) {
 		Body struct {
 			Email    string `json:"email" maxLength:"254"`
 			Password string `json:"password" maxLength:"512"`
+			Code     string `json:"code,omitempty" doc:"of your authenticator app, or a recovery code; asked for by the problem second_factor_needed" maxLength:"64"`
 			Tenant   string `json:"tenant,omitempty" doc:"name of the tenant; default the first of yours" maxLength:"100"`
 		}
 	}
 	huma.Register(api, huma.Operation{
-		OperationID: "login", Method: http.MethodPost, Path: "/v1/login", Metadata: web.Anyone(), Tags: []string{"account"},
+		OperationID: "login", Method: http.MethodPost, Path: "/v1/login", Metadata: web.Anyone(), Tags: tags,
 		Summary: "Log in: get an API token for this program",
-	}, func(ctx context.Context, in *loginInput) (*answer[enteredView], error) {
-		a, err := s.logIn(ctx, in.client, in.Body.Email, in.Body.Password, in.Body.Tenant)
+	}, func(ctx context.Context, in *loginInput) (*web.Answer[enteredView], error) {
+		a, err := s.logIn(ctx, in.client, in.Body.Email, in.Body.Password, in.Body.Code, in.Body.Tenant)
 		if err != nil {
 			return nil, err
 		}
@@ -144,31 +167,79 @@ func (s *Service) registerEntry(api huma.API) {
 	})
 
 	huma.Register(api, huma.Operation{
-		OperationID: "logout", Method: http.MethodPost, Path: "/v1/logout", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"account"},
+		OperationID: "logout", Method: http.MethodPost, Path: "/v1/logout", Metadata: web.Needs(tenancy.Identify), Tags: tags,
 		Summary: "Revoke the token, or end the session, that makes this request",
 	}, func(ctx context.Context, _ *struct{}) (*struct{}, error) {
 		return nil, s.leave(ctx, web.ActorFrom(ctx))
 	})
 
 	huma.Register(api, huma.Operation{
-		OperationID: "whoami", Method: http.MethodGet, Path: "/v1/whoami", Metadata: web.Needs(tenancy.Viewer), Tags: []string{"account"},
+		OperationID: "whoami", Method: http.MethodGet, Path: "/v1/whoami", Metadata: web.Needs(tenancy.Identify), Tags: tags,
 		Summary: "Who makes this request",
-	}, func(ctx context.Context, _ *struct{}) (*answer[whoamiView], error) {
-		return &answer[whoamiView]{whoamiOf(web.ActorFrom(ctx))}, nil
+	}, func(ctx context.Context, _ *struct{}) (*web.Answer[whoamiView], error) {
+		return &web.Answer[whoamiView]{Body: whoamiOf(web.ActorFrom(ctx))}, nil
+	})
+}
+
+// registerLetters adds what people do with, or for, a letter.
+func (s *Service) registerLetters(api huma.API) {
+	tags := []string{"account"}
+	type addressInput struct {
+		peer
+		Body struct {
+			Email string `json:"email" maxLength:"254"`
+		}
+	}
+	type linkInput struct {
+		peer
+		Body struct {
+			Token    string `json:"token" doc:"of the link" maxLength:"64"`
+			Password string `json:"password" maxLength:"128"`
+		}
+	}
+	huma.Register(api, huma.Operation{
+		OperationID: "resend-signup", Method: http.MethodPost, Path: "/v1/signup/resend", Metadata: web.Anyone(), Tags: tags,
+		Summary: "Send the letter of a sign-up again; the answer does not tell whether there is one", DefaultStatus: http.StatusAccepted,
+	}, func(ctx context.Context, in *addressInput) (*struct{}, error) {
+		return nil, s.resend(ctx, in.client, in.Body.Email)
+	})
+	huma.Register(api, huma.Operation{
+		OperationID: "confirm-signup", Method: http.MethodPost, Path: "/v1/signup/confirm", Metadata: web.Anyone(), Tags: tags,
+		Summary: "End a sign-up with the token of its letter and the password that was chosen", DefaultStatus: http.StatusCreated,
+	}, func(ctx context.Context, in *linkInput) (*web.Answer[enteredView], error) {
+		a, err := s.confirm(ctx, in.client, in.Body.Token, in.Body.Password)
+		if err != nil {
+			return nil, err
+		}
+		return s.enter(ctx, a, in.client)
+	})
+	huma.Register(api, huma.Operation{
+		OperationID: "ask-reset", Method: http.MethodPost, Path: "/v1/reset", Metadata: web.Anyone(), Tags: tags,
+		Summary: "Have a link sent that sets a new password; the answer does not tell whether there is an account", DefaultStatus: http.StatusAccepted,
+	}, func(ctx context.Context, in *addressInput) (*struct{}, error) {
+		return nil, s.askReset(ctx, in.client, in.Body.Email)
+	})
+	huma.Register(api, huma.Operation{
+		OperationID: "reset", Method: http.MethodPost, Path: "/v1/reset/confirm", Metadata: web.Anyone(), Tags: tags,
+		Summary: "Set a new password with the token of the letter; all sessions and API tokens end",
+	}, func(ctx context.Context, in *linkInput) (*struct{}, error) {
+		return nil, s.reset(ctx, in.client, in.Body.Token, in.Body.Password)
 	})
 }
 
 // enter gives a program its token.
-func (s *Service) enter(ctx context.Context, a account, from client) (*answer[enteredView], error) {
+func (s *Service) enter(ctx context.Context, a account, from client) (*web.Answer[enteredView], error) {
 	name := "log in"
 	if from.agent != "" {
 		name = "log in of " + from.agent
 	}
-	t, text, err := s.mint(ctx, a.actor(), name, a.Role, loginToken)
+	by := a.actor()
+	by.Address = from.address
+	t, text, err := s.mint(ctx, by, wish{name: name, role: a.Role, life: loginToken})
 	if err != nil {
 		return nil, err
 	}
-	return &answer[enteredView]{enteredView{whoamiOf(a.actor()), text, t.ExpiresAt.UTC()}}, nil
+	return &web.Answer[enteredView]{Body: enteredView{whoamiOf(by), text, t.ExpiresAt.UTC()}}, nil
 }
 
 // leave ends whatever credential the actor came with.
@@ -177,129 +248,4 @@ func (s *Service) leave(ctx context.Context, a web.Actor) error {
 		return s.revoke(ctx, a, a.Token)
 	}
 	return s.endSession(ctx, a, a.Session[:])
-}
-
-func (s *Service) registerCredentials(api huma.API) {
-	tags := []string{"account"}
-	huma.Register(api, huma.Operation{
-		OperationID: "list-api-tokens", Method: http.MethodGet, Path: "/v1/api-tokens", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
-		Summary: "Your API tokens; for admins all of the tenant",
-	}, func(ctx context.Context, _ *struct{}) (*answer[list[tokenView]], error) {
-		views, err := s.tokenViews(ctx, web.ActorFrom(ctx))
-		return &answer[list[tokenView]]{list[tokenView]{views}}, err
-	})
-
-	type createInput struct {
-		Body struct {
-			Name      string `json:"name" minLength:"1" maxLength:"100"`
-			Role      string `json:"role,omitempty" enum:"owner,admin,operator,viewer" doc:"at most your own; default viewer"`
-			ExpiresIn int64  `json:"expires_in,omitempty" doc:"seconds; default never" minimum:"60" maximum:"315360000"`
-		}
-	}
-	type created struct {
-		tokenView
-		Token string `json:"token" doc:"shown this once"`
-	}
-	huma.Register(api, huma.Operation{
-		OperationID: "create-api-token", Method: http.MethodPost, Path: "/v1/api-tokens", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
-		Summary: "Make an API token", DefaultStatus: http.StatusCreated,
-	}, func(ctx context.Context, in *createInput) (*answer[created], error) {
-		t, text, err := s.createToken(ctx, web.ActorFrom(ctx), in.Body.Name, in.Body.Role, time.Duration(in.Body.ExpiresIn)*time.Second)
-		if err != nil {
-			return nil, err
-		}
-		return &answer[created]{created{viewOfToken(t, time.Now()), text}}, nil
-	})
-
-	huma.Register(api, huma.Operation{
-		OperationID: "revoke-api-token", Method: http.MethodDelete, Path: "/v1/api-tokens/{id}", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
-		Summary: "Revoke an API token at once",
-	}, func(ctx context.Context, in *struct {
-		ID string `path:"id" maxLength:"32"`
-	}) (*struct{}, error) {
-		return nil, s.revoke(ctx, web.ActorFrom(ctx), web.Text(in.ID))
-	})
-
-	huma.Register(api, huma.Operation{
-		OperationID: "list-sessions", Method: http.MethodGet, Path: "/v1/sessions", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
-		Summary: "Your sessions in browsers",
-	}, func(ctx context.Context, _ *struct{}) (*answer[list[sessionView]], error) {
-		views, err := s.sessionViews(ctx, web.ActorFrom(ctx))
-		return &answer[list[sessionView]]{list[sessionView]{views}}, err
-	})
-
-	huma.Register(api, huma.Operation{
-		OperationID: "end-session", Method: http.MethodDelete, Path: "/v1/sessions/{id}", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
-		Summary: "End one of your sessions",
-	}, func(ctx context.Context, in *struct {
-		ID string `path:"id" maxLength:"64"`
-	}) (*struct{}, error) {
-		return nil, s.endSessionByID(ctx, web.ActorFrom(ctx), in.ID)
-	})
-
-	huma.Register(api, huma.Operation{
-		OperationID: "list-members", Method: http.MethodGet, Path: "/v1/members", Metadata: web.Needs(tenancy.Viewer), Tags: tags,
-		Summary: "Who belongs to the tenant, with which role",
-	}, func(ctx context.Context, _ *struct{}) (*answer[list[memberView]], error) {
-		views, err := s.memberViews(ctx, web.ActorFrom(ctx))
-		return &answer[list[memberView]]{list[memberView]{views}}, err
-	})
-}
-
-// createToken is mint for whom asks for one: the role is at most their own.
-func (s *Service) createToken(ctx context.Context, by web.Actor, name, wanted string, life time.Duration) (apiToken, string, error) {
-	name, err := plainName("name", name, maxTokenName)
-	if err != nil {
-		return apiToken{}, "", err
-	}
-	role := tenancy.Viewer
-	if wanted != "" {
-		if role, err = tenancy.ParseRole(wanted); err != nil {
-			return apiToken{}, "", invalid("role", err.Error())
-		}
-	}
-	if !by.Role.Allows(role) {
-		return apiToken{}, "", huma.Error403Forbidden("a token can have at most your own role, " + string(by.Role))
-	}
-	return s.mint(ctx, by, name, role, life)
-}
-
-func (s *Service) endSessionByID(ctx context.Context, a web.Actor, id string) error {
-	hash, err := hex.DecodeString(id)
-	if err != nil || len(hash) != 32 {
-		return huma.Error404NotFound("you have no such session")
-	}
-	return s.endSession(ctx, a, hash)
-}
-
-func (s *Service) tokenViews(ctx context.Context, a web.Actor) ([]tokenView, error) {
-	return views(ctx, s, func(tx pgx.Tx) ([]apiToken, error) { return tokensOf(ctx, tx, a) },
-		func(t apiToken) tokenView { return viewOfToken(t, time.Now()) })
-}
-
-func (s *Service) sessionViews(ctx context.Context, a web.Actor) ([]sessionView, error) {
-	return views(ctx, s, func(tx pgx.Tx) ([]session, error) { return sessionsOf(ctx, tx, a, time.Now()) },
-		func(v session) sessionView {
-			return sessionView{hex.EncodeToString(v.Hash), v.Email, v.CreatedAt.UTC(), v.ExpiresAt.UTC(), v.Agent, v.Address,
-				string(v.Hash) == string(a.Session[:])}
-		})
-}
-
-func (s *Service) memberViews(ctx context.Context, a web.Actor) ([]memberView, error) {
-	return views(ctx, s, func(tx pgx.Tx) ([]member, error) { return membersOf(ctx, tx, a.Tenant) },
-		func(m member) memberView { return memberView{m.User, m.Email, m.Role} })
-}
-
-// views reads rows and makes of each what is shown.
-func views[Row, View any](ctx context.Context, s *Service, read func(pgx.Tx) ([]Row, error), view func(Row) View) ([]View, error) {
-	var rows []Row
-	err := s.DB.Global(ctx, func(tx pgx.Tx) (err error) {
-		rows, err = read(tx)
-		return err
-	})
-	shown := make([]View, len(rows))
-	for i, r := range rows {
-		shown[i] = view(r)
-	}
-	return shown, err
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
@@ -17,15 +17,10 @@ import (
 
 // Pages adds the pages.
 func (s *Service) Pages(w *web.Web) {
-	w.PublicPage("GET /signup", func(w http.ResponseWriter, r *http.Request) error {
-		return web.Render(w, r, 0, "Sign up", "", signupPage(entryForm{}))
-	})
-	w.PublicPage("GET /signin", func(w http.ResponseWriter, r *http.Request) error {
-		return web.Render(w, r, 0, "Sign in", "", signinPage(entryForm{Next: localPath(r.URL.Query().Get("next"))}))
-	})
-	w.PublicPage("POST /signup", func(rw http.ResponseWriter, r *http.Request) error { return s.postSignup(w, rw, r) })
-	w.PublicPage("POST /signin", func(rw http.ResponseWriter, r *http.Request) error { return s.postSignin(w, rw, r) })
-	w.Page("POST /signout", tenancy.Viewer, func(rw http.ResponseWriter, r *http.Request, a web.Actor) error {
+	s.entryPages(w)
+	s.letterPages(w)
+	s.ownPages(w)
+	w.Page("POST /signout", tenancy.Identify, func(rw http.ResponseWriter, r *http.Request, a web.Actor) error {
 		if err := s.leave(r.Context(), a); err != nil {
 			return err
 		}
@@ -33,22 +28,22 @@ func (s *Service) Pages(w *web.Web) {
 		http.Redirect(rw, r, "/signin", http.StatusSeeOther)
 		return nil
 	})
-	w.Page("GET /account", tenancy.Viewer, func(rw http.ResponseWriter, r *http.Request, a web.Actor) error {
-		return s.showAccount(rw, r, a, "")
+	w.Page("GET /account", tenancy.Own, func(rw http.ResponseWriter, r *http.Request, a web.Actor) error {
+		return s.showAccount(rw, r, a, "", doneWords[r.URL.Query().Get("done")])
 	})
-	w.Page("POST /account/tokens", tenancy.Viewer, s.postToken)
-	w.Page("GET /account/tokens", tenancy.Viewer, func(rw http.ResponseWriter, r *http.Request, _ web.Actor) error {
+	w.Page("POST /account/tokens", tenancy.OwnTokens, s.postToken)
+	w.Page("GET /account/tokens", tenancy.Own, func(rw http.ResponseWriter, r *http.Request, _ web.Actor) error {
 		http.Redirect(rw, r, "/account", http.StatusSeeOther) // someone reloaded the page that showed a token
 		return nil
 	})
-	w.Page("POST /account/tokens/{id}/revoke", tenancy.Viewer, func(rw http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("POST /account/tokens/{id}/revoke", tenancy.Own, func(rw http.ResponseWriter, r *http.Request, a web.Actor) error {
 		if err := s.revoke(r.Context(), a, web.Text(r.PathValue("id"))); err != nil {
 			return err
 		}
 		http.Redirect(rw, r, "/account", http.StatusSeeOther)
 		return nil
 	})
-	w.Page("POST /account/sessions/{id}/end", tenancy.Viewer, func(rw http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("POST /account/sessions/{id}/end", tenancy.Own, func(rw http.ResponseWriter, r *http.Request, a web.Actor) error {
 		if err := s.endSessionByID(r.Context(), a, r.PathValue("id")); err != nil {
 			return err
 		}
@@ -57,51 +52,30 @@ func (s *Service) Pages(w *web.Web) {
 	})
 }
 
-func (s *Service) postSignup(front *web.Web, w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return badForm(err)
-	}
-	f := entryForm{Email: r.PostForm.Get("email"), Tenant: r.PostForm.Get("tenant")}
-	a, err := s.signUp(r.Context(), clientOf(r), f.Email, r.PostForm.Get("password"), f.Tenant)
-	if status, text, ok := shown(err); ok {
-		f.Wrong = text
-		return web.Render(w, r, status, "Sign up", "", signupPage(f))
-	}
-	if err != nil {
-		return err
-	}
-	return s.begin(front, w, r, a, "/")
-}
-
-func (s *Service) postSignin(front *web.Web, w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
-		return badForm(err)
-	}
-	f := entryForm{Email: r.PostForm.Get("email"), Next: localPath(r.PostForm.Get("next"))}
-	a, err := s.logIn(r.Context(), clientOf(r), f.Email, r.PostForm.Get("password"), "")
-	if status, text, ok := shown(err); ok {
-		f.Wrong = text
-		return web.Render(w, r, status, "Sign in", "", signinPage(f))
-	}
-	if err != nil {
-		return err
-	}
-	return s.begin(front, w, r, a, f.Next)
+// doneWords are what the account's page says after something was done elsewhere:
+// words of ours only, whatever the address says.
+var doneWords = map[string]string{
+	"password": "Your password was changed; your other sessions ended.",
+	"address":  "Your address was changed.",
+	"letter":   "A letter is on its way to the new address. Follow its link within a day.",
 }
 
 // begin starts the browser's session and leads to a page.
 func (s *Service) begin(front *web.Web, w http.ResponseWriter, r *http.Request, a account, next string) error {
-	cookie, err := s.startSession(r.Context(), a, clientOf(r))
+	cookie, err := s.startSession(r.Context(), a, clientOf(r), false)
 	if err != nil {
 		return err
 	}
-	http.SetCookie(w, front.SessionCookie(cookie, int(sessionLife.Seconds())))
+	http.SetCookie(w, front.SessionCookie(cookie, SessionSeconds))
 	if next == "" {
 		next = "/"
 	}
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
+
+// SessionSeconds is how long a browser keeps a session's cookie.
+const SessionSeconds = int(sessionLife / time.Second)
 
 // shown takes apart an error that the person can do something about.
 func shown(err error) (status int, text string, ok bool) {
@@ -121,16 +95,6 @@ func badForm(err error) error {
 	return huma.Error400BadRequest("the form could not be read")
 }
 
-// localPath lets a redirect lead only to a page of this service.
-func localPath(next string) string {
-	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || !strings.HasPrefix(next, "/") ||
-		strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
-		return ""
-	}
-	return next
-}
-
 func (s *Service) postToken(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 	if err := r.ParseForm(); err != nil {
 		return badForm(err)
@@ -139,24 +103,27 @@ func (s *Service) postToken(w http.ResponseWriter, r *http.Request, a web.Actor)
 	if err != nil || seconds < 0 || seconds > maxTokenLife {
 		return invalid("expires_in", "is not a number of seconds up to ten years")
 	}
-	_, text, err := s.createToken(r.Context(), a, r.PostForm.Get("name"), r.PostForm.Get("role"), time.Duration(seconds)*time.Second)
+	_, text, err := s.createToken(r.Context(), a, r.PostForm.Get("name"), r.PostForm.Get("role"), strings.TrimSpace(r.PostForm.Get("site_id")), time.Duration(seconds)*time.Second)
 	if err != nil {
 		return err
 	}
-	return s.showAccount(w, r, a, text)
+	return s.showAccount(w, r, a, text, "")
 }
 
-func (s *Service) showAccount(w http.ResponseWriter, r *http.Request, a web.Actor, minted string) error {
+func (s *Service) showAccount(w http.ResponseWriter, r *http.Request, a web.Actor, minted, done string) error {
 	v, err := s.accountView(r.Context(), a)
 	if err != nil {
 		return err
 	}
-	v.minted = minted
+	v.minted, v.done = minted, done
 	return web.Render(w, r, 0, "Account", "/account", accountPage(v))
 }
 
 func (s *Service) accountView(ctx context.Context, a web.Actor) (accountView, error) {
-	v := accountView{whoami: whoamiOf(a), roles: rolesUpTo(a.Role)}
+	v := accountView{whoami: whoamiOf(a), roles: rolesUpTo(a.Role), own: seesAll(a)}
+	for site, role := range a.Sites {
+		v.sites = append(v.sites, siteRole{site.String(), string(role)})
+	}
 	var err error
 	if v.tokens, err = s.tokenViews(ctx, a); err != nil {
 		return v, err
@@ -164,6 +131,13 @@ func (s *Service) accountView(ctx context.Context, a web.Actor) (accountView, er
 	if v.sessions, err = s.sessionViews(ctx, a); err != nil {
 		return v, err
 	}
-	v.members, err = s.memberViews(ctx, a)
+	if v.tenants, err = s.tenantsOf(ctx, a); err != nil {
+		return v, err
+	}
+	err = s.DB.Global(ctx, func(tx pgx.Tx) error {
+		u, err := findUserByID(ctx, tx, a.User, "")
+		v.totp = u.hasTOTP()
+		return err
+	})
 	return v, err
 }

@@ -115,7 +115,7 @@ func (a actors) BySession(context.Context, [32]byte) (web.Actor, error) {
 	return web.Actor{}, web.ErrUnknownSession
 }
 
-func (a actors) ByToken(_ context.Context, token tenancy.Token) (web.Actor, error) {
+func (a actors) ByToken(_ context.Context, token tenancy.Token, _ string) (web.Actor, error) {
 	switch token.ID {
 	case adminOfA.ID:
 		return web.Actor{Email: "admin@a", Tenant: a.w.a.id, Role: tenancy.Admin}, nil

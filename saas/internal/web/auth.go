@@ -16,8 +16,9 @@ import (
 type Authenticator interface {
 	// BySession finds the actor of the session whose cookie has this hash.
 	BySession(ctx context.Context, hash [32]byte) (Actor, error)
-	// ByToken finds the actor of an API token, comparing its secret.
-	ByToken(ctx context.Context, token tenancy.Token) (Actor, error)
+	// ByToken finds the actor of an API token, comparing its secret, and notes from
+	// which address it was used.
+	ByToken(ctx context.Context, token tenancy.Token, from string) (Actor, error)
 }
 
 // Refusal says why a credential was not accepted. Its text is shown to the
@@ -65,7 +66,7 @@ func (s *Web) authenticate(r *http.Request) (Actor, error) {
 		case token.Kind != tenancy.APIToken:
 			return Actor{}, ErrWrongTokenKind
 		}
-		return s.config.Auth.ByToken(r.Context(), token)
+		return s.config.Auth.ByToken(r.Context(), token, ClientAddress(r))
 	}
 	cookie, err := r.Cookie(s.cookieName())
 	if err != nil || cookie.Value == "" {
@@ -92,8 +93,26 @@ func (s *Web) secure() bool { return s.config.URL != nil && s.config.URL.Scheme 
 // SessionCookie is the cookie that starts a session for maxAge seconds, or
 // with an empty value and a negative age ends it.
 func (s *Web) SessionCookie(value string, maxAge int) *http.Cookie {
+	return s.cookie(s.cookieName(), value, maxAge)
+}
+
+// StepCookie is a cookie that holds what is between two steps of a log-in.
+func (s *Web) StepCookie(step, value string, maxAge int) *http.Cookie {
+	return s.cookie(s.cookieName()+"-"+step, value, maxAge)
+}
+
+// Step reads the value of a StepCookie; "" when there is none.
+func (s *Web) Step(r *http.Request, step string) string {
+	c, err := r.Cookie(s.cookieName() + "-" + step)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+func (s *Web) cookie(name, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
-		Name: s.cookieName(), Value: value, Path: "/", MaxAge: maxAge,
+		Name: name, Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: s.secure(), SameSite: http.SameSiteLaxMode,
 	}
 }

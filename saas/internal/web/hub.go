@@ -18,7 +18,8 @@ const Channel = "assim"
 // Topic names a part of a tenant's data that changed.
 type Topic string
 
-// The topics. Resync says that notices may have been missed: look at
+// The topics. People: somebody may not go on; no listener is told, each looks
+// whether it is meant. Resync says that notices may have been missed: look at
 // everything again.
 const (
 	Hosts    Topic = "hosts"
@@ -26,6 +27,7 @@ const (
 	Events   Topic = "events"
 	Verdicts Topic = "verdicts"
 	Sites    Topic = "sites"
+	People   Topic = "people"
 	Resync   Topic = "resync"
 )
 
@@ -96,7 +98,7 @@ func (h *Hub) dispatch(payload string) {
 		return
 	}
 	switch t := Topic(topic); t {
-	case Hosts, Facts, Events, Verdicts, Sites:
+	case Hosts, Facts, Events, Verdicts, Sites, People:
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		for s := range h.subs[tenant] {
@@ -200,7 +202,7 @@ func (s *Subscription) Next(ctx context.Context) ([]Topic, error) {
 func (s *Subscription) take() (topics []Topic, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, t := range []Topic{Resync, Sites, Hosts, Facts, Verdicts, Events} {
+	for _, t := range []Topic{People, Resync, Sites, Hosts, Facts, Verdicts, Events} {
 		if _, ok := s.pending[t]; ok {
 			topics = append(topics, t)
 		}

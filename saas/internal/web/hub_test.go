@@ -156,7 +156,7 @@ func (g *gate) BySession(context.Context, [32]byte) (Actor, error) {
 	return Actor{Role: tenancy.Viewer}, nil
 }
 
-func (g *gate) ByToken(context.Context, tenancy.Token) (Actor, error) {
+func (g *gate) ByToken(context.Context, tenancy.Token, string) (Actor, error) {
 	return Actor{}, ErrUnknownToken
 }
 

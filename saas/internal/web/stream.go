@@ -101,20 +101,25 @@ func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription) 
 		wait, cancel := context.WithTimeout(r.Context(), heartbeat)
 		topics, err := sub.Next(wait)
 		cancel()
-		text := ""
+		text, people := "", false
 		for _, t := range topics {
+			if t == People {
+				people = true
+				continue
+			}
 			text += "event: " + string(t) + "\ndata: {}\n\n"
 		}
 		if errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil {
 			text, err = ": still here\n\n", nil
 		}
-		// A session that was revoked meanwhile ends here, in a busy tenant too.
-		if time.Since(checked) >= heartbeat {
+		// A session or token that was revoked meanwhile ends here, at once; what merely
+		// expired, within a heartbeat.
+		if people || time.Since(checked) >= heartbeat {
 			if _, problem := s.permit(r, tenancy.Read); problem != nil && problem.Status != http.StatusServiceUnavailable {
 				return
 			}
 			checked = time.Now()
 		}
-		ok = err == nil && send(text)
+		ok = err == nil && (text == "" || send(text))
 	}
 }

@@ -37,7 +37,7 @@ func (d *directory) BySession(_ context.Context, hash [32]byte) (web.Actor, erro
 	return web.Actor{}, web.ErrUnknownSession
 }
 
-func (d *directory) ByToken(_ context.Context, t tenancy.Token) (web.Actor, error) {
+func (d *directory) ByToken(_ context.Context, t tenancy.Token, _ string) (web.Actor, error) {
 	if d.refusal != nil {
 		return web.Actor{}, d.refusal
 	}

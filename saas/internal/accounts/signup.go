@@ -1,0 +1,283 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/saas/internal/audit"
+	"assimilation/saas/internal/mail"
+	"assimilation/tenancy"
+	"assimilation/tenancy/keys"
+	"assimilation/tenancy/store"
+	"assimilation/uplink"
+)
+
+// signUp takes a newcomer in. Where letters reach people, it only sends one: the
+// account, with its tenant, is made when its link is followed, and until then
+// nobody holds the address. The answer does not tell whether the address has an
+// account: the letter does. pending says that the newcomer is to look for it.
+func (s *Service) signUp(ctx context.Context, from client, email, password, tenantName string) (a account, pending bool, err error) {
+	if !s.signups.Allow(from.key, time.Now()) {
+		return account{}, false, errTooMany
+	}
+	if email, err = normalEmail(email); err != nil {
+		return account{}, false, err
+	}
+	if err := checkNewPassword(password, email); err != nil {
+		return account{}, false, err
+	}
+	if tenantName, err = plainName("tenant", tenantName, maxTenantName); err != nil {
+		return account{}, false, err
+	}
+	if s.Post.Reaches() {
+		return account{}, true, s.askToConfirm(ctx, email, password, tenantName)
+	}
+	if err := s.mustBeFree(ctx, email); err != nil {
+		return account{}, false, err
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return account{}, false, err
+	}
+	a, err = s.make(ctx, from, email, hash, tenantName, false)
+	return a, false, err
+}
+
+// askToConfirm stores the sign-up and sends its link. For an address that has an
+// account it does the same work, and the letter says so.
+func (s *Service) askToConfirm(ctx context.Context, email, password, tenantName string) error {
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	secret, stored := newSecret()
+	now := time.Now()
+	known := false
+	err = s.DB.Global(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM assim.signups WHERE expires_at <= $1`, now); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO assim.signups (hash, email, password_hash, tenant_name, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+			stored, email, hash, tenantName, now, now.Add(signupLife)); err != nil {
+			return err
+		}
+		_, err := findUser(ctx, tx, email)
+		known = err == nil
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.sendConfirmation(email, secret, known)
+	return nil
+}
+
+func (s *Service) sendConfirmation(email, secret string, known bool) {
+	l := mail.Letter{To: email, Subject: "Confirm your e-mail address", Text: "Somebody, we hope you, signed up at Assimilation with this address.\n\n" +
+		"Follow this link within a day, and enter the password that you chose:\n\n" + s.link("/signup/confirm", secret) +
+		"\n\nIf it was not you, do nothing: no account is made.\n"}
+	if known {
+		l = mail.Letter{To: email, Subject: "You have an account already", Text: "Somebody, perhaps you, tried to sign up at Assimilation with this address, which has an account already.\n\n" +
+			"Sign in:\n\n" + s.URL.JoinPath("/signin").String() + "\n\nIf you do not know the password any more:\n\n" + s.URL.JoinPath("/reset").String() +
+			"\n\nIf it was not you, you need not do anything.\n"}
+	}
+	s.send(l)
+}
+
+// resend sends the link of a sign-up anew. Of what it finds its answer tells
+// nothing.
+func (s *Service) resend(ctx context.Context, from client, email string) error {
+	if !s.signups.Allow(from.key, time.Now()) {
+		return errTooMany
+	}
+	email, err := normalEmail(email)
+	if err != nil {
+		return err
+	}
+	if !s.Post.Reaches() {
+		return nil
+	}
+	secret, stored := newSecret()
+	now := time.Now()
+	found, known := false, false
+	err = s.DB.Global(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			UPDATE assim.signups SET hash = $2, expires_at = $3
+			WHERE hash = (SELECT hash FROM assim.signups WHERE email = $1 AND expires_at > $4 ORDER BY created_at DESC LIMIT 1)`,
+			email, stored, now.Add(signupLife), now)
+		if err != nil {
+			return err
+		}
+		found = tag.RowsAffected() > 0
+		_, err = findUser(ctx, tx, email)
+		known = err == nil
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	if err == nil && found {
+		s.sendConfirmation(email, secret, known)
+	}
+	return err
+}
+
+// confirm ends a sign-up: whoever follows its link and knows the password that
+// was chosen is the one who signed up. Without the password, somebody else could
+// sign up with an address and have its owner open the account for them.
+func (s *Service) confirm(ctx context.Context, from client, secret, password string) (account, error) {
+	if !s.tries.fromAddress(from.key, time.Now()) {
+		return account{}, errTooMany
+	}
+	stored := secretHash(secret)
+	if stored == nil {
+		return account{}, errLink
+	}
+	var email, hash, tenantName string
+	err := s.DB.Global(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `SELECT email, password_hash, tenant_name FROM assim.signups WHERE hash = $1 AND expires_at > $2`, stored, time.Now()).
+			Scan(&email, &hash, &tenantName)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return account{}, errLink
+	} else if err != nil {
+		return account{}, err
+	}
+	if !s.tries.allow("signup "+email, from.key, false, time.Now()) {
+		return account{}, errTooMany
+	}
+	right, err := s.hasher.check(ctx, password, hash)
+	switch {
+	case err != nil:
+		return account{}, err
+	case !right:
+		return account{}, invalid("password", "is not the one that you chose when you signed up")
+	}
+	s.tries.right("signup "+email, from.key)
+	// The link ends first: of two who follow it one goes on.
+	var used int64
+	err = s.DB.Global(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `DELETE FROM assim.signups WHERE hash = $1`, stored)
+		used = tag.RowsAffected()
+		return err
+	})
+	switch {
+	case err != nil:
+		return account{}, err
+	case used == 0:
+		return account{}, errLink
+	}
+	a, err := s.make(ctx, from, email, hash, tenantName, true)
+	if err == nil {
+		err = s.DB.Global(ctx, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, `DELETE FROM assim.signups WHERE email = $1`, email)
+			return err
+		})
+	}
+	return a, err
+}
+
+// make makes a user, a tenant and the membership. The tenant is made before the
+// user: what a crash in between leaves is an empty tenant that nobody can reach,
+// not an account that cannot log in.
+func (s *Service) make(ctx context.Context, from client, email, hash, tenantName string, verified bool) (account, error) {
+	if err := s.mustBeFree(ctx, email); err != nil {
+		return account{}, err
+	}
+	a := account{User: tenancy.NewID[tenancy.UserID](), Email: email, Tenant: tenancy.NewID[tenancy.TenantID](), TenantName: tenantName, Role: tenancy.Owner}
+	if err := s.provision(ctx, a.Tenant, tenantName); err != nil {
+		return account{}, err
+	}
+	err := s.DB.Global(ctx, func(tx pgx.Tx) error {
+		if err := insertUser(ctx, tx, a.User, email, hash, verified); err != nil {
+			return err
+		}
+		return insertMember(ctx, tx, a.Tenant, a.User, a.Role)
+	})
+	if isTaken(err) {
+		return account{}, errTaken
+	} else if err != nil {
+		return account{}, err
+	}
+	s.Log.Info("signed up", "user", a.User, "tenant", a.Tenant)
+	return a, s.audit(ctx, a.actor(), audit.Entry{Action: "tenant.create", Object: a.Tenant.String(), Detail: map[string]string{"name": tenantName}, Address: from.address})
+}
+
+// signUpInvited makes an account for who was invited: its link went to the
+// address, and the tenant is the one that asked.
+func (s *Service) signUpInvited(ctx context.Context, from client, secret, password string) (account, error) {
+	if !s.signups.Allow(from.key, time.Now()) {
+		return account{}, errTooMany
+	}
+	i, ok, err := s.Joining.Invited(ctx, secret)
+	switch {
+	case err != nil:
+		return account{}, err
+	case !ok:
+		return account{}, errLink
+	}
+	if err := checkNewPassword(password, i.Email); err != nil {
+		return account{}, err
+	}
+	hash, err := s.hasher.hash(ctx, password)
+	if err != nil {
+		return account{}, err
+	}
+	a := account{User: tenancy.NewID[tenancy.UserID](), Email: i.Email, Tenant: i.Tenant, TenantName: i.TenantName, Role: i.Role}
+	err = s.DB.Global(ctx, func(tx pgx.Tx) error {
+		if err := insertUser(ctx, tx, a.User, a.Email, hash, s.Post.Reaches()); err != nil {
+			return err
+		}
+		joined, err := s.Joining.Join(ctx, tx, secret, a.User, a.Email)
+		if err == nil && !joined {
+			return errLink
+		}
+		return err
+	})
+	if isTaken(err) {
+		return account{}, errTaken
+	} else if err != nil {
+		return account{}, err
+	}
+	return a, s.audit(ctx, a.actor(), audit.Entry{Action: "member.join", Object: a.User.String(), After: map[string]string{"role": string(a.Role)}, Address: from.address})
+}
+
+func (s *Service) mustBeFree(ctx context.Context, email string) error {
+	return s.DB.Global(ctx, func(tx pgx.Tx) error {
+		_, err := findUser(ctx, tx, email)
+		switch {
+		case err == nil:
+			return errTaken
+		case errors.Is(err, pgx.ErrNoRows):
+			return nil
+		}
+		return err
+	})
+}
+
+// provision makes room for the tenant. It takes most of a second and the
+// database's whole lock on roles, on an administrator's connection of its own:
+// of these the server has few.
+func (s *Service) provision(ctx context.Context, tenant tenancy.TenantID, name string) error {
+	if err := s.provisions.enter(ctx); err != nil {
+		return err
+	}
+	defer s.provisions.leave()
+	key, err := uplink.NewOpenKey()
+	if err != nil {
+		return err
+	}
+	private, err := key.Bytes()
+	if err != nil {
+		return err
+	}
+	return s.DB.Provision(ctx, store.Tenant{
+		ID: tenant, Name: name, SealKey: key.SealKey().Bytes(), SealPrivate: s.Master.Wrap(keys.OfTenant(tenant), private),
+	})
+}
