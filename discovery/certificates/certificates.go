@@ -9,7 +9,8 @@ import (
 )
 
 // Kind is the kind "certificates": one instance. Private keys are no fact, and
-// files that are named as such are not opened.
+// files that are named as such are not opened. It follows the kind "sockets", whose
+// listeners are asked once when they are new, and then once a day, see Hello.
 var Kind = discovery.Kind{
 	Name: "certificates", Version: 1,
 	After:    []string{"sockets"},
@@ -25,7 +26,7 @@ type Facts struct {
 	// Bundles are files of many certificates, such as the distribution's
 	// authorities, which are only counted. Sorted by path.
 	Bundles []Bundle `json:"bundles,omitempty" key:"path"`
-	// Listeners serve TLS, and were asked for their certificates. Sorted by ip, port.
+	// Listeners serve TLS, and were asked for their certificates. Sorted by port, ip.
 	Listeners []Listener `json:"listeners,omitempty" key:"ip,port,named" title:"ip:port"`
 }
 
@@ -55,8 +56,9 @@ type Bundle struct {
 
 // Listener is an endpoint of the host that serves TLS.
 type Listener struct {
-	IP   string `json:"ip" class:"internal"` // as in the kind "sockets"
+	IP   string `json:"ip" class:"internal"` // to which it is bound: "0.0.0.0" and "::" for all
 	Port int64  `json:"port" class:"internal"`
+	Exe  string `json:"exe,omitempty" class:"internal"` // of the service, as in the kind "sockets"
 	// Named: this is what it serves to who asks for the host by its name, where that
 	// is another chain than what it serves to who names nobody.
 	Named bool `json:"named,omitempty" class:"internal"`

@@ -5,6 +5,7 @@ import (
 	auditd "assimilation/discovery/auditd/collect"
 	certificates "assimilation/discovery/certificates/collect"
 	checksums "assimilation/discovery/checksums/collect"
+	cloud "assimilation/discovery/cloud/collect"
 	commands "assimilation/discovery/commands/collect"
 	containers "assimilation/discovery/containers/collect"
 	cron "assimilation/discovery/cron/collect"
@@ -41,10 +42,11 @@ import (
 
 // All returns a new collector of this host for every kind, those that say most
 // about the host first.
-func All() []discovery.Collector {
+func All(options Options) []discovery.Collector {
 	return []discovery.Collector{
 		os.Local(),
 		hardware.Local(),
+		cloud.Local(options.CloudMetadata),
 		network.Local(),
 		switchport.Local(),
 		neighbours.Local(),
@@ -72,7 +74,7 @@ func All() []discovery.Collector {
 		virtual.Local(),
 		kubernetes.Local(),
 		disks.Local(),
-		certificates.Local(),
+		certificates.Local(options.Hello),
 		checksums.Local(),
 		firewall.Local(),
 		languagepackages.Local(),

@@ -17,7 +17,7 @@ func TestAll(t *testing.T) {
 	for _, f := range folders {
 		want = append(want, filepath.Base(filepath.Dir(f)))
 	}
-	for _, c := range All() {
+	for _, c := range All(Options{}) {
 		k := c.Kind()
 		got = append(got, k.Name)
 		for _, file := range []string{"README.md", "testdata", k.Name + ".go"} {

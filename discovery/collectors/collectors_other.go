@@ -5,4 +5,4 @@ package collectors
 import "assimilation/discovery"
 
 // All returns none: no kind is collected on this system yet.
-func All() []discovery.Collector { return nil }
+func All(Options) []discovery.Collector { return nil }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestEveryCollectedKindIsListed(t *testing.T) {
-	for _, c := range collectors.All() {
+	for _, c := range collectors.All(collectors.Options{}) {
 		if _, ok := kinds.ByName(c.Kind().Name); !ok {
 			t.Errorf("kind %s is not listed", c.Kind().Name)
 		}

@@ -53,6 +53,7 @@ type options struct {
 	debug, cost                             bool
 	wait                                    int // seconds
 	labels                                  labels
+	discovery                               collectors.Options
 }
 
 func commands() []command {
@@ -115,7 +116,10 @@ func (c command) parse(o *options, args []string) (rest []string, code int, ok b
 	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	c.flags(set, o)
-	err := set.Parse(args)
+	err := discoveryEnvironment(set)
+	if err == nil {
+		err = set.Parse(args)
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		c.help(o.Out, set)
@@ -158,6 +162,10 @@ Environment (flags win):
   ASSIM_RELAY       host:port of relays, by comma; default: by token, then multicast
   ASSIM_LISTEN      UDP address; default: port 1984 if free, else any
   ASSIM_LABELS      labels of this host, by comma: zone=hall-2,rack=r17
+  ASSIM_TLS_HELLO   which TCP listeners of this host are asked for their certificates:
+                    usual (those at ports of TLS), all, off, or ports by comma
+  ASSIM_CLOUD_METADATA
+                    yes: the cloud's metadata service may be asked
   ASSIM_TOKEN_FILE  file with the enrolment token
   ASSIM_TOKEN       the enrolment token itself
 
@@ -233,7 +241,7 @@ func (o *options) config(token string) probe.Config {
 		Relays:     o.relays(),
 		Listen:     o.listen,
 		Version:    Version,
-		Collectors: collectors.All(),
+		Collectors: collectors.All(o.discovery),
 		Log:        o.log(),
 	}
 }

@@ -19,7 +19,10 @@ import (
 	"assimilation/tenancy"
 )
 
-func doctorFlags(set *flag.FlagSet, o *options) { networkFlags(set, o) }
+func doctorFlags(set *flag.FlagSet, o *options) {
+	networkFlags(set, o)
+	discoveryFlags(set, o)
+}
 
 // examination collects what doctor finds.
 type examination struct {
@@ -140,7 +143,7 @@ func (e *examination) checkRights() {
 		return
 	}
 	lacking := map[discovery.Capability][]string{}
-	for _, c := range collectors.All() {
+	for _, c := range collectors.All(e.o.discovery) {
 		for _, need := range c.Kind().Needs {
 			if !held[need] {
 				lacking[need] = append(lacking[need], c.Kind().Name)
@@ -180,7 +183,7 @@ func (e *examination) checkKinds(ctx context.Context) {
 		}
 		return
 	}
-	all, _ := withMembers(ctx, collectors.All()) // who is refused is said with the kind scripts
+	all, _ := withMembers(ctx, collectors.All(e.o.discovery)) // who is refused is said with the kind scripts
 	probe.Facts(ctx, all, func(kind discovery.Kind, facts []discovery.Fact, err error) {
 		if err != nil {
 			e.bad("kind", fmt.Sprintf("%s: %v", kind.Name, err), "see the line about rights")

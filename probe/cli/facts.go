@@ -16,6 +16,7 @@ import (
 
 func factsFlags(set *flag.FlagSet, o *options) {
 	outputFlag(set, o)
+	discoveryFlags(set, o)
 	set.BoolVar(&o.cost, "cost", false, "print what discovering each kind costs instead: bytes, processor time, memory")
 }
 
@@ -33,7 +34,7 @@ func facts(ctx context.Context, o *options, kinds []string) int {
 	if !o.goodOutput() {
 		return exitUsage
 	}
-	chosen, err := choose(ctx, collectors.All(), kinds)
+	chosen, err := choose(ctx, collectors.All(o.discovery), kinds)
 	if err != nil {
 		fmt.Fprintln(o.Err, "assim-probe:", err)
 		return exitUsage

@@ -14,6 +14,7 @@ func runFlags(set *flag.FlagSet, o *options) {
 	networkFlags(set, o)
 	listenFlag(set, o)
 	labelFlag(set, o)
+	discoveryFlags(set, o)
 }
 
 func run(ctx context.Context, o *options, _ []string) int {

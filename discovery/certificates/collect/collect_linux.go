@@ -2,16 +2,22 @@ package collect
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
+	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"slices"
+	"sync"
+	"time"
 
 	"assimilation/discovery"
 	kind "assimilation/discovery/certificates"
 	"assimilation/discovery/internal/certificate"
 	"assimilation/discovery/internal/conffile"
 	"assimilation/discovery/internal/order"
+	"assimilation/discovery/internal/tlshello"
 )
 
 // Limits of the fact.
@@ -22,32 +28,84 @@ const (
 	bundle          = 9 // so many certificates are a bundle; no chain has them
 )
 
-// New returns a collector of the system whose files are under root.
-func New(root fs.FS) *conffile.Collector {
-	return conffile.New(conffile.Source{Kind: kind.Kind, Body: body}, root, "")
+// Ask asks a TLS server for its certificates, as tlshello.Ask does.
+type Ask func(ctx context.Context, server netip.AddrPort, name string) (*tlshello.Answer, error)
+
+// Collector reads files, asks listeners, and remembers what these said.
+type Collector struct {
+	root    fs.FS
+	hello   kind.Hello
+	ask     Ask
+	name    string // by which listeners are asked beside none
+	now     func() time.Time
+	answers map[listener]answer
+
+	mu        sync.Mutex
+	listeners []listener // that there are now
+}
+
+// New returns a collector of the system whose files are under root, and whose name is
+// name.
+func New(root fs.FS, hello kind.Hello, ask Ask, name string, now func() time.Time) *Collector {
+	return &Collector{root: root, hello: hello, ask: ask, name: name, now: now}
 }
 
 // Local returns the collector of this host.
-func Local() *conffile.Collector { return New(os.DirFS("/")) }
+func Local(hello kind.Hello) *Collector {
+	name, err := os.Hostname()
+	if err != nil {
+		name = "" // then none is asked by it
+	}
+	return New(os.DirFS("/"), hello, tlshello.Ask, name, time.Now)
+}
+
+// Kind is the kind "certificates".
+func (c *Collector) Kind() discovery.Kind { return kind.Kind }
+
+// Collect returns the one fact. As long as listeners are left that were not asked yet
+// it says so, and returns none.
+func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {
+	problem, unfinished := c.askNew(ctx)
+	if unfinished {
+		return nil, discovery.ErrUnfinished
+	}
+	s := store{Reader: conffile.NewReader(c.root), found: map[[sha256.Size]byte]*kind.Certificate{}}
+	for _, path := range paths(s.Reader) {
+		s.file(path)
+	}
+	facts := kind.Facts{Bundles: s.bundles}
+	for _, said := range c.answers {
+		for sum, der := range said.chain {
+			s.add(sum, der, "")
+		}
+		facts.Listeners = append(facts.Listeners, said.rows...)
+	}
+	order.By(facts.Listeners, func(a, b *kind.Listener) int {
+		named := 0
+		if a.Named && !b.Named {
+			named = 1
+		} else if b.Named && !a.Named {
+			named = -1
+		}
+		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.IP, b.IP), named)
+	})
+	facts.Certificates = make([]kind.Certificate, 0, len(s.found))
+	for _, one := range s.found {
+		facts.Certificates = append(facts.Certificates, *one)
+	}
+	order.By(facts.Certificates, func(a, b *kind.Certificate) int { return cmp.Compare(a.SHA256, b.SHA256) })
+	fact, err := discovery.NewFact(kind.Kind, "", facts)
+	if err != nil {
+		return nil, err
+	}
+	return []discovery.Fact{fact}, errors.Join(s.Err(), problem)
+}
 
 // store holds what one collection has found.
 type store struct {
 	*conffile.Reader
 	found   map[[sha256.Size]byte]*kind.Certificate
 	bundles []kind.Bundle
-}
-
-func body(r *conffile.Reader) any {
-	s := store{Reader: r, found: map[[sha256.Size]byte]*kind.Certificate{}}
-	for _, path := range paths(r) {
-		s.file(path)
-	}
-	facts := kind.Facts{Certificates: make([]kind.Certificate, 0, len(s.found)), Bundles: s.bundles}
-	for _, c := range s.found {
-		facts.Certificates = append(facts.Certificates, *c)
-	}
-	order.By(facts.Certificates, func(a, b *kind.Certificate) int { return cmp.Compare(a.SHA256, b.SHA256) })
-	return facts
 }
 
 // file takes the certificates of a file.
@@ -59,16 +117,17 @@ func (s *store) file(path string) {
 		return
 	}
 	for _, der := range certificate.Split(text) {
-		sum := sha256.Sum256(der)
-		if known := s.found[sum]; known != nil {
-			if len(known.Paths) < maxPaths && !slices.Contains(known.Paths, path) {
-				known.Paths = append(known.Paths, path)
-			}
-			continue
-		}
+		s.add(sha256.Sum256(der), der, path)
+	}
+}
+
+// add takes a certificate that lies at a path, or at none.
+func (s *store) add(sum [sha256.Size]byte, der []byte, path string) {
+	known := s.found[sum]
+	if known == nil {
 		c, err := certificate.Parse(der)
 		if err != nil {
-			continue
+			return
 		}
 		if len(s.found) == maxCertificates {
 			s.Limit()
@@ -77,10 +136,14 @@ func (s *store) file(path string) {
 		for i, name := range c.Names {
 			c.Names[i] = conffile.Clean(name)
 		}
-		s.found[sum] = &kind.Certificate{
-			SHA256: discovery.Hash(sum).String(), Paths: []string{path}, Subject: conffile.Clean(c.Subject), Issuer: conffile.Clean(c.Issuer),
+		known = &kind.Certificate{
+			SHA256: discovery.Hash(sum).String(), Paths: []string{}, Subject: conffile.Clean(c.Subject), Issuer: conffile.Clean(c.Issuer),
 			Names: c.Names[:min(len(c.Names), maxNames)], Serial: conffile.Clean(c.Serial), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
 			Key: conffile.Clean(c.Key), Bits: c.Bits, Signature: conffile.Clean(c.Signature), Authority: c.Authority, OwnIssuer: c.OwnIssuer,
 		}
+		s.found[sum] = known
+	}
+	if path != "" && len(known.Paths) < maxPaths && !slices.Contains(known.Paths, path) {
+		known.Paths = append(known.Paths, path)
 	}
 }

@@ -1,0 +1,2 @@
+// Package collect makes facts of kind "cloud".
+package collect
