@@ -32,8 +32,12 @@ type list struct {
 
 func body(r *conffile.Reader) any {
 	l := list{Reader: r, packages: []kind.Package{}}
+	gems := []string{"/var/lib/gems", "/usr/lib/ruby/gems", "/usr/local/lib/ruby/gems", "/usr/share/gems", "/usr/share/rubygems-integration"}
 	for _, lib := range []string{"/usr/lib", "/usr/local/lib"} {
 		for _, name := range l.directories(lib) {
+			if strings.Contains(name, "-linux-") { // what Debian compiles for one architecture
+				gems = append(gems, lib+"/"+name+"/ruby/gems", lib+"/"+name+"/rubygems-integration")
+			}
 			if strings.HasPrefix(name, "python") {
 				l.python(lib + "/" + name + "/dist-packages") // of Debian
 				l.python(lib + "/" + name + "/site-packages")
@@ -41,7 +45,7 @@ func body(r *conffile.Reader) any {
 		}
 		l.node(lib + "/node_modules")
 	}
-	for _, home := range []string{"/var/lib/gems", "/usr/lib/ruby/gems", "/usr/local/lib/ruby/gems", "/usr/share/gems", "/usr/share/rubygems-integration"} {
+	for _, home := range gems {
 		l.ruby(home + "/specifications")
 		for _, version := range l.directories(home) {
 			l.ruby(home + "/" + version + "/specifications")

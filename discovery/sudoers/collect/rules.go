@@ -122,6 +122,15 @@ func lastWord(s string) (before, last string) {
 	return s, "ALL"
 }
 
+// runAs makes "ada , bob : wheel" one word: users, and after a colon groups.
+func runAs(s string) string {
+	parts := split(s, ':')
+	for i := range parts {
+		parts[i] = list(parts[i])
+	}
+	return strings.Join(parts, ":")
+}
+
 // nextHosts parts the commands from a further "hosts = ...": there a colon stands
 // that ends no tag.
 func nextHosts(s string) (next, specs string, ok bool) {
@@ -149,7 +158,7 @@ func (p *parser) commands(who, hosts, specs string) {
 		for {
 			if strings.HasPrefix(spec, "(") {
 				if end := strings.IndexByte(spec, ')'); end > 0 {
-					as, spec = conffile.Clean(strings.TrimSpace(spec[1:end])), strings.TrimSpace(spec[end+1:])
+					as, spec = runAs(spec[1:end]), strings.TrimSpace(spec[end+1:])
 					continue
 				}
 			}
