@@ -113,6 +113,7 @@ var acrossFeatures = []struct{ from, to, because string }{
 	{"*", "audit", "every change that a person makes is recorded in its own transaction"},
 	{"changes", "history", "differences are between two times that must be held"},
 	{"hosts", "history", "a host is shown as it was, read by the snapshot that shows it"},
+	{"cypher", "history", "a question reads the tables of another time"},
 	{"query", "history", "a question reads the tables of another time"},
 	{"*", "relaychan", "the relays' door: envelopes are opened and answers sealed in one place"},
 	{"*", "allowance", "what relays may count of a token is leased in one place, in its caller's transaction"},

@@ -75,6 +75,27 @@ func (s *Service) Latest(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (t
 	return rows(view{items: items, onHost: true, inline: 2}), err
 }
 
+// Moments is what changed on one host before a time, newest first, of all kinds
+// or one.
+func (s *Service) Moments(ctx context.Context, tx pgx.Tx, host tenancy.HostID, kind string, before time.Time, limit int) ([]ui.Moment, error) {
+	items, _, err := s.list(ctx, tx, Filter{Host: host.String(), Kind: kind, Until: before, Limit: limit}, nil)
+	var moments []ui.Moment
+	for _, run := range runs(items) {
+		moments = append(moments, ui.Moment{At: run[len(run)-1].At, Row: moment(run)})
+	}
+	return moments, err
+}
+
+// Options are the kinds that a list can be filtered by.
+func (s *Service) Options() []ui.Option {
+	var options []ui.Option
+	for _, k := range s.Kinds {
+		options = append(options, ui.Option{Value: k.Name, Text: k.Name})
+	}
+	slices.SortFunc(options, func(a, b ui.Option) int { return strings.Compare(a.Text, b.Text) })
+	return options
+}
+
 // Since shows what differs on one host now from what was at a time.
 func (s *Service) Since(ctx context.Context, tx pgx.Tx, host tenancy.HostID, at time.Time) (templ.Component, error) {
 	items, next, err := s.diff(ctx, tx, Span{From: at, Host: host.String(), Limit: perPage})
@@ -96,9 +117,9 @@ func (s *Service) viewOf(query url.Values, now time.Time) view {
 	if d, err := time.ParseDuration(v.window); err == nil && d > 0 {
 		v.filter.Since = now.Add(-d)
 	}
-	v.kinds = []ui.Option{{Value: "", Text: "all kinds"}}
-	for _, k := range s.Kinds {
-		v.kinds = append(v.kinds, ui.Option{Value: k.Name, Text: k.Name})
+	v.kinds = append([]ui.Option{{Value: "", Text: "all kinds"}}, s.Options()...)
+	if v.filter.Kind != "" && !slices.ContainsFunc(v.kinds, func(o ui.Option) bool { return o.Value == v.filter.Kind }) {
+		v.kinds = append(v.kinds, ui.Option{Value: v.filter.Kind, Text: v.filter.Kind}) // such as a script's
 	}
 	return v
 }

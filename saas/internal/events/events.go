@@ -43,6 +43,7 @@ type Filter struct {
 	Site   string    // id or name
 	Type   string    // of this type, or beginning with "type."
 	Since  time.Time // by the relay's clock
+	Before time.Time // the same; zero is no bound
 	After  int64     // follow: what was written after this id, in that order; -1: newest first
 	Cursor string    // of the newest first
 	Limit  int
@@ -77,7 +78,8 @@ func (s *Service) Register(api huma.API) {
 		if in.After != newestFirst && in.Cursor != "" {
 			return nil, huma.Error422UnprocessableEntity("after and cursor exclude each other")
 		}
-		page, err := s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Host), web.Text(in.Site), web.Text(in.Type), in.Since, in.After, in.Cursor, in.Limit})
+		page, err := s.List(ctx, web.ActorFrom(ctx), Filter{Host: web.Text(in.Host), Site: web.Text(in.Site), Type: web.Text(in.Type), Since: in.Since,
+			After: in.After, Cursor: in.Cursor, Limit: in.Limit})
 		return &web.Answer[Page]{Body: page}, err
 	})
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/web"
+	"assimilation/saas/internal/web/ui"
 	"assimilation/tenancy"
 )
 
@@ -32,21 +34,26 @@ func (s *Service) Pages(w *web.Web) {
 	})
 }
 
-// How many events a host's and a site's page show, and the overview.
+// How many events a site's page shows, and the overview.
 const (
-	ofOne  = 40
+	ofSite = 40
 	recent = 8
 )
 
-// OfHost shows what happened to a host, verdicts about it among it, newest first.
-func (s *Service) OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (templ.Component, error) {
-	page, err := list(ctx, tx, Filter{Host: host.String(), After: newestFirst, Limit: ofOne})
-	return timeline(page.Items, "/events?host="+host.String()), err
+// OfHost is what happened to a host before a time, verdicts about it among it,
+// newest first.
+func (s *Service) OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID, before time.Time, limit int) ([]ui.Moment, error) {
+	page, err := list(ctx, tx, Filter{Host: host.String(), After: newestFirst, Before: before, Limit: limit})
+	moments := make([]ui.Moment, len(page.Items))
+	for i, e := range page.Items {
+		moments[i] = ui.Moment{At: e.SeenAt, Row: row(e)}
+	}
+	return moments, err
 }
 
 // OfSite shows what happened at a site.
 func (s *Service) OfSite(ctx context.Context, tx pgx.Tx, site tenancy.SiteID) (templ.Component, error) {
-	page, err := list(ctx, tx, Filter{Site: site.String(), After: newestFirst, Limit: ofOne})
+	page, err := list(ctx, tx, Filter{Site: site.String(), After: newestFirst, Limit: ofSite})
 	return timeline(page.Items, "/events?site="+site.String()), err
 }
 

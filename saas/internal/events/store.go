@@ -39,6 +39,9 @@ func list(ctx context.Context, tx pgx.Tx, f Filter) (Page, error) {
 	if !f.Since.IsZero() {
 		q.add(happened+` >= ?`, f.Since)
 	}
+	if !f.Before.IsZero() {
+		q.add(happened+` < ?`, f.Before)
+	}
 	// In the snapshot of the page, so that who follows from here misses nothing.
 	if err := tx.QueryRow(ctx, `SELECT coalesce(max(id), 0) FROM assim.events`).Scan(&page.LastID); err != nil {
 		return page, err

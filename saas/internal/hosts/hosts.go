@@ -6,12 +6,12 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/a-h/templ"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/audit"
 	"assimilation/saas/internal/web"
+	"assimilation/saas/internal/web/ui"
 	"assimilation/tenancy"
 	"assimilation/tenancy/store"
 )
@@ -26,8 +26,8 @@ type Service struct {
 	Forget func(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenancy.HostID, at time.Time) error
 	// Changes shows a host's history on its page.
 	Changes ChangesView
-	// Happened shows the events of a host on its page.
-	Happened func(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (templ.Component, error)
+	// Happened are the events of a host before a time, newest first.
+	Happened func(ctx context.Context, tx pgx.Tx, host tenancy.HostID, before time.Time, limit int) ([]ui.Moment, error)
 }
 
 // Answers to names that lead nowhere.

@@ -35,7 +35,7 @@ func (s *Service) Pages(w *web.Web) {
 	w.Page("GET /hosts/{host}/network", tenancy.Read, s.view("network", s.network))
 	w.Page("GET /hosts/{host}/dependencies", tenancy.Read, s.view("dependencies", s.dependencies))
 	w.Page("GET /hosts/{host}/changes", tenancy.Read, s.view("changes", s.changes))
-	w.Page("GET /hosts/{host}/timeline", tenancy.Read, s.view("timeline", s.timeline))
+	w.Page("GET /hosts/{host}/timeline", tenancy.Read, s.showTimeline)
 	w.Page("GET /hosts/{host}/past", tenancy.Read, s.showPast)
 	w.Page("GET /hosts/{host}/facts/{kind}", tenancy.Read, s.view("facts", s.factsOf))
 	w.Page("POST /hosts/{host}/retire", tenancy.RetireHost, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
@@ -165,11 +165,6 @@ func (s *Service) changes(r *http.Request, tx pgx.Tx, h Host) (templ.Component, 
 	return s.Changes.OfHost(r.Context(), tx, h.ID, r.URL.Query())
 }
 
-func (s *Service) timeline(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
-	events, err := s.Happened(r.Context(), tx, h.ID)
-	return timelineBody(events), err
-}
-
 func (s *Service) factsOf(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {
 	kind := web.Text(r.PathValue("kind"))
 	facts, err := factsOfKind(r.Context(), tx, h.ID, kind, maxRead)
@@ -198,6 +193,11 @@ type ChangesView interface {
 	OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID, query url.Values) (templ.Component, error)
 	// Latest is the newest few.
 	Latest(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (templ.Component, error)
+	// Moments is what changed before a time, newest first, of one kind or of all
+	// ("").
+	Moments(ctx context.Context, tx pgx.Tx, host tenancy.HostID, kind string, before time.Time, limit int) ([]ui.Moment, error)
+	// Options are the kinds.
+	Options() []ui.Option
 	// Since is what differs now from what was at a time.
 	Since(ctx context.Context, tx pgx.Tx, host tenancy.HostID, at time.Time) (templ.Component, error)
 }

@@ -20,37 +20,40 @@ import (
 // maxSlider is how many hours the slider reaches back.
 const maxSlider = 30 * 24
 
-// showPast shows the host as of a time. The slider says how many hours ago; the
-// answer is at an address that says when, so that it can be passed on.
+// showPast shows the host as of a time.
 func (s *Service) showPast(w http.ResponseWriter, r *http.Request, a web.Actor) error {
-	if text := r.URL.Query().Get("ago"); text != "" {
-		hours, err := strconv.Atoi(text)
-		if err != nil || hours < 0 || hours > maxSlider {
-			return web.NewProblem(http.StatusUnprocessableEntity, web.Invalid, "that is no number of hours to look back")
-		}
-		at := time.Now().UTC().Add(-time.Duration(hours) * time.Hour).Truncate(time.Second)
-		http.Redirect(w, r, r.URL.Path+"?"+url.Values{"at": {at.Format(time.RFC3339)}}.Encode(), http.StatusSeeOther)
-		return nil
+	return s.lookBack(w, r, a, s.view("past", s.past))
+}
+
+// lookBack serves a page with a slider, which says how many hours ago; the answer
+// is at an address that says when, so that it can be passed on.
+func (s *Service) lookBack(w http.ResponseWriter, r *http.Request, a web.Actor, show func(http.ResponseWriter, *http.Request, web.Actor) error) error {
+	query := r.URL.Query()
+	text := query.Get("ago")
+	if text == "" {
+		return show(w, r, a)
 	}
-	return s.view("past", s.past)(w, r, a)
+	hours, err := strconv.Atoi(text)
+	if err != nil || hours < 0 || hours > maxSlider {
+		return web.NewProblem(http.StatusUnprocessableEntity, web.Invalid, "that is no number of hours to look back")
+	}
+	query.Del("ago")
+	query.Set("at", time.Now().UTC().Add(-time.Duration(hours)*time.Hour).Truncate(time.Second).Format(time.RFC3339))
+	http.Redirect(w, r, r.URL.Path+"?"+query.Encode(), http.StatusSeeOther)
+	return nil
 }
 
 func pastPath(h Host, at time.Time) templ.SafeURL {
 	return pathOf(h) + templ.SafeURL("/past?"+url.Values{"at": {at.UTC().Format(time.RFC3339)}}.Encode())
 }
 
-// momentOf reads the address's time; the field of a form has no zone and is UTC.
+// momentOf reads the address's time; without one it is now.
 func momentOf(query url.Values, now time.Time) (time.Time, error) {
-	text := query.Get("at")
-	if text == "" {
-		return now, nil
+	at, err := web.Moment(query.Get("at"))
+	if err == nil && at.IsZero() {
+		at = now
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04"} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, nil
-		}
-	}
-	return time.Time{}, web.NewProblem(http.StatusUnprocessableEntity, web.Invalid, "that is no time such as 2026-01-31T12:00:00Z")
+	return at, err
 }
 
 func (s *Service) past(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error) {

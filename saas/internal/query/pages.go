@@ -63,10 +63,16 @@ func (s *Service) showQuery(w http.ResponseWriter, r *http.Request, a web.Actor)
 	for name := range given {
 		v.given[name] = given.Get(name)
 	}
+	asOf, err := web.Moment(r.URL.Query().Get("as_of"))
+	if problem, ok := errors.AsType[*web.Problem](err); ok {
+		v.wrong = problem.Detail + "."
+		return web.Render(w, r, problem.Status, q.Name, section, queryPage(v))
+	}
+	v.asOf = asOf
 	if len(given) == 0 && q.needs() {
 		return web.Render(w, r, 0, q.Name, section, queryPage(v))
 	}
-	page := Page{Limit: perPage}
+	page := Page{Limit: perPage, AsOf: asOf}
 	if text := r.URL.Query().Get("cursor"); text != "" {
 		if page.Offset, err = strconv.Atoi(text); err != nil || page.Offset < 0 || page.Offset > maxOffset {
 			return web.BadCursor()
@@ -85,6 +91,9 @@ func (s *Service) showQuery(w http.ResponseWriter, r *http.Request, a web.Actor)
 		return err
 	}
 	v.answer = &answer
+	if !asOf.IsZero() {
+		given.Set("as_of", asOf.UTC().Format(time.RFC3339))
+	}
 	v.csv = "/queries/" + q.Name + "/csv?" + given.Encode()
 	if answer.NextCursor != "" {
 		given.Set("cursor", answer.NextCursor)
@@ -99,7 +108,11 @@ func (s *Service) sendCSV(w http.ResponseWriter, r *http.Request, a web.Actor) e
 	if err != nil {
 		return err
 	}
-	answer, err := s.AskFor(r.Context(), a, q.Name, q.parametersOf(r.URL.Query()), Page{Limit: maxRows})
+	asOf, err := web.Moment(r.URL.Query().Get("as_of"))
+	if err != nil {
+		return err
+	}
+	answer, err := s.AskFor(r.Context(), a, q.Name, q.parametersOf(r.URL.Query()), Page{Limit: maxRows, AsOf: asOf})
 	if bad, ok := errors.AsType[*BadParameter](err); ok {
 		return huma.Error422UnprocessableEntity(bad.Error())
 	}

@@ -35,6 +35,7 @@ func (s *session) graphQuery() *cobra.Command {
 	var limit int
 	var explain bool
 	var given []string
+	var asOf moment
 	cmd := &cobra.Command{
 		Use: "query CYPHER", Short: "Ask the graph in a read-only part of openCypher", Args: arguments(1, 1),
 		Long: `Ask the graph in a read-only part of openCypher: MATCH, OPTIONAL MATCH, WHERE,
@@ -43,6 +44,7 @@ standard input. A parameter is JSON where it can be read as such, else a string.
 		Example: `  assim graph query 'MATCH (h:Host)-[:RUNS]->(s:Service) RETURN h.name, s.name'
   assim graph query 'MATCH (h:Host)-[:RUNS]->()-[:LISTENS_ON]->(e) WHERE e.port = $port RETURN h.name' -p port=22
   assim graph query 'MATCH (h:Host {name: $n})-[:RUNS|LISTENS_ON*1..2]->(x) RETURN labels(x), x.name' -p n=web1 -o csv
+  assim graph query 'MATCH (h:Host) RETURN h.name, h.state' --as-of yesterday
   assim graph query --explain 'MATCH (h:Host) RETURN count(*)'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := s.question(args[0])
@@ -58,6 +60,9 @@ standard input. A parameter is JSON where it can be read as such, else a string.
 				return err
 			}
 			question := map[string]any{"query": text, "params": params, "explain": explain}
+			if at := asOf.query(); at != "" {
+				question["as_of"] = at
+			}
 			if limit != 0 {
 				question["limit"] = limit
 			}
@@ -70,6 +75,7 @@ standard input. A parameter is JSON where it can be read as such, else a string.
 	}
 	cmd.Flags().StringArrayVarP(&given, "param", "p", nil, "value of a parameter, as NAME=VALUE; may be repeated")
 	cmd.Flags().IntVar(&limit, "limit", 0, "at most this many rows, up to 10000 (0: 1000)")
+	cmd.Flags().Var(&asOf, "as-of", "answer as of this time"+momentHelp)
 	cmd.Flags().BoolVar(&explain, "explain", false, "show the SQL and its plan instead of the answer")
 	return cmd
 }

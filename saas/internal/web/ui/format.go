@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/a-h/templ"
 )
 
 // Ago says how long ago, or in how long, in words as the script does.
@@ -59,4 +61,18 @@ func Size(bytes int64) string {
 		return fmt.Sprintf("%.1f kB", float64(bytes)/1e3)
 	}
 	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+}
+
+// FormTime is a time as the field of a form takes it, in UTC; nothing for zero.
+func FormTime(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format("2006-01-02T15:04:05")
+}
+
+// Moment is something that happened, for a list of what several features know.
+type Moment struct {
+	At  time.Time
+	Row templ.Component // one <li> of a list of class timeline
 }
