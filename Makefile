@@ -115,12 +115,13 @@ lint: ## gofmt, go vet, staticcheck; shellcheck where it is installed
 	go run $(STATICCHECK) ./...
 	@if command -v shellcheck >/dev/null; then shellcheck -x $$(git ls-files '*.sh' 'ops/scripts/*' .ci/run); else echo "shellcheck is not installed: scripts are not linted"; fi
 
-generate: ## write generated files anew: pages (templ), the probe's list of packages, descriptions of the API and of queries
+generate: ## write generated files anew: pages (templ), the probe's list of packages, descriptions of the API, of queries, kinds and the graph
 	@for dir in $$(git ls-files -co --exclude-standard '*.templ' | xargs -n 1 dirname | sort -u); do \
 	    (cd "$$dir" && go run $(TEMPL) generate -log-level=error); done
 	ops/dev/probe-deps.sh >cmd/assim-probe/deps.txt
 	go run ./cmd/assim-saas openapi >docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
 	go run ./saas/internal/query/document >docs/queries.md.new && mv docs/queries.md.new docs/queries.md
+	go run ./discovery/document
 
 check-generated:
 	@ops/dev/check-generated.sh

@@ -3,12 +3,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-digest() { git ls-files -co --exclude-standard -z '*_templ.go' cmd/assim-probe/deps.txt docs/openapi.json docs/queries.md | xargs -0r sha256sum; }
+generated=('*_templ.go' cmd/assim-probe/deps.txt docs/openapi.json docs/queries.md docs/kinds.md 'docs/kinds/*' docs/graph.md)
+digest() { git ls-files -co --exclude-standard -z -- "${generated[@]}" | xargs -0r sha256sum; }
 
 before=$(digest)
 make --no-print-directory -s generate
 if [ "$before" != "$(digest)" ]; then
     echo "generated files were not up to date; they are now, commit them:" >&2
-    git status --short -- '*_templ.go' cmd/assim-probe/deps.txt docs/openapi.json docs/queries.md >&2
+    git status --short -- "${generated[@]}" >&2
     exit 1
 fi
