@@ -20,7 +20,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-loss screenshots fuzz generated-cypher bench bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
+.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,12 @@ e2e-netns: ## a site of 3 switches with real lldpd: a host dies 30 times, all el
 e2e-loss: ## the same site while 5 % of all datagrams are lost and probes freeze: nobody may die; WINDOW=30m
 	@ops/postgres/up.sh
 	go test -count=1 -v -timeout 120m -run TestNobodyDiesOfLoss ./e2e/netns -args -lossy $(or $(WINDOW),30m)
+
+e2e-rest: ## a Debian with its own systemd is watched at rest, then changed in five ways; needs root and the Debian mirror; REST=10m, up to 40 minutes
+	@ops/postgres/up.sh
+	@command -v mmdebstrap >/dev/null || apt-get -qq install -y --no-install-recommends mmdebstrap
+	@e2e/rest/root.sh .dev/rest/root
+	go test -count=1 -v -timeout 90m -run TestAHostAtRest ./e2e/rest -rest $(or $(REST),10m) -root $(CURDIR)/.dev/rest/root
 
 bench-swim: ## time to detection and bytes per host beside memberlist's LAN defaults, N=16, 64, 256; needs root; KILLS=6
 	@ops/postgres/up.sh

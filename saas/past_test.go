@@ -38,6 +38,14 @@ func TestAHostIsShownAsItWas(t *testing.T) {
 	then := url.QueryEscape(ada.now().Format(time.RFC3339Nano))
 	is := get[pastHost](ada.client, "/v1/hosts/web1")
 	ips := get[list[map[string]any]](ada.client, "/v1/queries/hostipports?host=web1").Items
+	cypher := func(c client, asOf string) (int, string) {
+		if asOf != "" {
+			asOf = `, "as_of": "` + asOf + `"`
+		}
+		return c.do("POST", "/v1/graph/query", `{"query": "MATCH (h:Host {name: 'web1'})-[:RUNS]->(s:Service)-->(x) RETURN h.state, s.name, labels(x)[0] AS l, count(*) AS c ORDER BY s.name, l"`+asOf+`}`)
+	}
+	_, graph := cypher(ada.client, "")
+	moment := ada.now().Format(time.RFC3339Nano)
 	packages := get[list[map[string]any]](ada.client, "/v1/hosts/web1/facts/packages").Items
 
 	web.install("3.0.16-1")
@@ -61,6 +69,28 @@ func TestAHostIsShownAsItWas(t *testing.T) {
 	}
 	if got := get[list[map[string]any]](ada.client, "/v1/queries/hostipports?host=web1&as_of="+then).Items; fmt.Sprint(got) != fmt.Sprint(ips) || len(ips) == 0 {
 		t.Errorf("question as of then %v, then %v", got, ips)
+	}
+	if status, got := cypher(ada.client, moment); status != http.StatusOK || got != graph || !strings.Contains(got, `"Endpoint"`) {
+		t.Errorf("the graph as of then %d %s, then %s", status, got, graph)
+	}
+	if _, got := cypher(ada.client, ""); got == graph {
+		t.Errorf("the graph is as it was: %s", got)
+	}
+	if status, got := cypher(ada.client, "2020-01-01T00:00:00Z"); status != http.StatusGone {
+		t.Errorf("the graph before all history: %d %s", status, got)
+	}
+	for path, want := range map[string]int{
+		"/queries/hostipports?host=web1&as_of=" + then: http.StatusOK, "/queries/hostipports?host=web1&as_of=2020-01-01T00:00": http.StatusGone,
+		"/cypher?q=MATCH+(h:Host)+RETURN+h.name&as_of=" + then: http.StatusOK, "/cypher?q=RETURN+1&as_of=noon": http.StatusUnprocessableEntity,
+		"/hosts/web1/timeline": http.StatusOK, "/hosts/web1/timeline?kind=packages&at=" + then: http.StatusOK,
+		"/hosts/web1/timeline?ago=1": http.StatusSeeOther, "/hosts/web1/timeline?kind=events": http.StatusOK,
+	} {
+		if status, body := ada.do("GET", path, ""); status != want {
+			t.Errorf("page %s: %d, want %d: %.300s", path, status, want, body)
+		}
+	}
+	if _, body := ada.do("GET", "/hosts/web1/timeline", ""); !strings.Contains(body, "3.0.15-1 -&gt; 3.0.16-1") || !strings.Contains(body, "host silent") {
+		t.Errorf("the timeline does not hold the change and the event: %s", body)
 	}
 	if got := get[list[map[string]any]](ada.client, "/v1/hosts/web1/facts/packages?as_of="+then).Items; fmt.Sprint(got) != fmt.Sprint(packages) || len(packages) == 0 {
 		t.Errorf("facts as of then %v, then %v", got, packages)
@@ -100,6 +130,9 @@ func TestAHostIsShownAsItWas(t *testing.T) {
 	}
 
 	eve := s.signUp("eve@example.org", "Other", "rome")
+	if _, body := cypher(eve.client, moment); strings.Contains(body, "Endpoint") {
+		t.Errorf("another tenant's graph as of then: %s", body)
+	}
 	if status, body := eve.do("GET", "/v1/hosts/"+web.id.String()+"/facts?as_of="+then, ""); status == http.StatusOK {
 		t.Errorf("another tenant sees %s", body)
 	}
