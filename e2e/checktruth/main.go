@@ -1,12 +1,19 @@
-// Command checktruth compares what the service says of this host with what the
+// Command checktruth compares what the service says of a host with what the
 // host's own tools say, prints the number of differences per class, and fails
 // if there is any. It is behind `make check-truth`.
+//
+// The host is this one, or one whose namespaces a command enters: it is given
+// with --enter, and starts this same program there to ask the tools.
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 	"time"
 
 	"assimilation/e2e/truth"
@@ -16,11 +23,18 @@ func main() {
 	var c check
 	hostname, _ := os.Hostname() // an empty name is refused by the service
 	flag.StringVar(&c.assim, "assim", "bin/assim", "the tenant's command line")
-	flag.StringVar(&c.host, "host", hostname, "name or id of this host at the service")
+	flag.StringVar(&c.host, "host", hostname, "name or id of the host at the service")
 	flag.BoolVar(&c.mutate, "mutate", false, "drop one record of each class from the service's answer: each must show one difference")
 	flag.DurationVar(&c.patience, "patience", 75*time.Second, "how long what happened just before may take to arrive")
+	enter := flag.String("enter", "", "command that runs this program in the host with --tools, words separated by spaces")
+	tools := flag.Bool("tools", false, "only ask this host's tools, and print what they say as JSON")
 	flag.Parse()
-	if err := c.run(); err != nil {
+	c.enter = strings.Fields(*enter)
+	run := c.run
+	if *tools {
+		run = printReading
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "check-truth:", err)
 		os.Exit(1)
 	}
@@ -28,8 +42,17 @@ func main() {
 
 type check struct {
 	assim, host string
+	enter       []string
 	mutate      bool
 	patience    time.Duration
+}
+
+func printReading() error {
+	reading, err := truth.ReadHost()
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(reading)
 }
 
 func (c check) run() error {
@@ -43,26 +66,41 @@ func (c check) run() error {
 			time.Sleep(time.Second) // what happened a moment ago is on its way
 			continue
 		}
-		if !c.mutate {
-			show(before, service, differences)
-			if n := total(differences); n > 0 {
-				return fmt.Errorf("%d differences", n)
-			}
-			return nil
+		if c.mutate {
+			return showMutated(before, after, service)
 		}
-		return showMutated(before, after, service)
+		show(before, service, differences)
+		if n := total(differences); n > 0 {
+			return fmt.Errorf("%d differences", n)
+		}
+		return nil
 	}
 }
 
 func (c check) read() (before truth.Reading, service truth.Records, after truth.Reading, err error) {
-	if before, err = truth.ReadHost(); err != nil {
+	if before, err = c.readHost(); err != nil {
 		return
 	}
 	if service, err = truth.ReadService(c.assim, c.host); err != nil {
 		return
 	}
-	after, err = truth.ReadHost()
+	after, err = c.readHost()
 	return
+}
+
+func (c check) readHost() (r truth.Reading, err error) {
+	if len(c.enter) == 0 {
+		return truth.ReadHost()
+	}
+	out, err := exec.Command(c.enter[0], append(c.enter[1:], "--tools")...).Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %s", err, exit.Stderr)
+	}
+	if err != nil {
+		return r, fmt.Errorf("asking the host's tools: %w", err)
+	}
+	return r, json.Unmarshal(out, &r)
 }
 
 func showMutated(before, after truth.Reading, service truth.Records) error {
@@ -71,8 +109,8 @@ func showMutated(before, after truth.Reading, service truth.Records) error {
 	show(before, mutated, differences)
 	for class, d := range differences {
 		want := len(service[class]) - len(mutated[class])
-		if truth.Optional(class) && len(before.Must[class])+len(service[class]) == 0 {
-			continue
+		if before.Unasked[class] != "" || len(before.Must[class]) == 0 {
+			continue // nothing can be missing
 		}
 		if d.Count() != want || want == 0 {
 			return fmt.Errorf("%s: %d records dropped, %d differences found", class, want, d.Count())
@@ -93,8 +131,15 @@ const shown = 20
 
 func show(host truth.Reading, service truth.Records, differences map[truth.Class]truth.Difference) {
 	fmt.Printf("%-12s %8s %8s %12s\n", "", "host", "service", "differences")
+	hosts, services := 0, 0
 	for _, class := range truth.Classes {
 		d := differences[class]
+		if why := host.Unasked[class]; why != "" {
+			fmt.Printf("%-12s %8s %8d %12s  %.80s\n", class, "-", len(service[class]), "-", why)
+			continue
+		}
+		hosts += len(host.Must[class])
+		services += len(service[class])
 		fmt.Printf("%-12s %8d %8d %12d\n", class, len(host.Must[class]), len(service[class]), d.Count())
 		for _, list := range []struct {
 			who     string
@@ -105,4 +150,5 @@ func show(host truth.Reading, service truth.Records, differences map[truth.Class
 			}
 		}
 	}
+	fmt.Printf("%-12s %8d %8d %12d\n", "together", hosts, services, total(differences))
 }

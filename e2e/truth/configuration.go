@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,10 +15,6 @@ import (
 	"assimilation/discovery/sysctl"
 	"assimilation/discovery/systemd"
 )
-
-// Optional reports whether a class is one that a host may have nothing of: no
-// server, or a kernel without modules.
-func Optional(c Class) bool { return c == Sshd || c == Modules }
 
 // optional is output, but nothing where the program is not installed or says
 // nothing but an error, as sshd does without host keys, and lsmod on a kernel
@@ -32,7 +29,7 @@ func optional(name string, args ...string) (string, error) {
 }
 
 func readSysctl(r Reading) error {
-	out, err := optional("sysctl", "-a")
+	out, err := r.ask(Sysctl, "sysctl", "-a")
 	if err != nil {
 		return err
 	}
@@ -73,7 +70,7 @@ func vulnerabilityRecord(name, state string) string {
 
 // readKernel asks lsmod for modules, and lscpu for flaws of processors.
 func readKernel(r Reading) error {
-	out, err := optional("lsmod")
+	out, err := r.ask(Modules, "lsmod")
 	if err != nil {
 		return err
 	}
@@ -113,7 +110,7 @@ func serviceKernel(assim, host string, r Records) error {
 // readUnits asks systemctl for what the files say, which it can do where systemd
 // does not run.
 func readUnits(r Reading) error {
-	out, err := output("systemctl", "list-unit-files", "--root=/", "--no-legend", "--no-pager")
+	out, err := r.ask(Units, "systemctl", "list-unit-files", "--root=/", "--no-legend", "--no-pager")
 	if err != nil {
 		return err
 	}
@@ -176,7 +173,7 @@ var undecided = []string{"pidfile", "modulifile", "xauthlocation", "requiredrsas
 	"kerberosticketcleanup", "gssapikeyexchange", "gssapistorecredentialsonrekey", "gssapikexalgorithms"}
 
 func readSshd(r Reading) error {
-	out, err := optional("/usr/sbin/sshd", "-T")
+	out, err := r.ask(Sshd, "/usr/sbin/sshd", "-T")
 	if err != nil {
 		return err
 	}
@@ -191,6 +188,24 @@ func readSshd(r Reading) error {
 		}
 		into.add(Sshd, name+" "+value)
 	}
+	return readHostKeys(r)
+}
+
+// readHostKeys asks for the fingerprints of the public keys beside the private.
+func readHostKeys(r Reading) error {
+	keys, err := filepath.Glob("/etc/ssh/ssh_host_*_key.pub")
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		out, err := r.ask(HostKeys, "ssh-keygen", "-l", "-f", key)
+		if err != nil {
+			return err
+		}
+		if f := strings.Fields(out); len(f) > 1 {
+			r.Must.add(HostKeys, strings.TrimSuffix(key, ".pub")+" "+f[1])
+		}
+	}
 	return nil
 }
 
@@ -200,6 +215,9 @@ func serviceSshd(assim, host string, r Records) error {
 		return err
 	}
 	for _, f := range facts {
+		for _, key := range f.HostKeys {
+			r.add(HostKeys, key.Path+" "+key.Fingerprint)
+		}
 		for _, s := range f.Settings {
 			for _, value := range slices.Concat(s.Values, s.Names) {
 				r.add(Sshd, s.Name+" "+value)

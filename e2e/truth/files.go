@@ -196,7 +196,11 @@ func readFirewall(r Reading) error {
 			Prio                                           int64
 		}
 	}
-	if err := outputJSON(&listing, "nft", "-j", "list", "ruleset"); err != nil {
+	out, err := r.ask(Firewall, "nft", "-j", "list", "ruleset")
+	if err != nil || out == "" {
+		return err
+	}
+	if err := decode(out, &listing, "nft"); err != nil {
 		return err
 	}
 	tables, rules := 0, map[string]int{}

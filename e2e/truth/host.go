@@ -4,24 +4,47 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"strings"
 )
 
 // ReadHost asks the tools of this host.
 func ReadHost() (Reading, error) {
-	r := Reading{Records{}, Records{}}
-	for _, read := range []func(Reading) error{readPackages, readNetwork, readNeighbours, readListeners, readOS,
-		readUsers, readMounts, readHardware, readDisks, readChecksums, readCertificates, readFirewall, readLanguages,
-		readSysctl, readKernel, readUnits, readFiles, readSshd} {
+	r := newReading()
+	for _, read := range []func(Reading) error{
+		readPackages, readNetwork, readNeighbours, readListeners, readProcesses, readCommands, readContainers, readOS,
+		readUsers, readAccounts, readSudoers, readMounts, readHardware, readDisks, readContents, readChecksums, readCertificates, readServed,
+		readFirewall, readRules, readLanguages, readSysctl, readKernel, readUnits, readFiles, readAttributes,
+		readSshd, readPolicies, readResolver, readClock, readCron,
+	} {
 		if err := read(r); err != nil {
 			return Reading{}, err
 		}
 	}
 	for graph, told := range map[Class]Class{GraphPackages: Packages, GraphListeners: Listeners} {
 		r.Must[graph], r.May[graph] = r.Must[told], r.May[told]
+		if why := r.Unasked[told]; why != "" {
+			r.Unasked[graph] = why
+		}
 	}
 	return r, nil
+}
+
+// ask is output for a class of which nothing is known where the program is not
+// installed, or says nothing but an error.
+func (r Reading) ask(c Class, name string, args ...string) (string, error) {
+	out, err := output(name, args...)
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
+		r.Unasked[c] = name + " is not installed"
+		return "", nil
+	case errors.As(err, &exit):
+		r.Unasked[c] = strings.Join(strings.Fields(err.Error()), " ")
+		return "", nil
+	}
+	return out, err
 }
 
 func output(name string, args ...string) (string, error) {
@@ -29,7 +52,7 @@ func output(name string, args ...string) (string, error) {
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-			err = fmt.Errorf("%w: %s", exit, strings.TrimSpace(string(exit.Stderr)))
+			err = fmt.Errorf("%w: %s", exit, strings.TrimSpace(string(exit.Stderr[:min(len(exit.Stderr), 200)])))
 		}
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
@@ -44,8 +67,12 @@ func outputJSON(into any, name string, args ...string) error {
 	if strings.TrimSpace(out) == "" {
 		return nil // ip prints nothing for an empty list
 	}
+	return decode(out, into, name+" "+strings.Join(args, " "))
+}
+
+func decode(out string, into any, who string) error {
 	if err := json.Unmarshal([]byte(out), into); err != nil {
-		return fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+		return fmt.Errorf("%s: %w", who, err)
 	}
 	return nil
 }

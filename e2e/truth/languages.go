@@ -1,6 +1,7 @@
 package truth
 
 import (
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -13,41 +14,53 @@ import (
 // separators are what PEP 503 takes for one "-" in the name of a Python package.
 var separators = regexp.MustCompile(`[-_.]+`)
 
-func languageRecord(manager, name, version, place string) string {
-	if manager == "pip" {
-		name = strings.ToLower(separators.ReplaceAllString(name, "-"))
-	}
-	return strings.Join([]string{manager, name, version, place}, " ")
-}
+// managers are the classes of what each package manager installs.
+var managers = map[string]Class{"pip": Pip, "npm": Npm, "gem": Gem}
 
-// told reports whether a manager's own tool is there to be asked; gem's is not
-// asked.
-func told(manager string) bool {
-	_, err := exec.LookPath(manager)
-	return err == nil && manager != "gem"
+func languageRecord(manager, name, version, place string) string {
+	switch manager {
+	case "pip":
+		name = strings.ToLower(separators.ReplaceAllString(name, "-"))
+	case "gem":
+		place = "" // gem does not say
+	}
+	return strings.Join([]string{name, version, place}, " ")
 }
 
 // languages are asked for once: pip and npm take seconds.
-var languages = sync.OnceValues(func() (Set, error) {
-	r := Records{}
-	err := listLanguages(r)
-	return r[Languages], err
+var languages = sync.OnceValues(func() (Reading, error) {
+	r := newReading()
+	for manager, class := range managers {
+		if _, err := exec.LookPath(manager); err != nil {
+			r.Unasked[class] = manager + " is not installed"
+		}
+	}
+	for _, list := range []func(Reading) error{listPip, listNpm, listGem} {
+		if err := list(r); err != nil {
+			return Reading{}, err
+		}
+	}
+	return r, nil
 })
 
 func readLanguages(r Reading) error {
 	all, err := languages()
-	r.Must[Languages] = all
-	return err
+	if err != nil {
+		return err
+	}
+	maps.Copy(r.Must, all.Must)
+	maps.Copy(r.Unasked, all.Unasked)
+	return nil
 }
 
-func listLanguages(r Records) error {
+func listPip(r Reading) error {
 	for _, pattern := range []string{"/usr/lib/python*/*-packages", "/usr/local/lib/python*/*-packages"} {
 		places, err := filepath.Glob(pattern)
 		if err != nil {
 			return err
 		}
 		for _, place := range places {
-			if !told("pip") {
+			if r.Unasked[Pip] != "" {
 				break
 			}
 			var packages []struct{ Name, Version string }
@@ -55,12 +68,16 @@ func listLanguages(r Records) error {
 				return err
 			}
 			for _, p := range packages {
-				r.add(Languages, languageRecord("pip", p.Name, p.Version, place))
+				r.Must.add(Pip, languageRecord("pip", p.Name, p.Version, place))
 			}
 		}
 	}
+	return nil
+}
+
+func listNpm(r Reading) error {
 	for _, prefix := range []string{"/usr", "/usr/local"} {
-		if !told("npm") {
+		if r.Unasked[Npm] != "" {
 			break
 		}
 		var listing struct {
@@ -70,7 +87,26 @@ func listLanguages(r Records) error {
 			return err
 		}
 		for name, p := range listing.Dependencies {
-			r.add(Languages, languageRecord("npm", name, p.Version, prefix+"/lib/node_modules"))
+			r.Must.add(Npm, languageRecord("npm", name, p.Version, prefix+"/lib/node_modules"))
+		}
+	}
+	return nil
+}
+
+// listGem reads lines such as "json (default: 2.6.1, 2.5.0)".
+func listGem(r Reading) error {
+	out, err := r.ask(Gem, "gem", "list", "--local", "--all", "--quiet")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(out) {
+		name, versions, ok := strings.Cut(strings.TrimSpace(line), " (")
+		for version := range strings.SplitSeq(strings.TrimSuffix(versions, ")"), ", ") {
+			version = strings.TrimPrefix(version, "default: ")
+			version, _, _ = strings.Cut(version, " ") // and a platform
+			if ok {
+				r.Must.add(Gem, languageRecord("gem", name, version, ""))
+			}
 		}
 	}
 	return nil
@@ -83,8 +119,8 @@ func serviceLanguages(assim, host string, r Records) error {
 	}
 	for _, f := range facts {
 		for _, p := range f.Packages {
-			if told(p.Manager) {
-				r.add(Languages, languageRecord(p.Manager, p.Name, p.Version, p.Place))
+			if class, ok := managers[p.Manager]; ok {
+				r.add(class, languageRecord(p.Manager, p.Name, p.Version, p.Place))
 			}
 		}
 	}

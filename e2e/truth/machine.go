@@ -2,6 +2,7 @@ package truth
 
 import (
 	"fmt"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,12 +50,13 @@ var passing = []string{"/proc/", "/sys/", "/dev/", "/run/", "/var/run/", "/snap/
 func readMounts(r Reading) error {
 	var table struct {
 		Filesystems []struct {
-			Target string `json:"target"`
-			Source string `json:"source"`
-			Type   string `json:"fstype"`
+			Target  string `json:"target"`
+			Source  string `json:"source"`
+			Type    string `json:"fstype"`
+			Options string `json:"options"`
 		} `json:"filesystems"`
 	}
-	if err := outputJSON(&table, "findmnt", "--tab-file", "/proc/1/mountinfo", "--list", "-J", "-o", "TARGET,SOURCE,FSTYPE"); err != nil {
+	if err := outputJSON(&table, "findmnt", "--tab-file", "/proc/1/mountinfo", "--list", "-J", "-o", "TARGET,SOURCE,FSTYPE,OPTIONS"); err != nil {
 		return err
 	}
 	visible := map[string]int{} // the last of several at one place hides the others
@@ -68,6 +70,9 @@ func readMounts(r Reading) error {
 			into = r.Must
 		}
 		into.add(Mounts, f.Target+" "+f.Source+" "+f.Type)
+		for option := range strings.SplitSeq(f.Options, ",") {
+			r.May.add(Mounts, f.Target+" option "+option) // of which some are no facts
+		}
 	}
 	return nil
 }
@@ -84,6 +89,9 @@ func serviceMounts(assim, host string, r Records) error {
 				source += "[" + m.Root + "]" // as findmnt prints it
 			}
 			r.add(Mounts, m.Target+" "+source+" "+m.Type)
+			for _, option := range m.Options {
+				r.add(Mounts, m.Target+" option "+option)
+			}
 		}
 	}
 	return nil
@@ -117,6 +125,50 @@ func readHardware(r Reading) error {
 		r.Must.add(Hardware, "sockets "+strconv.Itoa(sockets))
 		r.Must.add(Hardware, "cores "+strconv.Itoa(sockets*cores))
 	}
+	if nodes := values["NUMA node(s):"]; nodes != "" {
+		r.Must.add(Hardware, "nodes "+nodes)
+	}
+	return readMachine(r)
+}
+
+// virtualization are names of systemd-detect-virt that differ from the fact's.
+var virtualization = map[string]string{"oracle": "virtualbox", "amazon": "kvm", "google": "kvm"}
+
+// readMachine asks for memory, and whether the machine is a real one. In what
+// sort of container the host is, systemd asks process 1, which may say nothing.
+func readMachine(r Reading) error {
+	out, err := output("awk", "-v", fmt.Sprint("step=", hardware.MemoryStep), `$1 == "MemTotal:" { mib = $2 / 1024; print int((mib + step - 0.001) / step) * step }`, "/proc/meminfo")
+	if err != nil {
+		return err
+	}
+	r.Must.add(Hardware, "memory "+strings.TrimSpace(out))
+	// It fails where there is none, and says so.
+	found, _ := exec.Command("systemd-detect-virt", "--vm").Output()
+	switch virt := strings.TrimSpace(string(found)); virt {
+	case "", "none":
+	default:
+		if name, differs := virtualization[virt]; differs {
+			virt = name
+		}
+		r.Must.add(Hardware, "hypervisor "+virt)
+	}
+	var table struct {
+		Devices []struct {
+			Name      string `json:"name"`
+			Type      string `json:"type"`
+			Size      int64  `json:"size"`
+			Spins     bool   `json:"rota"`
+			Removable bool   `json:"rm"`
+		} `json:"blockdevices"`
+	}
+	if err := outputJSON(&table, "lsblk", "-dbJ", "-o", "NAME,TYPE,SIZE,ROTA,RM"); err != nil {
+		return err
+	}
+	for _, d := range table.Devices {
+		if d.Type == "disk" && !d.Removable && !strings.HasPrefix(d.Name, "ram") && !strings.HasPrefix(d.Name, "zram") && !strings.HasPrefix(d.Name, "nbd") {
+			r.Must.add(Hardware, fmt.Sprintf("disk %s %d spins=%v", d.Name, d.Size, d.Spins))
+		}
+	}
 	return nil
 }
 
@@ -133,10 +185,16 @@ func serviceHardware(assim, host string, r Records) error {
 		return err
 	}
 	for _, f := range facts {
-		for name, n := range map[string]int64{"threads": f.CPU.Threads, "sockets": f.CPU.Sockets, "cores": f.CPU.Cores} {
+		for name, n := range map[string]int64{"threads": f.CPU.Threads, "sockets": f.CPU.Sockets, "cores": f.CPU.Cores, "nodes": f.NUMANodes, "memory": f.MemoryMiB} {
 			if n > 0 {
 				r.add(Hardware, name+" "+strconv.FormatInt(n, 10))
 			}
+		}
+		if f.Hypervisor != "" {
+			r.add(Hardware, "hypervisor "+f.Hypervisor)
+		}
+		for _, d := range f.Disks {
+			r.add(Hardware, fmt.Sprintf("disk %s %d spins=%v", d.Name, d.Bytes, d.Rotational))
 		}
 		if f.CPU.Model != "" {
 			r.add(Hardware, "model "+f.CPU.Model)

@@ -15,10 +15,11 @@ import (
 func ReadService(assim, host string) (Records, error) {
 	r := Records{}
 	for _, read := range []func(string, string, Records) error{
-		servicePackages, serviceListeners, serviceNetwork, serviceNeighbours, serviceOS,
-		serviceUsers, serviceMounts, serviceHardware,
-		serviceSysctl, serviceKernel, serviceUnits, serviceFiles, serviceSshd,
-		serviceDisks, serviceChecksums, serviceCertificates, serviceFirewall, serviceLanguages,
+		servicePackages, serviceListeners, serviceProcesses, serviceCommands, serviceContainers, serviceNetwork, serviceNeighbours, serviceOS,
+		serviceUsers, serviceAccounts, serviceSudoers, serviceMounts, serviceHardware,
+		serviceSysctl, serviceKernel, serviceUnits, serviceFiles, serviceAttributes, serviceSshd,
+		serviceDisks, serviceContents, serviceChecksums, serviceCertificates, serviceServed, serviceFirewall, serviceRules, serviceLanguages,
+		servicePolicies, serviceResolver, serviceClock, serviceCron,
 		graphPackages, graphListeners, graphAddresses,
 	} {
 		if err := read(assim, host, r); err != nil {

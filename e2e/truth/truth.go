@@ -1,6 +1,6 @@
 // Package truth compares what the service says of a host with what the host's
-// own tools say: dpkg-query, ss, ip, uname, os-release, getent, findmnt, lscpu,
-// lsblk, sha256sum, openssl, nft, sysctl, lsmod, systemctl, stat and sshd.
+// own tools say: dpkg-query, ss, ip, lsblk, sha256sum, openssl, nft, systemctl,
+// sshd and the like. Where no tool says what a file means, awk reads it.
 //
 // Both sides become records, one line of text each, by class. The tools are
 // asked before and after the service, so that what changed meanwhile counts for
@@ -19,6 +19,9 @@ type Class string
 const (
 	Packages     Class = "packages"     // dpkg-query -W
 	Listeners    Class = "listeners"    // ss -Htulnp
+	Running      Class = "running"      // ss -Htlnp, /proc/PID/maps
+	Commands     Class = "commands"     // find, getcap
+	Containers   Class = "containers"   // docker, podman inspect
 	Links        Class = "links"        // ip -j addr
 	Addresses    Class = "addresses"    // ip -j addr
 	Routes       Class = "routes"       // ip -j route
@@ -26,20 +29,38 @@ const (
 	OS           Class = "os"           // /etc/os-release
 	Kernel       Class = "kernel"       // uname
 	Users        Class = "users"        // getent passwd
+	Groups       Class = "groups"       // getent group
+	Passwords    Class = "passwords"    // passwd -S
+	Sudoers      Class = "sudoers"      // cvtsudoers
 	Mounts       Class = "mounts"       // findmnt
-	Hardware     Class = "hardware"     // lscpu
+	Hardware     Class = "hardware"     // lscpu, lsmem, systemd-detect-virt
 	Disks        Class = "disks"        // lsblk
+	Contents     Class = "contents"     // lsblk, blkid
 	Checksums    Class = "checksums"    // sha256sum
 	Certificates Class = "certificates" // openssl x509
+	Served       Class = "served"       // openssl s_client
 	Firewall     Class = "firewall"     // nft -j list ruleset
-	Languages    Class = "languages"    // pip list, npm ls
+	Rules        Class = "rules"        // nft --debug=netlink, iptables-save
+	Pip          Class = "pip"          // pip list
+	Npm          Class = "npm"          // npm ls -g
+	Gem          Class = "gem"          // gem list
 
-	Sysctl          Class = "sysctl"    // sysctl -a
-	Modules         Class = "modules"   // lsmod
-	Vulnerabilities Class = "processor" // lscpu
-	Units           Class = "units"     // systemctl list-unit-files
-	Files           Class = "files"     // stat
-	Sshd            Class = "sshd"      // sshd -T
+	Sysctl          Class = "sysctl"     // sysctl -a
+	Modules         Class = "modules"    // lsmod
+	Vulnerabilities Class = "processor"  // lscpu
+	Units           Class = "units"      // systemctl list-unit-files
+	Files           Class = "files"      // stat
+	Attributes      Class = "attributes" // getfacl, getfattr, lsattr
+	Sshd            Class = "sshd"       // sshd -T
+	HostKeys        Class = "host keys"  // ssh-keygen -l
+	Pam             Class = "pam"        // awk, as the next five
+	Nsswitch        Class = "nsswitch"
+	LoginDefs       Class = "logindefs"
+	Limits          Class = "limits"
+	Audit           Class = "auditd"
+	Resolver        Class = "dns"
+	Clock           Class = "time" // readlink, chronyd -p
+	Cron            Class = "cron" // awk, run-parts --test, atq
 )
 
 // The same records once more, as the service's queries find them in the graph.
@@ -50,8 +71,12 @@ const (
 )
 
 // Classes lists all in the order in which they are shown.
-var Classes = []Class{Packages, Listeners, Links, Addresses, Routes, Neighbours, OS, Kernel, Users, Mounts, Hardware, Disks, Checksums, Certificates, Firewall, Languages,
-	Sysctl, Modules, Vulnerabilities, Units, Files, Sshd, GraphPackages, GraphListeners, GraphAddresses}
+var Classes = []Class{
+	Packages, Listeners, Running, Commands, Containers, Links, Addresses, Routes, Neighbours, OS, Kernel, Users, Groups, Passwords, Sudoers,
+	Mounts, Hardware, Disks, Contents, Checksums, Certificates, Served, Firewall, Rules, Pip, Npm, Gem,
+	Sysctl, Modules, Vulnerabilities, Units, Files, Attributes, Sshd, HostKeys, Pam, Nsswitch, LoginDefs, Limits, Audit, Resolver, Clock, Cron,
+	GraphPackages, GraphListeners, GraphAddresses,
+}
 
 // Set is a set of records.
 type Set map[string]bool
@@ -70,7 +95,11 @@ func (r Records) add(c Class, record string) {
 type Reading struct {
 	Must Records // the service must know them
 	May  Records // the service may know them: too young, or on their way out
+	// Unasked are the classes of which nothing can be told here, and why.
+	Unasked map[Class]string
 }
+
+func newReading() Reading { return Reading{Records{}, Records{}, map[Class]string{}} }
 
 // Difference is what one class differs in.
 type Difference struct {
@@ -87,6 +116,10 @@ func Compare(before, after Reading, service Records) map[Class]Difference {
 	differences := map[Class]Difference{}
 	for _, c := range Classes {
 		var d Difference
+		if before.Unasked[c] != "" || after.Unasked[c] != "" {
+			differences[c] = d
+			continue
+		}
 		for record := range before.Must[c] {
 			if after.Must[c][record] && !service[c][record] {
 				d.Missing = append(d.Missing, record)

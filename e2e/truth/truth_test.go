@@ -50,7 +50,7 @@ func TestRememberedNeighboursAreNoDifference(t *testing.T) {
 }
 
 func TestDropOneMakesOneDifferenceInEachClass(t *testing.T) {
-	r := Reading{Must: Records{}, May: Records{}}
+	r := newReading()
 	for _, c := range Classes {
 		r.Must.add(c, "one")
 		r.Must.add(c, "two")
@@ -105,10 +105,13 @@ func TestReadHostFindsEveryClassThatAnyHostHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []Class{Packages, Links, Addresses, OS, Kernel, Users, Mounts, Hardware, Vulnerabilities, Units, Files} {
+	for _, c := range []Class{Packages, Links, Addresses, OS, Kernel, Users, Groups, Passwords, Mounts, Hardware, Vulnerabilities, Units, Files, Pam, LoginDefs} {
 		if len(r.Must[c]) == 0 {
 			t.Errorf("no %s", c)
 		}
+	}
+	for c, why := range r.Unasked {
+		t.Logf("%s: %s", c, why)
 	}
 	for c, set := range r.Must {
 		t.Logf("%s: %d, such as %q", c, len(set), slices.Sorted(maps.Keys(set))[0])
