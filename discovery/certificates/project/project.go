@@ -2,6 +2,8 @@
 package project
 
 import (
+	"time"
+
 	"assimilation/cmdb"
 	"assimilation/discovery"
 	"assimilation/discovery/certificates"
@@ -30,7 +32,7 @@ func (Projector) Project(host discovery.HostRef, fact discovery.Fact) (cmdb.Elem
 	var e cmdb.Elements
 	seen := map[string]bool{}
 	for _, c := range body.Certificates {
-		if c.SHA256 == "" || len(c.SHA256) > cmdb.MaxKey || len(c.NotAfter) > cmdb.MaxKey || len(c.Paths) == 0 || seen[c.SHA256] || len(seen) == Most {
+		if c.SHA256 == "" || len(c.SHA256) > cmdb.MaxKey || len(c.Paths) == 0 || seen[c.SHA256] || len(seen) == Most {
 			continue
 		}
 		seen[c.SHA256] = true
@@ -44,7 +46,7 @@ func (Projector) Project(host discovery.HostRef, fact discovery.Fact) (cmdb.Elem
 func vertex(e *cmdb.Elements, c certificates.Certificate) cmdb.Ref {
 	props := map[string]any{}
 	for _, text := range []struct{ name, value string }{
-		{"subject", c.Subject}, {"issuer", c.Issuer}, {"serial", c.Serial}, {"not_before", c.NotBefore}, {"not_after", c.NotAfter},
+		{"subject", c.Subject}, {"issuer", c.Issuer}, {"serial", c.Serial}, {"not_before", moment(c.NotBefore)}, {"not_after", moment(c.NotAfter)},
 		{"algorithm", c.Key}, {"signature", c.Signature},
 	} {
 		elements.Text(props, text.name, text.value)
@@ -58,4 +60,13 @@ func vertex(e *cmdb.Elements, c certificates.Certificate) cmdb.Ref {
 	elements.Flag(props, "authority", c.Authority)
 	elements.Flag(props, "own_issuer", c.OwnIssuer)
 	return e.AddVertex(cmdb.Certificate, c.SHA256, props)
+}
+
+// moment is a time as the graph compares it, "" for what is none.
+func moment(text string) string {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
 }

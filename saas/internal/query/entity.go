@@ -13,11 +13,11 @@ import (
 	"assimilation/tenancy/store"
 )
 
-// entity is a thing that a person named: host:NAME, service:NAME, an address,
-// or an address and port. Without a word before it, a name is that of a host,
-// else of services.
+// entity is a thing that a person named: host:NAME, service:NAME, child:NAME (a
+// container or guest), an address, or an address and port. Without a word before
+// it, a name is that of a host, else of services, else of children.
 type entity struct {
-	word    string // host, service or ""
+	word    string // host, service, child or ""
 	name    string
 	address netip.Addr
 	port    uint16 // 0: any
@@ -30,7 +30,7 @@ func readEntity(s string) (any, error) {
 	if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
 		return entity{address: ip.Unmap().WithZone("")}, nil
 	}
-	for _, word := range []string{"host", "service"} {
+	for _, word := range []string{"host", "service", "child"} {
 		if name, ok := strings.CutPrefix(s, word+":"); ok && name != "" {
 			return entity{word: word, name: name}, nil
 		}
@@ -38,16 +38,26 @@ func readEntity(s string) (any, error) {
 	return entity{name: s}, nil
 }
 
-// start is where a walk begins: services, and endpoints at which no service of
-// an enrolled host need listen.
+// start is where a walk begins: services, endpoints at which no service of an
+// enrolled host need listen, and services of guests, which go with what holds them.
 type start struct {
-	services, endpoints []string // ids, as text
+	services, endpoints, within []string // ids, as text
 }
+
+// maxNested is how deep guests of guests are looked for.
+const maxNested = 3
 
 const (
 	servicesOfHost = `SELECT r.end_id::text FROM {g}."Host" h JOIN {g}."RUNS" r ON r.start_id = h.id WHERE {key} = ($1::text)::ag_catalog.agtype ORDER BY 1 LIMIT $2`
-	servicesNamed  = `SELECT s.id::text FROM {g}."Service" s WHERE {name} = ($1::text)::ag_catalog.agtype ORDER BY 1 LIMIT $2`
-	endpointsAt    = `SELECT e.id::text FROM {g}."Address" a JOIN {g}."AT" x ON x.end_id = a.id JOIN {g}."Endpoint" e ON e.id = x.start_id
+	hostsKeyed     = `SELECT h.id::text FROM {g}."Host" h WHERE {key} = ($1::text)::ag_catalog.agtype LIMIT $2`
+	childrenOf     = `SELECT c.end_id::text FROM unnest($1::text[]) f(id) JOIN {g}."HAS_CHILD" c ON c.start_id = f.id::ag_catalog.graphid ORDER BY 1 LIMIT $2`
+	childrenNamed  = `SELECT s.id::text FROM {g}."Child" s WHERE {name} = ($1::text)::ag_catalog.agtype ORDER BY 1 LIMIT $2`
+	servicesInside = `SELECT DISTINCT r.start_id::text FROM unnest($1::text[]) f(id) JOIN {g}."RUNS_IN" r ON r.end_id = f.id::ag_catalog.graphid ORDER BY 1 LIMIT $2`
+	guestsAmong    = `SELECT DISTINCT i.start_id::text FROM unnest($1::text[]) f(id) JOIN {g}."CHILD_NIC" n ON n.start_id = f.id::ag_catalog.graphid
+		JOIN {g}."HAS_NIC" o ON o.end_id = n.end_id JOIN {g}."HAS_INTERFACE" i ON i.end_id = o.start_id ORDER BY 1 LIMIT $2`
+	servicesOfAll = `SELECT DISTINCT r.end_id::text FROM unnest($1::text[]) f(id) JOIN {g}."RUNS" r ON r.start_id = f.id::ag_catalog.graphid ORDER BY 1 LIMIT $2`
+	servicesNamed = `SELECT s.id::text FROM {g}."Service" s WHERE {name} = ($1::text)::ag_catalog.agtype ORDER BY 1 LIMIT $2`
+	endpointsAt   = `SELECT e.id::text FROM {g}."Address" a JOIN {g}."AT" x ON x.end_id = a.id JOIN {g}."Endpoint" e ON e.id = x.start_id
 		WHERE {ip} = ($1::text)::ag_catalog.agtype AND ($3 = 0 OR (e.properties ->> 'port'::text)::bigint = $3) ORDER BY 1 LIMIT $2`
 	listenersAt = `SELECT DISTINCT l.start_id::text FROM unnest($1::text[]) f(id) JOIN {g}."LISTENS_ON" l ON l.end_id = f.id::ag_catalog.graphid ORDER BY 1 LIMIT $2`
 )
@@ -70,6 +80,25 @@ func (e entity) find(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, pa
 		}
 		return found
 	}
+	// Guests with a probe are hosts of their own, which may have guests again.
+	guests := func(children []string) (within []string) {
+		met := map[string]bool{}
+		for range maxNested {
+			var next []string
+			for _, host := range ids(guestsAmong, children, maxMet) {
+				if !met[host] {
+					met[host] = true
+					next = append(next, host)
+				}
+			}
+			if len(next) == 0 {
+				break
+			}
+			within = append(within, ids(servicesOfAll, next, maxMet)...)
+			children = ids(childrenOf, next, maxMet)
+		}
+		return within
+	}
 	if e.address.IsValid() {
 		s.endpoints = ids(endpointsAt, `"`+e.address.String()+`"`, maxMet, int64(e.port))
 		s.services = ids(listenersAt, s.endpoints, maxMet)
@@ -78,13 +107,15 @@ func (e entity) find(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, pa
 		}
 		return s, err
 	}
-	if e.word != "service" {
+	if e.word != "service" && e.word != "child" {
 		host, failed := findHost(ctx, tx, e.name)
 		switch {
 		case failed != nil:
 			return s, failed
 		case host != "":
-			s.services = ids(servicesOfHost, `"`+host+`"`, maxMet)
+			key := `"` + host + `"`
+			s.services = ids(servicesOfHost, key, maxMet)
+			s.within = guests(ids(childrenOf, ids(hostsKeyed, key, 1), maxMet))
 			return s, err
 		case e.word == "host":
 			return s, &BadParameter{parameter, "names no enrolled host, or several: use the id"}
@@ -94,9 +125,19 @@ func (e entity) find(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, pa
 	if err != nil {
 		return s, fmt.Errorf("encoding parameter %s: %w", parameter, err)
 	}
-	s.services = ids(servicesNamed, string(name), maxMet)
-	if err == nil && len(s.services) == 0 {
-		err = &BadParameter{parameter, "names no host and no service; host:NAME, service:NAME, an address or address:port"}
+	if e.word != "child" {
+		s.services = ids(servicesNamed, string(name), maxMet)
+	}
+	if e.word == "service" || len(s.services) > 0 || err != nil {
+		if err == nil && len(s.services) == 0 {
+			err = &BadParameter{parameter, "names no service"}
+		}
+		return s, err
+	}
+	children := ids(childrenNamed, string(name), maxMet)
+	s.services, s.within = ids(servicesInside, children, maxMet), guests(children)
+	if err == nil && len(children) == 0 {
+		err = &BadParameter{parameter, "names no host, service or child; host:NAME, service:NAME, child:NAME, an address or address:port"}
 	}
 	return s, err
 }

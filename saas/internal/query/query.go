@@ -153,7 +153,7 @@ func parse(name, text string) (Query, error) {
 	return q, fault
 }
 
-var headLine = regexp.MustCompile(`^(param|column) ([a-z_]+) ([a-z]+)(?:=(\S+))?(?:: (.+))?$`)
+var headLine = regexp.MustCompile(`^(param|column) ([a-z][a-z0-9_]*) ([a-z]+)(?:=(\S+))?(?:: (.+))?$`)
 
 func (q *Query) parseHead(line string) error {
 	word, rest, _ := strings.Cut(line, " ")

@@ -14,7 +14,7 @@ import (
 // What may stand between braces.
 var (
 	placeholder = regexp.MustCompile(`\{[^{}]+\}`)
-	property    = regexp.MustCompile(`^(@?)([a-z]+)\.([a-z_]+)(:int)?$`)
+	property    = regexp.MustCompile(`^(@?)([a-z]+)\.([a-z][a-z0-9_]*)(:int)?$`)
 	everything  = regexp.MustCompile(`^([a-z]+)\.\*$`)
 )
 

@@ -123,6 +123,11 @@ func (w walk) follow(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, fr
 			if err := take("users", from.endpoints); err != nil {
 				return met{}, err
 			}
+			for _, service := range from.within {
+				if meet(service, "", distance) {
+					next = append(next, service)
+				}
+			}
 		}
 		if frontier = next; len(next) == 0 {
 			break

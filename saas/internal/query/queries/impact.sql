@@ -1,15 +1,15 @@
--- Who breaks if a host, a service or an address dies: those that use it, those that use them, and so on.
+-- Who breaks if a host, a service, a container or an address dies: those that use it or run within it, those that use them, and so on.
 -- group questions
 -- note Only clients on enrolled hosts are seen. That a client has another to turn to is not taken into account: see safe-to-reboot.
--- param entity entity: a host, a service, an address or address:port; host:NAME and service:NAME where both have the name
+-- param entity entity: a host, a service, a container or guest, an address or address:port; host:NAME, service:NAME, child:NAME where several have the name
 -- param hops int=6: how far to go on, 1 to 6
 -- example entity=db1
 -- walk clients entity
--- column distance int: 1: uses it itself
+-- column distance int: 1: uses it itself, or is a guest of it
 -- column host text
 -- column state text
 -- column service text
--- column through_host text: that it needs; empty at distance 1 of an address without a probe
+-- column through_host text: that it needs; empty of a guest, and at distance 1 of an address without a probe
 -- column through text: service that it needs
 SELECT w.distance::bigint AS distance, {h.name} AS host, {h.state} AS state, {s.name} AS service, {vh.name} AS through_host, {v.name} AS through
 FROM {walk} w

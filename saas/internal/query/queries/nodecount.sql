@@ -17,4 +17,13 @@ UNION ALL SELECT 'Filesystem', count(*) FROM {Filesystem}
 UNION ALL SELECT 'User', count(*) FROM {User}
 UNION ALL SELECT 'Switch', count(*) FROM {Switch}
 UNION ALL SELECT 'SwitchPort', count(*) FROM {SwitchPort}
+UNION ALL SELECT 'Object', count(*) FROM {Object}
+UNION ALL SELECT 'Child', count(*) FROM {Child}
+UNION ALL SELECT 'Image', count(*) FROM {Image}
+UNION ALL SELECT 'Unit', count(*) FROM {Unit}
+UNION ALL SELECT 'Certificate', count(*) FROM {Certificate}
+UNION ALL SELECT 'FileSet', count(*) FROM {FileSet}
+UNION ALL SELECT 'File', count(*) FROM {File}
+UNION ALL SELECT 'Disk', count(*) FROM {Disk}
+UNION ALL SELECT 'Group', count(*) FROM {Group}
 ORDER BY label

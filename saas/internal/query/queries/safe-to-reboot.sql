@@ -1,4 +1,4 @@
--- Whether a host may go away for a while: who uses its services, and what remains for them. Safe is yes where nothing is listed, or no row says no.
+-- Whether a host may go away for a while, and its guests with it: who uses their services, and what remains for them. Safe is yes where nothing is listed, or no row says no.
 -- group questions
 -- note Only clients on enrolled hosts are seen. A replica is the same executable on the same port of another host that is up, and counts for a client that is connected to it now.
 -- param host host: name or id of the host
@@ -12,9 +12,13 @@
 -- column hit_hosts text: their names, at most 10
 -- column replicas int: hosts that remain
 -- column replica_hosts text: their names, at most 10
-WITH used AS (
-    SELECT h.id AS host, s.id AS service, s.properties AS service_properties, e.properties AS endpoint_properties, c.id AS client, cr.start_id AS client_host
-    FROM {Host} h
+WITH RECURSIVE going AS (
+    SELECT h.id, 0 AS depth FROM {Host} h WHERE {@h.key} = {$host}
+    UNION SELECT i.start_id, g.depth + 1 FROM going g JOIN {HAS_CHILD} c ON c.start_id = g.id JOIN {CHILD_NIC} n ON n.start_id = c.end_id
+        JOIN {HAS_NIC} o ON o.end_id = n.end_id JOIN {HAS_INTERFACE} i ON i.end_id = o.start_id WHERE g.depth < 3
+), used AS (
+    SELECT DISTINCT h.id AS host, s.id AS service, s.properties AS service_properties, e.id AS endpoint, e.properties AS endpoint_properties, c.id AS client, cr.start_id AS client_host
+    FROM (SELECT DISTINCT id FROM going) h
     JOIN {RUNS} r ON r.start_id = h.id
     JOIN {Service} s ON s.id = r.end_id
     JOIN {LISTENS_ON} l ON l.start_id = s.id
@@ -22,7 +26,7 @@ WITH used AS (
     JOIN {CONNECTS_TO} t ON t.end_id = e.id
     JOIN {Service} c ON c.id = t.start_id
     JOIN {RUNS} cr ON cr.end_id = c.id
-    WHERE {@h.key} = {$host} AND cr.start_id <> h.id
+    WHERE cr.start_id NOT IN (SELECT id FROM going)
 ), replicas AS (
     SELECT DISTINCT u.service, {e.port:int} AS port, {e.protocol} AS protocol, u.client, rr.start_id AS host
     FROM (SELECT service, service_properties AS properties, endpoint_properties, client, host FROM used) u
@@ -32,7 +36,7 @@ WITH used AS (
     JOIN {Service} s ON s.id = l.start_id
     JOIN {RUNS} rr ON rr.end_id = s.id
     JOIN {Host} h ON h.id = rr.start_id
-    WHERE rr.start_id <> u.host AND {h.state} = 'up' AND {s.name} = {u.name} AND {s.exe} IS NOT DISTINCT FROM {u.exe}
+    WHERE rr.start_id NOT IN (SELECT id FROM going) AND {h.state} = 'up' AND {s.name} = {u.name} AND {s.exe} IS NOT DISTINCT FROM {u.exe}
         AND {e.port:int} = (u.endpoint_properties ->> 'port'::text)::bigint AND {e.protocol} = (u.endpoint_properties ->> 'protocol'::text)
 ), clients AS (
     SELECT u.service, {s.name} AS name, {s.key} AS key, (u.endpoint_properties ->> 'port'::text)::bigint AS port, u.endpoint_properties ->> 'protocol'::text AS protocol,

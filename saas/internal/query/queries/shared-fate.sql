@@ -1,6 +1,6 @@
 -- What the replicas of a service share, and would lose at once: hypervisor, site, subnet, switch, storage, or a place that labels name.
 -- group questions
--- note Hypervisors and places are those that hosts' labels name (hypervisor, rack, room, row, cage, power, psu, ups). Local disks are not compared.
+-- note Places are those that hosts' labels name (rack, room, row, cage, power, psu, ups); hypervisors too (hypervisor), and those with a probe that have the host as a guest. Local disks are not compared.
 -- source relay
 -- param service string: the service's name
 -- param port int=0: only those that listen on this port; 0: any
@@ -23,6 +23,8 @@ WITH replicas AS MATERIALIZED (
     UNION SELECT h.id, 'site', p.name FROM replicas h JOIN assim.sites p ON p.id::text = {h.site}
     UNION SELECT h.id, 'subnet', {n.cidr} FROM replicas h JOIN {HAS_INTERFACE} hi ON hi.start_id = h.id JOIN {IN_SUBNET} i ON i.start_id = hi.end_id
         JOIN {Subnet} n ON n.id = i.end_id WHERE NOT starts_with({n.realm}, 'host:')
+    UNION SELECT h.id, 'hypervisor', {v.name} FROM replicas h JOIN {HAS_INTERFACE} i ON i.start_id = h.id JOIN {HAS_NIC} o ON o.start_id = i.end_id
+        JOIN {CHILD_NIC} n ON n.end_id = o.end_id JOIN {HAS_CHILD} c ON c.end_id = n.start_id JOIN {Host} v ON v.id = c.start_id
     UNION SELECT h.id, 'storage', {f.source} FROM replicas h JOIN {MOUNTS} m ON m.start_id = h.id JOIN {Filesystem} f ON f.id = m.end_id WHERE {f.remote} = 'true'
     UNION SELECT h.id, 'switch', coalesce({w.name} || ' ', '') || {p.chassis} FROM replicas h JOIN {HAS_INTERFACE} hi ON hi.start_id = h.id
         JOIN {WIRED_TO} w ON w.start_id = hi.end_id JOIN {SwitchPort} p ON p.id = w.end_id

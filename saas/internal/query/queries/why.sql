@@ -1,4 +1,4 @@
--- What changed lately on a host and on what it depends on, the likeliest cause first.
+-- What changed lately on a host, on its hypervisor and on what it depends on, the likeliest cause first.
 -- group questions
 -- note Dependencies are those of now: one that ended before the question is not followed.
 -- param host host: name or id of the host that behaves strangely
@@ -16,7 +16,10 @@
 WITH near AS (
     SELECT key, min(distance) AS distance FROM (
         SELECT {h.key} AS key, w.distance FROM {walk} w JOIN {RUNS} r ON r.end_id = w.service JOIN {Host} h ON h.id = r.start_id
-        UNION ALL SELECT {$host:text}, 0) n
+        UNION ALL SELECT {$host:text}, 0
+        UNION ALL SELECT {v.key}, 1 FROM {Host} g JOIN {HAS_INTERFACE} i ON i.start_id = g.id JOIN {HAS_NIC} o ON o.start_id = i.end_id
+            JOIN {CHILD_NIC} n ON n.end_id = o.end_id JOIN {HAS_CHILD} c ON c.end_id = n.start_id JOIN {Host} v ON v.id = c.start_id
+        WHERE {@g.key} = {$host}) n
     GROUP BY 1
 ), happened AS (
     SELECT n.key, n.distance, v.seen_at, v.at, v.kind, v.instance,
