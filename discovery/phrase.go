@@ -229,6 +229,9 @@ func cameAndWent(was, is []string, cut int) string {
 
 // outside tells of a field outside lists: "release version_id: 12 -> 13".
 func outside(c Change) string {
+	if text, flag := turned(c.field, lookup(c.within.was, c.field), lookup(c.within.is, c.field)); flag {
+		return text
+	}
 	return strings.TrimSpace(strings.ReplaceAll(c.field, ".", " ") + ": " + c.told())
 }
 

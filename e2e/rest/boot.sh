@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Boots systemd as PID 1 of the Debian root $1. Runs in namespaces
 # of its own (mounts, processes, network, names, cgroups), which end with it.
 set -euo pipefail
