@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"assimilation/e2e/execs"
 	"assimilation/e2e/netns"
 	"assimilation/e2e/world"
 )
@@ -45,7 +46,7 @@ func BenchmarkQuiet(b *testing.B) {
 	_, relay := w.Relay(world.Node{Name: "relay", Netns: lab.LAN, Listen: lab.Gateway + ":1984", HTTP: "127.0.0.1:1985"})
 	peers := filepath.Join(world.Root(b), ".dev", "peers")
 	world.Run(b, nil, filepath.Join(world.Root(b), "e2e/benchprobe/peers.sh"), peers)
-	started := watchExecs(b)
+	started := execs.New(b)
 
 	probe := candidate{"assim-probe", lab.Hosts[0], nil}
 	probe.process = w.Probe(world.Node{Name: "probe", Netns: probe.host.Netns, Host: "quiet", Relay: relay})
@@ -81,7 +82,7 @@ func BenchmarkQuiet(b *testing.B) {
 }
 
 // watch measures all at once over the window.
-func watch(b *testing.B, table *tabwriter.Writer, started *execs, goal float64, all ...candidate) {
+func watch(b *testing.B, table *tabwriter.Writer, started *execs.Watch, goal float64, all ...candidate) {
 	before := make([]usage, len(all))
 	for i, c := range all {
 		before[i] = measure(b, c, started)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"assimilation/e2e/execs"
 	"assimilation/e2e/world"
 )
 
@@ -26,9 +27,9 @@ type usage struct {
 // every Linux that Go runs on.
 const userHertz = 100
 
-func measure(t testing.TB, c candidate, started *execs) usage {
+func measure(t testing.TB, c candidate, started *execs.Watch) usage {
 	t.Helper()
-	u := usage{execs: started.of(c.process.PID())}
+	u := usage{execs: started.Of(c.process.PID())}
 	for _, file := range glob(t, c.process.PID(), "task/*/schedstat") {
 		ran, _, _ := strings.Cut(read(t, file), " ")
 		u.cpu += time.Duration(number(t, ran))

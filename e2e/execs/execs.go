@@ -1,4 +1,6 @@
-package benchprobe
+// Package execs counts the programs that processes start, by the kernel's process
+// events (linux/cn_proc.h), for tests and benchmarks. It needs root.
+package execs
 
 import (
 	"encoding/binary"
@@ -22,15 +24,15 @@ const (
 	eventHeader     = 16
 )
 
-// execs counts the programs that a set of processes and their descendants start.
-type execs struct {
+// Watch counts the programs that a set of processes and their descendants start.
+type Watch struct {
 	mu    sync.Mutex
 	tree  map[int32]int32 // process -> the root that it descends from
 	count map[int32]int
 }
 
-// watchExecs listens to the kernel's process events until the test ends.
-func watchExecs(t testing.TB) *execs {
+// New listens to the kernel's process events until the test ends.
+func New(t testing.TB) *Watch {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_CONNECTOR)
 	if err != nil {
@@ -58,7 +60,7 @@ func watchExecs(t testing.TB) *execs {
 	if err := unix.Send(fd, request, 0); err != nil {
 		t.Fatalf("asking for process events: %v", err)
 	}
-	e := &execs{tree: map[int32]int32{}, count: map[int32]int{}}
+	e := &Watch{tree: map[int32]int32{}, count: map[int32]int{}}
 	done, ended := make(chan struct{}), make(chan struct{})
 	t.Cleanup(func() { close(done); <-ended })
 	go func() {
@@ -82,7 +84,7 @@ func watchExecs(t testing.TB) *execs {
 	return e
 }
 
-func (e *execs) event(b []byte) {
+func (e *Watch) event(b []byte) {
 	const head = netlinkHeader + connectorHeader
 	if len(b) < head+eventHeader+16 {
 		return
@@ -102,9 +104,9 @@ func (e *execs) event(b []byte) {
 	}
 }
 
-// of returns how many programs the process has started since it was first asked
+// Of returns how many programs the process has started since it was first asked
 // for.
-func (e *execs) of(pid int) int {
+func (e *Watch) Of(pid int) int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.tree[int32(pid)] = int32(pid)
