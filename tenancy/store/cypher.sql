@@ -67,41 +67,49 @@ BEGIN
     RETURN to_jsonb(x::text::numeric + 0.0);
 END $$;
 
--- What is gathered in one list or string is bounded: weight is in bytes, about.
+-- How large a value may grow, in bytes. Postgres keeps all values of a row until
+-- the next, so that who calculates much in one row may do so with small values
+-- only: the service sets cypher.most for each question. It is STABLE, or the plans
+-- that a session keeps of the functions below would know it from the first question.
+CREATE OR REPLACE FUNCTION cypher.most() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(nullif(current_setting('cypher.most', true), '')::bigint, 65536);
+
+CREATE OR REPLACE FUNCTION cypher.too_large(what text, most bigint) RETURNS void LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'CY002', MESSAGE = format('%s larger than %s KiB, which is the most where a question calculates as much as this one; use LIMIT, or gather less', what, most >> 10);
+END $$;
+
+-- What is gathered in one list: weight is in bytes, about.
 CREATE OR REPLACE FUNCTION cypher.within(weight numeric) RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
-    IF weight <= 32 << 20 THEN RETURN true; END IF;
-    RAISE EXCEPTION USING ERRCODE = 'CY002', MESSAGE = 'a list grows larger than 32 MiB; use LIMIT, or collect less';
+    IF weight > 65536 AND weight > 2 * cypher.most() THEN PERFORM cypher.too_large('a list grows', 2 * cypher.most()); END IF;
+    RETURN true;
 END $$;
 
 CREATE OR REPLACE FUNCTION cypher.list_of(VARIADIC items jsonb[]) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
-    IF pg_column_size(items) > 16 << 20 THEN
-        RAISE EXCEPTION USING ERRCODE = 'CY002', MESSAGE = 'a list grows larger than 16 MiB';
-    END IF;
+    IF pg_column_size(items) > cypher.most() THEN PERFORM cypher.too_large('a list grows', cypher.most()); END IF;
     RETURN to_jsonb(items);
 END $$;
 
 CREATE OR REPLACE FUNCTION cypher.map_of(names text[], items jsonb[]) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 BEGIN
-    IF pg_column_size(items) > 16 << 20 THEN
-        RAISE EXCEPTION USING ERRCODE = 'CY002', MESSAGE = 'a map grows larger than 16 MiB';
-    END IF;
+    IF pg_column_size(items) > cypher.most() THEN PERFORM cypher.too_large('a map grows', cypher.most()); END IF;
     RETURN (SELECT coalesce(jsonb_object_agg(n, i), '{}') FROM unnest(names, items) AS u (n, i));
 END $$;
 
 CREATE OR REPLACE FUNCTION cypher.join(a text, b text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
-    IF octet_length(a) + octet_length(b) > 1 << 20 THEN
-        RAISE EXCEPTION USING ERRCODE = 'CY002', MESSAGE = 'a string grows longer than 1 MiB';
-    END IF;
+    IF octet_length(a) + octet_length(b) > least(cypher.most(), 1 << 20) THEN PERFORM cypher.too_large('a string grows', least(cypher.most(), 1 << 20)); END IF;
     RETURN a || b;
 END $$;
 
 CREATE OR REPLACE FUNCTION cypher.replace(x text, old text, new text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    times bigint := (octet_length(x) - octet_length(replace(x, old, ''))) / greatest(octet_length(old), 1);
 BEGIN
-    IF octet_length(x)::bigint * greatest(octet_length(new), 1) / greatest(octet_length(old), 1) > 4 << 20 THEN
-        RAISE EXCEPTION USING ERRCODE = 'CY002', MESSAGE = 'replace() makes the string too long';
+    IF octet_length(x) + times * (octet_length(new) - octet_length(old)) > least(cypher.most(), 1 << 20) THEN
+        PERFORM cypher.too_large('replace() makes a string', least(cypher.most(), 1 << 20));
     END IF;
     RETURN replace(x, old, new);
 END $$;
@@ -279,9 +287,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION cypher.append(a jsonb, b jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
-    IF pg_column_size(a) + pg_column_size(b) > 16 << 20 THEN
-        RAISE EXCEPTION USING ERRCODE = 'CY002', MESSAGE = 'a list grows larger than 16 MiB';
-    END IF;
+    IF pg_column_size(a) + pg_column_size(b) > cypher.most() THEN PERFORM cypher.too_large('a list grows', cypher.most()); END IF;
     RETURN a || b;
 END $$;
 
@@ -381,12 +387,17 @@ BEGIN
     IF (last::numeric - first) / step > 100000 THEN
         RAISE EXCEPTION USING ERRCODE = 'CY002', MESSAGE = 'range() gives at most 100000 numbers';
     END IF;
+    -- A number takes 16 bytes in a list.
+    IF (last::numeric - first) / step * 16 > cypher.most() THEN PERFORM cypher.too_large('range() makes a list', cypher.most()); END IF;
     RETURN (SELECT coalesce(jsonb_agg(n), '[]') FROM generate_series(first::numeric, last::numeric, step::numeric) AS n);
 END $$;
 
 CREATE OR REPLACE FUNCTION cypher.split(x text, separator text) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    parts text[] := CASE WHEN x = '' THEN '{""}' WHEN separator = '' THEN string_to_array(x, NULL) ELSE string_to_array(x, separator) END;
 BEGIN
-    RETURN CASE WHEN x = '' THEN '[""]' WHEN separator = '' THEN to_jsonb(string_to_array(x, NULL)) ELSE to_jsonb(string_to_array(x, separator)) END;
+    IF pg_column_size(parts) > cypher.most() THEN PERFORM cypher.too_large('split() makes a list', cypher.most()); END IF;
+    RETURN to_jsonb(parts);
 END $$;
 
 CREATE OR REPLACE FUNCTION cypher.substring(x text, start bigint, length bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$

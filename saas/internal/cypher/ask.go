@@ -24,6 +24,17 @@ const (
 	maxBytes    = 8 << 20 // of all values of an answer
 )
 
+// Memory of one question: for all its sorts and hashes together, and for all values
+// of one row.
+const (
+	sortMemory, maxSort             = 256 << 20, 32 << 20
+	valueMemory, maxValue, minValue = 256 << 20, 16 << 20, 16 << 10
+)
+
+func memory(s compile.Statement) store.Memory {
+	return store.Memory{Sort: min(sortMemory/max(s.Steps, 1), maxSort), Value: max(min(valueMemory/max(s.Values, 1), maxValue), minValue)}
+}
+
 // Question is what is asked.
 type Question struct {
 	Text       string
@@ -70,7 +81,7 @@ func (s *Service) Ask(ctx context.Context, tenant tenancy.TenantID, q Question) 
 	// Giving up on a large answer cancels it instead of reading it to its end.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	err = s.db.ReadBounded(ctx, tenant, func(tx pgx.Tx) error {
+	err = s.db.ReadBounded(ctx, tenant, memory(statement), func(tx pgx.Tx) error {
 		if q.Explain {
 			answer.Plan, err = explain(ctx, tx, statement)
 			return err

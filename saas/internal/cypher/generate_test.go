@@ -136,7 +136,7 @@ func (g *generated) blame(m *made, format string, args ...any) {
 
 // ask runs the questions that have SQL, each with a savepoint behind it.
 func (g *generated) ask(questions []*made) error {
-	return g.db.ReadBounded(g.t.Context(), g.own, func(tx pgx.Tx) error {
+	return g.db.ReadBounded(g.t.Context(), g.own, memory(compile.Statement{}), func(tx pgx.Tx) error {
 		if _, err := tx.Exec(g.t.Context(), "SAVEPOINT question"); err != nil {
 			return err
 		}
@@ -148,6 +148,9 @@ func (g *generated) ask(questions []*made) error {
 			if m.refused != "" {
 				continue
 			}
+			bounds := memory(m.statement)
+			pipeline.SendQueryParams(fmt.Sprintf("SET LOCAL work_mem = %d", bounds.Sort>>10), nil, nil, nil, nil)
+			pipeline.SendQueryParams(fmt.Sprintf("SET LOCAL cypher.most = %d", bounds.Value), nil, nil, nil, nil)
 			pipeline.SendQueryParams(m.statement.SQL, values(m.statement.Args), nil, nil, nil)
 			pipeline.SendPipelineSync()
 			pipeline.SendQueryParams("ROLLBACK TO question", nil, nil, nil, nil)

@@ -12,7 +12,7 @@ import (
 // null, bool, int64, float64, string, []any and map[string]any. Its error is a
 // *syntax.Problem.
 func Check(q *syntax.Query, parameters map[string]any) (info *Info, err error) {
-	c := &checker{source: q.Source, scope: map[string]*Symbol{}, used: map[string]bool{}, info: &Info{
+	c := &checker{source: q.Source, scope: map[string]*Symbol{}, used: map[string]Type{}, info: &Info{
 		Query: q, Types: map[syntax.Expr]Type{}, Variables: map[*syntax.Variable]*Symbol{}, Nodes: map[*syntax.Node]*Symbol{}, New: map[*syntax.Node]bool{},
 		Rels: map[*syntax.Rel]*Symbol{}, Paths: map[*syntax.Path]*Symbol{}, Branches: map[*syntax.Rel][]Branch{}, Unwound: map[*syntax.Unwind]*Symbol{},
 		Items: map[*syntax.Comprehension]*Symbol{}, Calls: map[*syntax.Call]*Function{}, Projections: map[*syntax.Projection]*Columns{},
@@ -49,7 +49,7 @@ func Check(q *syntax.Query, parameters map[string]any) (info *Info, err error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
-		if !c.used[name] {
+		if _, used := c.used[name]; !used {
 			c.info.Hints = append(c.info.Hints, "the parameter "+name+" is not used")
 		}
 	}
@@ -61,7 +61,7 @@ func Check(q *syntax.Query, parameters map[string]any) (info *Info, err error) {
 type checker struct {
 	source string
 	scope  map[string]*Symbol
-	used   map[string]bool // parameters
+	used   map[string]Type // parameters
 	info   *Info
 
 	aggregates bool // may be called here

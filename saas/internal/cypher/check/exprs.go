@@ -96,8 +96,12 @@ func (c *checker) parameter(x *syntax.Parameter) Type {
 	if !ok {
 		c.fail(x.Pos, "the parameter $%.60s has no value", x.Name)
 	}
-	c.used[x.Name] = true
-	return typeOfValue(v)
+	t, ok := c.used[x.Name]
+	if !ok {
+		t = typeOfValue(v)
+		c.used[x.Name] = t
+	}
+	return t
 }
 
 func typeOfValue(v any) Type {

@@ -59,7 +59,7 @@ var calls = map[string]func(b *builder, x *syntax.Call, args []value, t check.Ty
 		return b.itemOf(args[0], -1, "last()", t)
 	},
 	"tail": func(b *builder, x *syntax.Call, args []value, t check.Type) value {
-		return value{t: t, sql: "(" + b.typed(args[0], check.List, "tail()") + " - 0)"}
+		return value{t: t, sql: "cypher.slice(" + b.typed(args[0], check.List, "tail()") + ", 1, 2147483647)"}
 	},
 	"range": func(b *builder, x *syntax.Call, args []value, t check.Type) value {
 		step := "1::bigint"

@@ -28,6 +28,9 @@ type Statement struct {
 	SQL     string
 	Args    []any
 	Columns []string
+	// Steps are how often at most it sorts, hashes or keeps rows, Values how many
+	// values at most it calculates of one row.
+	Steps, Values int
 }
 
 // MaxRow bounds a row of an answer, in bytes.
@@ -39,7 +42,7 @@ const maxSQL = 128 << 10
 // Compile writes the statement over the graph in the schema named graph. It
 // answers at most rows rows. Its error is a *syntax.Problem.
 func Compile(info *check.Info, graph string, rows int) (statement Statement, err error) {
-	b := &builder{info: info, graph: graph, bound: map[string]int{}, env: map[*check.Symbol]binding{}}
+	b := &builder{info: info, graph: graph, bound: map[any]int{}, texts: map[any]string{}, env: map[*check.Symbol]binding{}}
 	defer func() {
 		if r := recover(); r != nil {
 			problem, ok := r.(*syntax.Problem)
@@ -65,6 +68,8 @@ func Compile(info *check.Info, graph string, rows int) (statement Statement, err
 		}
 	}
 	statement = b.used(sql)
+	statement.Steps = b.names + strings.Count(sql, " ORDER BY ") + strings.Count(sql, "DISTINCT ") + strings.Count(sql, " OVER (")
+	statement.Values = values(sql)
 	for _, c := range info.Result() {
 		statement.Columns = append(statement.Columns, c.Symbol.Name)
 	}
@@ -77,7 +82,8 @@ type builder struct {
 	info  *check.Info
 	graph string
 	args  []any
-	bound map[string]int // a value's number among args
+	bound map[any]int    // a value's number among args
+	texts map[any]string // of constants and parameters, as JSON
 	names int            // of tables, so far
 
 	source
@@ -123,14 +129,13 @@ func (b *builder) name(prefix string) string {
 	return prefix + strconv.Itoa(b.names)
 }
 
-// arg binds a value and returns how the SQL speaks of it.
+// arg binds a bool, int64, float64 or string and returns how the SQL speaks of it.
 func (b *builder) arg(v any, as string) string {
-	key := fmt.Sprintf("%T %v", v, v)
-	n := b.bound[key]
+	n := b.bound[v]
 	if n == 0 {
 		b.args = append(b.args, v)
 		n = len(b.args)
-		b.bound[key] = n
+		b.bound[v] = n
 	}
 	switch as {
 	case "jsonb", "agtype":
@@ -142,23 +147,49 @@ func (b *builder) arg(v any, as string) string {
 
 var argument = regexp.MustCompile(`\$[0-9]+`)
 
+// maxArguments bounds the texts of the arguments, each counted as often as the
+// SQL speaks of it: that often the planner copies it.
+const maxArguments = 8 << 20
+
 // used numbers anew the arguments that the SQL speaks of: of some values only
 // another form was needed, and Postgres wants a type for each.
 func (b *builder) used(sql string) Statement {
 	var s Statement
 	numbers := map[string]string{}
+	size := 0
 	s.SQL = argument.ReplaceAllStringFunc(sql, func(old string) string {
+		n, err := strconv.Atoi(old[1:])
+		if err != nil {
+			panic(err) // arg wrote it
+		}
 		if numbers[old] == "" {
-			n, err := strconv.Atoi(old[1:])
-			if err != nil {
-				panic(err) // arg wrote it
-			}
 			s.Args = append(s.Args, b.args[n-1])
 			numbers[old] = "$" + strconv.Itoa(len(s.Args))
 		}
+		if text, ok := b.args[n-1].(string); ok {
+			size += len(text)
+		}
 		return numbers[old]
 	})
+	if size > maxArguments {
+		b.fail(0, "a large parameter or string is used too often; name it once: WITH $name AS name")
+	}
 	return s
+}
+
+// values counts what may be a value of its own: calls of functions, and columns
+// that subqueries and lists hand on.
+func values(sql string) int {
+	count := 0
+	for i := 1; i < len(sql); i++ {
+		switch before := sql[i-1]; {
+		case sql[i] == '(' && (before >= 'a' && before <= 'z' || before >= '0' && before <= '9' || before == '_'):
+			count++
+		case before == '.' && (sql[i] == 'c' || sql[i] == 'i' || sql[i] == 'r'): // .c1, .item, .rels
+			count++
+		}
+	}
+	return count
 }
 
 // table is a label's or a type's table. Names are cmdb's, not the client's.

@@ -28,7 +28,7 @@ func (b *builder) write(x syntax.Expr) value {
 	case *syntax.Literal:
 		return b.constantValue(x.Value, t)
 	case *syntax.Parameter:
-		return b.constantValue(b.info.Parameters[x.Name], t)
+		return b.parameter(x.Name, t)
 	case *syntax.Variable:
 		s := b.info.Variables[x]
 		bound := b.env[s]

@@ -150,9 +150,9 @@ func (b *builder) compareTwo(left value, op string, right value) string {
 	case equality && left.raw != "" && right.raw != "":
 		return fmt.Sprintf("(%s %s %s)", left.raw, op, right.raw)
 	case equality && left.raw != "" && scalar(right):
-		return fmt.Sprintf("(%s %s %s)", left.raw, op, b.arg(jsonText(right.constant), "agtype"))
+		return fmt.Sprintf("(%s %s %s)", left.raw, op, b.arg(b.textOnce(right.constant, right.constant), "agtype"))
 	case equality && right.raw != "" && scalar(left):
-		return fmt.Sprintf("(%s %s %s)", right.raw, op, b.arg(jsonText(left.constant), "agtype"))
+		return fmt.Sprintf("(%s %s %s)", right.raw, op, b.arg(b.textOnce(left.constant, left.constant), "agtype"))
 	}
 	switch {
 	case left.raw != "" && constantNumber(right):

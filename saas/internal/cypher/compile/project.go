@@ -23,7 +23,7 @@ func (b *builder) with(p *syntax.Projection) {
 		list = []string{"true AS row"}
 	}
 	sub := "SELECT " + strings.Join(list, ", ") + b.source.sql() + b.rest(p, values, -1)
-	if computes(columns) && b.info.Projections[p].Skip == 0 {
+	if b.computes(columns) && b.info.Projections[p].Skip == 0 {
 		sub += " OFFSET 0"
 	}
 	b.limit(sub)
@@ -37,11 +37,20 @@ func (b *builder) with(p *syntax.Projection) {
 // computes reports whether a column is more than a name or a property. The
 // planner would put the expression wherever the column is used, and again in
 // the next WITH: twenty of WITH x + x AS x were a million of additions to plan,
-// which no timeout ends. OFFSET 0 keeps it from that.
-func computes(columns []check.Column) bool {
+// which no timeout ends. OFFSET 0 keeps it from that. A large parameter it would
+// copy to each place.
+func (b *builder) computes(columns []check.Column) bool {
 	return slices.ContainsFunc(columns, func(col check.Column) bool {
 		switch x := col.Expr.(type) {
-		case nil, *syntax.Variable, *syntax.Literal, *syntax.Parameter:
+		case nil, *syntax.Variable, *syntax.Literal:
+			return false
+		case *syntax.Parameter:
+			switch v := b.info.Parameters[x.Name].(type) {
+			case string:
+				return len(v) > smallString
+			case []any, map[string]any:
+				return true
+			}
 			return false
 		case *syntax.Property:
 			_, direct := x.X.(*syntax.Variable)
@@ -50,6 +59,9 @@ func computes(columns []check.Column) bool {
 		return true
 	})
 }
+
+// smallString is one that the planner may copy, in bytes.
+const smallString = 1 << 10
 
 // export adds the columns that a symbol needs to a subquery's list, and returns
 // how they are spoken of outside it.

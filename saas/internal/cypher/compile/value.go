@@ -95,6 +95,29 @@ func (b *builder) constantValue(v any, t check.Type) value {
 	return c
 }
 
+// parameterName is the key of a parameter's text.
+type parameterName string
+
+// parameter is the value of a parameter.
+func (b *builder) parameter(name string, t check.Type) value {
+	v := b.info.Parameters[name]
+	if t.Kind != check.List && t.Kind != check.Map {
+		return b.constantValue(v, t)
+	}
+	return value{t: t, constant: v, isConst: true, sql: b.arg(b.textOnce(parameterName(name), v), "jsonb")}
+}
+
+// textOnce is jsonText, written once for each key: a large parameter may be used
+// thousands of times.
+func (b *builder) textOnce(key, v any) string {
+	text, ok := b.texts[key]
+	if !ok {
+		text = jsonText(v)
+		b.texts[key] = text
+	}
+	return text
+}
+
 // json is the value as jsonb.
 func (b *builder) json(v value) string {
 	switch v.t.Kind {
@@ -102,7 +125,7 @@ func (b *builder) json(v value) string {
 		return "NULL::jsonb"
 	case check.Bool, check.Int, check.String:
 		if v.isConst {
-			return b.arg(jsonText(v.constant), "jsonb")
+			return b.arg(b.textOnce(v.constant, v.constant), "jsonb")
 		}
 		return "to_jsonb(" + v.sql + ")"
 	case check.Float:
