@@ -88,6 +88,9 @@ bench-estate: ## questions, pages and looks back on a large estate; HOSTS=100000
 	@trap 'ops/postgres/down.sh $(ESTATE)' EXIT; go run ./saas/benchestate -server "$$(cat $(ESTATE)/url)" \
 	    -hosts $(or $(HOSTS),100000) -o $(or $(OUT),table) $(if $(KEEP),-keep) $(if $(ONLY),-only '$(ONLY)') $(if $(REBUILD),-rebuild)
 
+bench-discovery: ## a first discovery of this host, kind by kind, and beside facter, fusioninventory and lynis; needs root; RUNS=5
+	@go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./e2e/benchdiscovery $(if $(RUNS),-runs $(RUNS))
+
 bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; needs root; WINDOW=2m
 	@ops/postgres/up.sh
 	@go test -run '^$$' -bench . -benchtime 1x ./e2e/benchprobe $(if $(WINDOW),-window $(WINDOW))

@@ -5,8 +5,11 @@ package execs
 import (
 	"encoding/binary"
 	"errors"
+	"os/exec"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -111,4 +114,29 @@ func (e *Watch) Of(pid int) int {
 	defer e.mu.Unlock()
 	e.tree[int32(pid)] = int32(pid)
 	return e.count[int32(pid)]
+}
+
+// Settle waits until everything that has happened so far is counted: until it has
+// heard of a program that it starts itself.
+func (e *Watch) Settle(t testing.TB) {
+	t.Helper()
+	marker := exec.Command("sh", "-c", "read -r go; exec true")
+	gate, err := marker.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := marker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	before := e.Of(marker.Process.Pid)
+	gate.Close() // the end of its input will do
+	if err := marker.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); e.Of(marker.Process.Pid) == before; {
+		if time.Now().After(deadline) {
+			t.Fatal("the kernel's process events do not arrive")
+		}
+		runtime.Gosched()
+	}
 }
