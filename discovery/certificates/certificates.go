@@ -59,6 +59,8 @@ type Listener struct {
 	IP   string `json:"ip" class:"internal"` // to which it is bound: "0.0.0.0" and "::" for all
 	Port int64  `json:"port" class:"internal"`
 	Exe  string `json:"exe,omitempty" class:"internal"` // of the service, as in the kind "sockets"
+	// Service is its identity, see sockets.Service.
+	Service string `json:"service,omitempty" class:"internal"`
 	// Named: this is what it serves to who asks for the host by its name, where that
 	// is another chain than what it serves to who names nobody.
 	Named bool `json:"named,omitempty" class:"internal"`

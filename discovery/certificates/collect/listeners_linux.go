@@ -15,6 +15,7 @@ import (
 	"assimilation/discovery/internal/jsontext"
 	"assimilation/discovery/internal/order"
 	"assimilation/discovery/internal/tlshello"
+	"assimilation/discovery/sockets"
 )
 
 // Limits of asking listeners.
@@ -32,6 +33,8 @@ type listener struct {
 	bound string // to which address, or wildcard
 	port  int64
 	exe   string
+	// service is its identity, as the kind "sockets" has it.
+	service string
 	// at is where it is asked: at loopback if it is bound to all, else at its own
 	// address, which is the host's: the kernel carries both over lo.
 	at netip.AddrPort
@@ -55,6 +58,7 @@ func (c *Collector) Follow(_ string, facts []discovery.Fact) {
 		for _, service := range body.Get("services").Items() {
 			for _, l := range service.Get("listens").Items() {
 				if one, is := c.listener(service.Get("exe").Text(), l); is {
+					one.service = identity(service)
 					found[one] = true
 				}
 			}
@@ -65,13 +69,23 @@ func (c *Collector) Follow(_ string, facts []discovery.Fact) {
 		all = append(all, l)
 	}
 	order.By(all, func(a, b *listener) int {
-		return cmp.Or(cmp.Compare(a.port, b.port), cmp.Compare(a.bound, b.bound), cmp.Compare(a.exe, b.exe), a.at.Compare(b.at))
+		return cmp.Or(cmp.Compare(a.port, b.port), cmp.Compare(a.bound, b.bound), cmp.Compare(a.exe, b.exe), cmp.Compare(a.service, b.service), a.at.Compare(b.at))
 	})
 	// One that is bound to all addresses of both families is asked at one of them.
 	all = slices.CompactFunc(all, func(a, b listener) bool { return a.bound == b.bound && a.port == b.port })
 	c.mu.Lock()
 	c.listeners = all
 	c.mu.Unlock()
+}
+
+// identity is that of the service, which tells it from all others of the host.
+func identity(service jsontext.Value) string {
+	s := sockets.Service{Name: service.Get("name").Text(), Exe: service.Get("exe").Text(), UID: service.Get("uid").Int(), GID: service.Get("gid").Int(),
+		Container: service.Get("container").Text()}
+	for _, argument := range service.Get("argv").Items() {
+		s.Argv = append(s.Argv, argument.Text())
+	}
+	return s.Identity()
 }
 
 // listener reads an endpoint; false if it is not asked. Of a wildcard only the entry
@@ -157,7 +171,7 @@ func (c *Collector) askNamed(ctx context.Context, l listener, name string) (*tls
 
 // take notes what a listener said.
 func (a *answer) take(l listener, named bool, said *tlshello.Answer) {
-	row := kind.Listener{IP: l.bound, Port: l.port, Exe: discovery.Clean(l.exe, maxPath), Named: named, Protocols: said.Versions}
+	row := kind.Listener{IP: l.bound, Port: l.port, Exe: discovery.Clean(l.exe, maxPath), Service: l.service, Named: named, Protocols: said.Versions}
 	for _, der := range said.Chain {
 		sum := sha256.Sum256(der)
 		row.Chain = append(row.Chain, discovery.Hash(sum).String())
