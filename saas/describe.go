@@ -12,6 +12,7 @@ import (
 	"assimilation/saas/internal/accounts"
 	"assimilation/saas/internal/mail"
 	"assimilation/saas/internal/members"
+	"assimilation/saas/internal/sso"
 	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/web"
 )
@@ -33,7 +34,7 @@ func Describe() ([]byte, error) {
 	company := members.New(members.Config{Post: post, URL: public, Log: log})
 	people := accounts.New(accounts.Config{Log: log, Post: post, URL: public, Joining: company})
 	front := web.New(web.Config{Auth: people, Hub: hub, Log: log, Metrics: metrics, URL: public, Version: "1"})
-	p := parts{config: Config{Downloads: "."}, public: public, log: log, hub: hub, metrics: metrics, people: people, company: company, verdicts: &verdicts.Service{}}
+	p := parts{config: Config{Downloads: "."}, public: public, log: log, hub: hub, metrics: metrics, people: people, company: company, entry: sso.New(sso.Config{URL: public}), verdicts: &verdicts.Service{}}
 	if err := p.mount(front); err != nil {
 		return nil, err
 	}

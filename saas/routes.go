@@ -26,6 +26,7 @@ import (
 	"assimilation/saas/internal/relaychan"
 	"assimilation/saas/internal/search"
 	"assimilation/saas/internal/sites"
+	"assimilation/saas/internal/sso"
 	"assimilation/saas/internal/topology"
 	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/web"
@@ -46,6 +47,7 @@ type parts struct {
 	metrics  *prometheus.Registry
 	people   *accounts.Service
 	company  *members.Service
+	entry    *sso.Service
 	verdicts *verdicts.Service
 }
 
@@ -89,6 +91,7 @@ func (p parts) mount(w *web.Web) error {
 	// The API.
 	p.people.Register(w.API)
 	p.company.Register(w.API)
+	p.entry.Register(w.API)
 	places.Register(w.API)
 	wiring.Register(w.API)
 	machines.Register(w.API)
@@ -106,6 +109,7 @@ func (p parts) mount(w *web.Web) error {
 	overview.Pages(w)
 	p.people.Pages(w)
 	p.company.Pages(w)
+	p.entry.Pages(w)
 	places.Pages(w)
 	wiring.Pages(w)
 	machines.Pages(w)

@@ -21,6 +21,8 @@ import (
 	"assimilation/saas/internal/history"
 	"assimilation/saas/internal/mail"
 	"assimilation/saas/internal/members"
+	"assimilation/saas/internal/outbound"
+	"assimilation/saas/internal/sso"
 	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy/keys"
@@ -80,11 +82,13 @@ func New(ctx context.Context, config Config, log *slog.Logger) (*SaaS, error) {
 	}
 	company := members.New(members.Config{DB: db, Post: s.post, URL: public, Log: log})
 	people := accounts.New(accounts.Config{DB: db, Master: master, Log: log, Post: s.post, URL: public, Joining: company})
+	entry := sso.New(sso.Config{DB: db, Master: master, Log: log, URL: public, Client: outbound.Client(config.PrivateIssuers), Private: config.PrivateIssuers,
+		LookupTXT: net.DefaultResolver.LookupTXT, Enter: people.Enter, SessionSeconds: accounts.SessionSeconds})
 	front := web.New(web.Config{
 		Auth: people, Places: company, Hub: s.hub, Log: log, Metrics: metrics, URL: public, Version: config.Version, Ready: db.Ping,
 		Proxies: config.proxies,
 	})
-	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, people: people, company: company, verdicts: s.verdicts}
+	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, people: people, company: company, entry: entry, verdicts: s.verdicts}
 	s.metrics = front.Metrics()
 	if err = p.mount(front); err == nil {
 		s.handler, err = front.Handler()

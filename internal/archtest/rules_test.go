@@ -110,6 +110,8 @@ var rules = []rule{
 // imported across, each for its reason.
 var acrossFeatures = []struct{ from, to, because string }{
 	{"*", "web", "the frame that all features are served in: who asks, what they may, how a page looks"},
+	{"*", "mail", "letters go by one queue"},
+	{"*", "secondfactor", "codes are computed in one place, which stores nothing"},
 	{"*", "audit", "every change that a person makes is recorded in its own transaction"},
 	{"changes", "history", "differences are between two times that must be held"},
 	{"hosts", "history", "a host is shown as it was, read by the snapshot that shows it"},

@@ -104,11 +104,10 @@ func rolesUpTo(role tenancy.Role) (all []tenancy.Role) {
 }
 
 // startSession opens a browser's session and returns its cookie's value.
-func (s *Service) startSession(ctx context.Context, a account, from client, sso bool) (cookie string, err error) {
+func (s *Service) startSession(ctx context.Context, a account, from client, sso bool, proved time.Time) (cookie string, err error) {
 	cookie, hash := web.NewSession()
-	now := time.Now()
 	err = s.DB.Global(ctx, func(tx pgx.Tx) error {
-		return insertSession(ctx, tx, storedSession{hash, a, from, sso, now}, now)
+		return insertSession(ctx, tx, storedSession{hash, a, from, sso, proved}, time.Now())
 	})
 	if err != nil {
 		return "", err

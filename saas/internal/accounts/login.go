@@ -248,15 +248,16 @@ func (s *Service) checkAgain(ctx context.Context, from client, u user, password 
 	return nil
 }
 
-// Enter begins a session of somebody whom a tenant's identity provider named.
-func (s *Service) Enter(ctx context.Context, r *http.Request, tenant tenancy.TenantID, u tenancy.UserID) (cookie string, err error) {
+// Enter begins a session of somebody whom a tenant's identity provider named;
+// proved is when they last showed the provider a secret.
+func (s *Service) Enter(ctx context.Context, r *http.Request, tenant tenancy.TenantID, u tenancy.UserID, proved time.Time) (cookie string, err error) {
 	all, err := s.accountsOf(ctx, u)
 	if err != nil {
 		return "", err
 	}
 	for _, a := range all {
 		if a.Tenant == tenant {
-			return s.startSession(ctx, a, clientOf(r), true)
+			return s.startSession(ctx, a, clientOf(r), true, proved)
 		}
 	}
 	return "", huma.Error403Forbidden("you do not belong to this tenant")

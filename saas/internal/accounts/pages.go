@@ -62,7 +62,7 @@ var doneWords = map[string]string{
 
 // begin starts the browser's session and leads to a page.
 func (s *Service) begin(front *web.Web, w http.ResponseWriter, r *http.Request, a account, next string) error {
-	cookie, err := s.startSession(r.Context(), a, clientOf(r), false)
+	cookie, err := s.startSession(r.Context(), a, clientOf(r), false, time.Now())
 	if err != nil {
 		return err
 	}
