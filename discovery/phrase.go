@@ -151,8 +151,11 @@ func arrow(name string, was, is any, cut int) string {
 	if said, is := turned(name, was, is); is {
 		return said
 	}
-	if scalars(was) && scalars(is) && len(elementsOf(was))+len(elementsOf(is)) > 2 {
-		return cameAndWent(elementsOf(was), elementsOf(is), cut)
+	if scalars(was) && scalars(is) {
+		before, after := elementsOf(was), elementsOf(is)
+		if len(before) != 1 || len(after) != 1 {
+			return cameAndWent(before, after, cut)
+		}
 	}
 	old, new := show(was, cut), show(is, cut)
 	if old == new && text(was) == text(is) {

@@ -5,6 +5,8 @@ import (
 	"assimilation/discovery/auditd"
 	"assimilation/discovery/certificates"
 	"assimilation/discovery/checksums"
+	"assimilation/discovery/cloud"
+	"assimilation/discovery/commands"
 	"assimilation/discovery/containers"
 	"assimilation/discovery/cron"
 	"assimilation/discovery/disks"
@@ -13,6 +15,7 @@ import (
 	"assimilation/discovery/firewall"
 	"assimilation/discovery/hardware"
 	"assimilation/discovery/kernel"
+	"assimilation/discovery/kubernetes"
 	languagepackages "assimilation/discovery/language-packages"
 	"assimilation/discovery/limits"
 	"assimilation/discovery/logindefs"
@@ -23,6 +26,8 @@ import (
 	"assimilation/discovery/os"
 	"assimilation/discovery/packages"
 	"assimilation/discovery/pam"
+	"assimilation/discovery/processes"
+	"assimilation/discovery/scripts"
 	"assimilation/discovery/seen"
 	"assimilation/discovery/sockets"
 	"assimilation/discovery/sshd"
@@ -32,6 +37,7 @@ import (
 	"assimilation/discovery/systemd"
 	"assimilation/discovery/time"
 	"assimilation/discovery/users"
+	"assimilation/discovery/virtual"
 )
 
 // Worded is All with the words by which differences are told. A kind without
@@ -46,6 +52,8 @@ func Worded() []discovery.Kind {
 		certificates.Kind.Name: certificates.Words, sudoers.Kind.Name: sudoers.Words, pam.Kind.Name: pam.Words, logindefs.Kind.Name: logindefs.Words,
 		nsswitch.Kind.Name: nsswitch.Words, auditd.Kind.Name: auditd.Words, limits.Kind.Name: limits.Words,
 		checksums.Kind.Name: checksums.Words, dns.Kind.Name: dns.Words, time.Kind.Name: time.Words, fileattrs.Kind.Name: fileattrs.Words,
+		processes.Kind.Name: processes.Words, virtual.Kind.Name: virtual.Words, kubernetes.Kind.Name: kubernetes.Words, cloud.Kind.Name: cloud.Words,
+		commands.Kind.Name: commands.Words, scripts.Kind.Name: scripts.Words,
 		firewall.Kind.Name: firewall.Words, languagepackages.Kind.Name: languagepackages.Words,
 	}
 	all := All()

@@ -7,6 +7,7 @@ import (
 	"assimilation/discovery/kinds"
 )
 
+// A kind without words would be told by its paths.
 func TestWordsNameWhatThereIs(t *testing.T) {
 	for _, k := range kinds.Worded() {
 		if err := discovery.CheckWords(k); err != nil {

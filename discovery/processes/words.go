@@ -1,0 +1,9 @@
+package processes
+
+import "assimilation/discovery"
+
+// Words is how differences of this kind are told.
+var Words = []discovery.Words{
+	{List: "processes", Noun: "program", Added: "{name} runs[ ({exe})][ in {units}]", Removed: "{name} no longer runs[ ({exe})]",
+		Changed: []string{"{name} runs files that were replaced: {stale->}", "{name} loads: {libraries->}", "{name} loads jars: {jars->}", "{name} runs in unit {units->}"}},
+}
