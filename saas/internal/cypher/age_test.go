@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"assimilation/saas/internal/cypher/compile"
 	"assimilation/tenancy/store"
 )
 
@@ -195,7 +196,7 @@ var annotation = regexp.MustCompile(`::(vertex|edge|path|numeric)\b`)
 // askAGE asks AGE's own executor, as superuser.
 func (w world) askAGE(t *testing.T, text string) ([]string, error) {
 	t.Helper()
-	statement, _, err := prepare(Question{Text: text, Limit: maxRows}, "g")
+	statement, _, err := prepare(Question{Text: text, Limit: maxRows}, compile.InGraph("g"))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -19,6 +20,7 @@ type graphQuestion struct {
 		Query   string          `json:"query" minLength:"1" maxLength:"16384" example:"MATCH (h:Host)-[:RUNS]->(s:Service) WHERE s.name = $name RETURN h.name ORDER BY h.name" doc:"see docs/cypher.md"`
 		Params  json.RawMessage `json:"params,omitempty" doc:"values of $name in the question: an object by name"`
 		Limit   int             `json:"limit,omitempty" minimum:"1" maximum:"10000" doc:"rows of the answer at most; default 1000"`
+		AsOf    time.Time       `json:"as_of,omitempty" doc:"the time to look back to; default now"`
 		Explain bool            `json:"explain,omitempty" doc:"answer with the SQL and its plan instead of rows"`
 	}
 }
@@ -35,7 +37,7 @@ func (s *Service) Register(api huma.API) {
 		if err != nil {
 			return nil, refuse("params", err.Error())
 		}
-		q := Question{Text: in.Body.Query, Parameters: parameters, Limit: in.Body.Limit, Explain: in.Body.Explain}
+		q := Question{Text: in.Body.Query, Parameters: parameters, Limit: in.Body.Limit, Explain: in.Body.Explain, AsOf: in.Body.AsOf}
 		if q.Limit == 0 {
 			q.Limit = defaultRows
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -13,6 +14,7 @@ import (
 	"assimilation/saas/internal/cypher/check"
 	"assimilation/saas/internal/cypher/compile"
 	"assimilation/saas/internal/cypher/syntax"
+	"assimilation/saas/internal/history"
 	"assimilation/tenancy"
 	"assimilation/tenancy/store"
 )
@@ -41,6 +43,7 @@ type Question struct {
 	Parameters map[string]any // null, bool, int64, float64, string, []any, map[string]any
 	Limit      int            // rows of the answer, 1 to maxRows
 	Explain    bool           // the SQL and its plan instead of rows
+	AsOf       time.Time      // the time to look back to; zero is now
 }
 
 // GraphAnswer is what the graph says to it.
@@ -63,7 +66,7 @@ func (r *Refused) Error() string { return r.Why }
 // Ask answers a question. What is wrong with it is a *syntax.Problem, what went
 // wrong with its answer a *Refused.
 func (s *Service) Ask(ctx context.Context, tenant tenancy.TenantID, q Question) (GraphAnswer, error) {
-	statement, hints, err := prepare(q, store.Graph(tenant))
+	statement, hints, err := prepareAsOf(q, tenant)
 	if err != nil {
 		return GraphAnswer{}, err
 	}
@@ -82,6 +85,11 @@ func (s *Service) Ask(ctx context.Context, tenant tenancy.TenantID, q Question) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	err = s.db.ReadBounded(ctx, tenant, memory(statement), func(tx pgx.Tx) error {
+		if !q.AsOf.IsZero() {
+			if err := history.Graph(ctx, tx, q.AsOf); err != nil {
+				return err
+			}
+		}
 		if q.Explain {
 			answer.Plan, err = explain(ctx, tx, statement)
 			return err
@@ -97,8 +105,19 @@ func (s *Service) Ask(ctx context.Context, tenant tenancy.TenantID, q Question) 
 	return answer, nil
 }
 
+// prepareAsOf is prepare for the time that is asked for.
+func prepareAsOf(q Question, tenant tenancy.TenantID) (compile.Statement, []string, error) {
+	if q.AsOf.IsZero() {
+		return prepare(q, compile.InGraph(store.Graph(tenant)))
+	}
+	tables := history.NewTables(tenant, "'"+q.AsOf.UTC().Format(time.RFC3339Nano)+"'::timestamptz")
+	statement, hints, err := prepare(q, tables.Table)
+	statement.SQL = tables.With(statement.SQL)
+	return statement, hints, err
+}
+
 // prepare makes the SQL of a question.
-func prepare(q Question, graph string) (compile.Statement, []string, error) {
+func prepare(q Question, tables compile.Tables) (compile.Statement, []string, error) {
 	tree, err := syntax.Parse(q.Text)
 	if err != nil {
 		return compile.Statement{}, nil, err
@@ -108,7 +127,7 @@ func prepare(q Question, graph string) (compile.Statement, []string, error) {
 		return compile.Statement{}, nil, err
 	}
 	// One row more tells whether there are more.
-	statement, err := compile.Compile(info, graph, q.Limit+1)
+	statement, err := compile.Compile(info, tables, q.Limit+1)
 	hints := info.Hints
 	if hints == nil {
 		hints = []string{}

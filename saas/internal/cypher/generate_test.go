@@ -118,7 +118,7 @@ func (g *generated) work() {
 func (g *generated) make(seed uint64) *made {
 	m := &made{seed: seed, text: strings.ReplaceAll(newGenerator(seed).question(), otherGraph, store.Graph(g.other))}
 	var err error
-	m.statement, _, err = prepare(Question{Text: m.text, Parameters: generateParameters, Limit: generateRows}, store.Graph(g.own))
+	m.statement, _, err = prepare(Question{Text: m.text, Parameters: generateParameters, Limit: generateRows}, compile.InGraph(store.Graph(g.own)))
 	if _, ok := errors.AsType[*syntax.Problem](err); ok {
 		m.refused = "before it was run: its meaning"
 		if _, err := syntax.Parse(m.text); err != nil {

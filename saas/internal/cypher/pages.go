@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"assimilation/saas/internal/cypher/syntax"
 	"assimilation/saas/internal/web"
@@ -34,6 +35,7 @@ type consoleView struct {
 	refused string
 	answer  *GraphAnswer // nil: not asked
 	explain bool
+	asOf    time.Time // zero: now
 }
 
 // Pages adds the page.
@@ -50,12 +52,18 @@ func (s *Service) showConsole(w http.ResponseWriter, r *http.Request, a web.Acto
 	}
 	// A form sends the ends of lines of RFC 2046.
 	v.text = strings.ReplaceAll(v.text, "\r\n", "\n")
-	answer, err := s.Ask(r.Context(), a.Tenant, Question{Text: v.text, Limit: perPage, Explain: v.explain})
+	var answer GraphAnswer
+	var err error
+	if v.asOf, err = web.Moment(form.Get("as_of")); err == nil {
+		answer, err = s.Ask(r.Context(), a.Tenant, Question{Text: v.text, Limit: perPage, Explain: v.explain, AsOf: v.asOf})
+	}
 	status := 0
 	if problem, ok := errors.AsType[*syntax.Problem](err); ok {
 		v.problem, status = problem, http.StatusUnprocessableEntity
 	} else if refused, ok := errors.AsType[*Refused](err); ok {
 		v.refused, status = refused.Why, http.StatusUnprocessableEntity
+	} else if wrong, ok := errors.AsType[*web.Problem](err); ok {
+		v.refused, status = wrong.Detail, wrong.Status
 	} else if err != nil {
 		return problemOf(err)
 	} else {

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 
 	"assimilation/saas/internal/cypher/check"
+	"assimilation/saas/internal/cypher/compile"
 	"assimilation/saas/internal/cypher/syntax"
 	"assimilation/tenancy"
 )
@@ -27,7 +28,7 @@ func FuzzPrepare(f *testing.F) {
 		f.Add(newGenerator(i).question())
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		statement, _, err := prepare(Question{Text: text, Limit: 10, Parameters: map[string]any{"p": "host1", "n": int64(2), "l": []any{"a"}}}, "g")
+		statement, _, err := prepare(Question{Text: text, Limit: 10, Parameters: map[string]any{"p": "host1", "n": int64(2), "l": []any{"a"}}}, compile.InGraph("g"))
 		if err != nil {
 			if _, ok := errors.AsType[*syntax.Problem](err); !ok {
 				t.Fatalf("an error without a place: %v", err)
@@ -66,7 +67,7 @@ func TestProblemsOfMeaningPointAtTheirPlace(t *testing.T) {
 		{"UNWIND 1 AS x RETURN x", 8, "UNWIND needs a list; this is a whole number"},
 		{"MATCH (n:Host), (m:Host) RETURN [n, 1]", 37, "cannot stand for one another"},
 	} {
-		_, _, err := prepare(Question{Text: test.question, Limit: 1}, "g")
+		_, _, err := prepare(Question{Text: test.question, Limit: 1}, compile.InGraph("g"))
 		problem, ok := errors.AsType[*syntax.Problem](err)
 		if !ok || problem.Column != test.column || !strings.Contains(problem.Text, test.says) {
 			t.Errorf("%s: %v; want column %d: %s", test.question, err, test.column, test.says)

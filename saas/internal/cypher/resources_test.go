@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"assimilation/saas/internal/cypher/compile"
 	"assimilation/saas/internal/cypher/syntax"
 	"assimilation/tenancy/store"
 )
@@ -76,7 +77,7 @@ const mostMemory = 700 << 20
 func TestNoQuestionTakesMuchMemory(t *testing.T) {
 	w := makeWorld(t, 24, true)
 	for _, bomb := range bombs() {
-		statement, _, err := prepare(Question{Text: bomb.question, Parameters: bomb.parameters, Limit: 10}, store.Graph(w.own))
+		statement, _, err := prepare(Question{Text: bomb.question, Parameters: bomb.parameters, Limit: 10}, compile.InGraph(store.Graph(w.own)))
 		peak := 0
 		if err == nil {
 			err = w.db.ReadBounded(t.Context(), w.own, memory(statement), func(tx pgx.Tx) error {

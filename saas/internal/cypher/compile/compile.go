@@ -39,10 +39,19 @@ const MaxRow = 4 << 20
 // maxSQL bounds the statement, and with it what the planner has to look at.
 const maxSQL = 128 << 10
 
-// Compile writes the statement over the graph in the schema named graph. It
-// answers at most rows rows. Its error is a *syntax.Problem.
-func Compile(info *check.Info, graph string, rows int) (statement Statement, err error) {
-	b := &builder{info: info, graph: graph, bound: map[any]int{}, texts: map[any]string{}, env: map[*check.Symbol]binding{}}
+// Tables say what stands for the table of a label or type: a table, or a query in
+// parentheses with its columns.
+type Tables func(label string) string
+
+// InGraph are the tables themselves, in the schema named graph.
+func InGraph(graph string) Tables {
+	return func(label string) string { return graph + `."` + label + `"` }
+}
+
+// Compile writes the statement over these tables. It answers at most rows rows.
+// Its error is a *syntax.Problem.
+func Compile(info *check.Info, tables Tables, rows int) (statement Statement, err error) {
+	b := &builder{info: info, table: tables, bound: map[any]int{}, texts: map[any]string{}, env: map[*check.Symbol]binding{}}
 	defer func() {
 		if r := recover(); r != nil {
 			problem, ok := r.(*syntax.Problem)
@@ -80,7 +89,7 @@ func Compile(info *check.Info, graph string, rows int) (statement Statement, err
 // Compile recovers.
 type builder struct {
 	info  *check.Info
-	graph string
+	table Tables // names are cmdb's, not the client's
 	args  []any
 	bound map[any]int    // a value's number among args
 	texts map[any]string // of constants and parameters, as JSON
@@ -191,9 +200,6 @@ func values(sql string) int {
 	}
 	return count
 }
-
-// table is a label's or a type's table. Names are cmdb's, not the client's.
-func (b *builder) table(label string) string { return b.graph + `."` + label + `"` }
 
 // unwind joins the items of a list.
 func (b *builder) unwind(u *syntax.Unwind) {
