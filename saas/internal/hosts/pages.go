@@ -31,6 +31,7 @@ func (s *Service) Pages(w *web.Web) {
 	w.Page("GET /hosts", tenancy.Read, s.showList)
 	w.Page("GET /hosts/{host}", tenancy.Read, s.view("", s.summary))
 	w.Page("GET /hosts/{host}/services", tenancy.Read, s.view("services", s.services))
+	w.Page("GET /hosts/{host}/within", tenancy.Read, s.view("within", s.within))
 	w.Page("GET /hosts/{host}/packages", tenancy.Read, s.view("packages", s.packages))
 	w.Page("GET /hosts/{host}/network", tenancy.Read, s.view("network", s.network))
 	w.Page("GET /hosts/{host}/dependencies", tenancy.Read, s.view("dependencies", s.dependencies))

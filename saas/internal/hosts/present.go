@@ -38,7 +38,7 @@ func tabs(h Host, current string) []ui.Tab {
 	path := string(pathOf(h))
 	var all []ui.Tab
 	for _, t := range []struct{ view, text string }{
-		{"", "Summary"}, {"services", "Services"}, {"packages", "Packages"}, {"network", "Network"},
+		{"", "Summary"}, {"services", "Services"}, {"within", "Within"}, {"packages", "Packages"}, {"network", "Network"},
 		{"dependencies", "Dependencies"}, {"changes", "Changes"}, {"timeline", "Timeline"}, {"past", "Past"},
 	} {
 		href := path
