@@ -35,7 +35,8 @@ type group struct {
 }
 
 var titles = map[Kind]string{
-	Host: "Hosts", Site: "Sites", Address: "Addresses", MAC: "Hardware addresses", Port: "Ports", Program: "Services", Package: "Packages",
+	Host: "Hosts", Site: "Sites", Address: "Addresses", MAC: "Hardware addresses", Port: "Ports", Program: "Services",
+	Child: "Containers, guests, pods", Unit: "Units", Package: "Packages", File: "Files",
 }
 
 func grouped(found Results) (groups []group) {

@@ -189,9 +189,9 @@ func about(text string, found Results) string {
 
 func hint(text string) string {
 	if text == "" {
-		return "Write a host's name, an address, a MAC, a service, a package or a port above."
+		return "Write a host's name, an address, a MAC, a service, a container or guest, a unit, a package, a file or a port above."
 	}
-	return "No host, site, address, MAC, service, package or port goes by “" + text + "”. All but hosts and sites are found by how they begin."
+	return "No host, site, address, MAC, service, container, guest, unit, package, file or port goes by “" + text + "”. All but hosts and sites are found by how they begin."
 }
 
 var _ = templruntime.GeneratedTemplate

@@ -20,12 +20,13 @@ func estate() (all []string) {
 		"Host": `{"key": "h%s", "name": "host%s"}`, "Interface": `{"key": "i%s", "name": "eth%s"}`, "Service": `{"key": "s%s", "name": "service%s"}`,
 		"Endpoint": `{"key": "e%s", "ip": "10.0.0.1", "port": %s, "protocol": "tcp"}`, "Address": `{"key": "a%s", "ip": "10.0.%s"}`,
 		"NIC": `{"key": "n%s", "mac": "02:00:%s"}`, "Package": `{"key": "p%s", "name": "package%s", "version": "1", "arch": "all"}`,
+		"Child": `{"key": "c%s", "name": "child%s", "sort": "guest"}`, "Unit": `{"key": "u%s", "name": "unit%s", "state": "running"}`, "File": `{"key": "f%s", "name": "file%s", "path": "/x"}`,
 	} {
 		all = append(all, fmt.Sprintf(`INSERT INTO {g}.%[1]q (id, properties) SELECT _graphid({%[1]s}, n), format('%[2]s', n, n)::agtype FROM generate_series(1, 3000) n`, label, properties))
 	}
 	slices.Sort(all)
 	for _, e := range [][3]string{{"HAS_INTERFACE", "Host", "Interface"}, {"HAS_ADDRESS", "Interface", "Address"}, {"HAS_NIC", "Interface", "NIC"},
-		{"RUNS", "Host", "Service"}, {"LISTENS_ON", "Service", "Endpoint"}} {
+		{"HAS_CHILD", "Host", "Child"}, {"HAS_UNIT", "Host", "Unit"}, {"RUNS", "Host", "Service"}, {"LISTENS_ON", "Service", "Endpoint"}} {
 		all = append(all, fmt.Sprintf(`INSERT INTO {g}.%[1]q (id, start_id, end_id, properties)
 			SELECT _graphid({%[1]s}, n), _graphid({%[2]s}, n), _graphid({%[3]s}, n), '{}' FROM generate_series(1, 3000) n`, e[0], e[1], e[2]))
 	}
@@ -59,7 +60,7 @@ func TestSearchUsesIndexes(t *testing.T) {
 		}
 	}
 	s := &Service{DB: db}
-	for text, want := range map[string]Kind{"service12": Program, "package299": Package, "10.0.29": Address, "02:00:17": MAC, "1234/tcp": Port} {
+	for text, want := range map[string]Kind{"service12": Program, "package299": Package, "child77": Child, "unit12": Unit, "file29": File, "10.0.29": Address, "02:00:17": MAC, "1234/tcp": Port} {
 		found, err := s.Find(ctx, tenant, text)
 		if err != nil {
 			t.Fatal(err)
@@ -96,10 +97,12 @@ func TestSearchUsesIndexes(t *testing.T) {
 }
 
 func TestQuestionsFitTheText(t *testing.T) {
+	named := []Kind{Program, Child, Unit, Package, File}
+	twice := []Kind{Program, Program, Child, Child, Unit, Unit, Package, Package, File, File} // as it is, and in lower case
 	for text, want := range map[string][]Kind{
-		"nginx": {Host, Site, Program, Package}, "Nginx": {Host, Site, Program, Program, Package, Package}, "443": {Host, Site, Address, Port, Program, Package},
-		":443/udp": {Host, Site, Port, Program, Package}, "70000": {Host, Site, Program, Package}, "10.0.": {Host, Site, Address, Program, Package},
-		"fe80::1": {Host, Site, Address, Program, Package}, "02:fc": {Host, Site, Address, MAC, Program, Package}, "02-FC-": {Host, Site, MAC, Program, Program, Package, Package},
+		"nginx": append([]Kind{Host, Site}, named...), "Nginx": append([]Kind{Host, Site}, twice...), "443": append([]Kind{Host, Site, Address, Port}, named...),
+		":443/udp": append([]Kind{Host, Site, Port}, named...), "70000": append([]Kind{Host, Site}, named...), "10.0.": append([]Kind{Host, Site, Address}, named...),
+		"fe80::1": append([]Kind{Host, Site, Address}, named...), "02:fc": append([]Kind{Host, Site, Address, MAC}, named...), "02-FC-": append([]Kind{Host, Site, MAC}, twice...),
 	} {
 		var got []Kind
 		for _, q := range questions(text) {

@@ -1,5 +1,6 @@
 // Package search finds what a person has a name or a number of: hosts, sites,
-// addresses, hardware addresses, services, packages and ports. Names of the
+// addresses, hardware addresses, services, containers and guests, units, packages,
+// files and ports. Names of the
 // graph are found by their beginning, which their indexes serve.
 package search
 
@@ -39,12 +40,15 @@ const (
 	MAC     Kind = "mac"
 	Port    Kind = "port"
 	Program Kind = "service"
+	Child   Kind = "child" // a container, guest or pod
+	Unit    Kind = "unit"
 	Package Kind = "package"
+	File    Kind = "file"
 )
 
 // Result is one thing that was found.
 type Result struct {
-	Kind   Kind   `json:"kind" enum:"host,site,address,mac,port,service,package"`
+	Kind   Kind   `json:"kind" enum:"host,site,address,mac,port,service,child,unit,package,file"`
 	Name   string `json:"name"`
 	Detail string `json:"detail,omitempty"`
 	Host   string `json:"host,omitempty" doc:"name of the host that it belongs to"`
@@ -145,13 +149,14 @@ func questions(text string) []question {
 	}
 	for _, spelling := range spellings {
 		low, high := prefix(spelling)
-		all = append(all, question{Program, serviceSQL, []any{low, high}}, question{Package, packageSQL, []any{low, high}})
+		all = append(all, question{Program, serviceSQL, []any{low, high}}, question{Package, packageSQL, []any{low, high}},
+			question{Child, childSQL, []any{low, high}}, question{Unit, unitSQL, []any{low, high}}, question{File, fileSQL, []any{low, high}})
 	}
 	slices.SortStableFunc(all, func(a, b question) int { return slices.Index(order, a.kind) - slices.Index(order, b.kind) })
 	return all
 }
 
-var order = []Kind{Host, Site, Address, MAC, Port, Program, Package}
+var order = []Kind{Host, Site, Address, MAC, Port, Program, Child, Unit, Package, File}
 
 // prefix returns, as agtype, the bounds between which strings with this
 // beginning lie; the database collates by code point.
@@ -171,6 +176,10 @@ func hrefOf(r Result) string {
 		return "/sites/" + url.PathEscape(r.Name)
 	case Package:
 		return "/queries/packagename?" + url.Values{"name": {r.Name}}.Encode()
+	case File:
+		return "/queries/who-uses-file?" + url.Values{"file": {r.Name}}.Encode()
+	case Child, Unit:
+		return "/hosts/" + r.HostID + "/within"
 	case Address:
 		return "/queries/findip?" + url.Values{"ip": {r.Name}}.Encode()
 	case MAC:

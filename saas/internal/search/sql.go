@@ -59,6 +59,25 @@ const packageSQL = `
 	FROM {Package} p WHERE {@p.name} >= $1::text::ag_catalog.agtype AND {@p.name} < $2::text::ag_catalog.agtype
 	ORDER BY {@p.name}, 2 LIMIT $3`
 
+const childSQL = `
+	SELECT c.properties ->> 'name'::text, (c.properties ->> 'sort'::text) || coalesce(', ' || (c.properties ->> 'image'::text), ''), h.properties ->> 'name'::text, h.properties ->> 'key'::text
+	FROM (SELECT c.id, c.properties FROM {Child} c WHERE {@c.name} >= $1::text::ag_catalog.agtype AND {@c.name} < $2::text::ag_catalog.agtype
+		ORDER BY {@c.name} LIMIT 4 * $3) c
+	JOIN {HAS_CHILD} x ON x.end_id = c.id JOIN {Host} h ON h.id = x.start_id
+	ORDER BY 1, lower(h.properties ->> 'name'::text), 4, 2, c.properties ->> 'key'::text LIMIT $3`
+
+const unitSQL = `
+	SELECT u.properties ->> 'name'::text, u.properties ->> 'state'::text, h.properties ->> 'name'::text, h.properties ->> 'key'::text
+	FROM (SELECT u.id, u.properties FROM {Unit} u WHERE {@u.name} >= $1::text::ag_catalog.agtype AND {@u.name} < $2::text::ag_catalog.agtype
+		ORDER BY {@u.name} LIMIT 4 * $3) u
+	JOIN {HAS_UNIT} x ON x.end_id = u.id JOIN {Host} h ON h.id = x.start_id
+	ORDER BY 1, lower(h.properties ->> 'name'::text), 4, 2 LIMIT $3`
+
+const fileSQL = `
+	SELECT f.properties ->> 'name'::text, f.properties ->> 'path'::text, '', ''
+	FROM {File} f WHERE {@f.name} >= $1::text::ag_catalog.agtype AND {@f.name} < $2::text::ag_catalog.agtype
+	ORDER BY {@f.name}, 2 LIMIT $3`
+
 var placeholder = regexp.MustCompile(`\{@?[A-Za-z_.]+\}`)
 
 func expand(graph, sql string) string {
