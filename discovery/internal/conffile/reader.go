@@ -133,6 +133,9 @@ func (r *Reader) Stat(name string) fs.FileInfo {
 	return info
 }
 
+// Denied notes that a file may not be read, which somebody else tried.
+func (r *Reader) Denied(name string) { r.denied = append(r.denied, name) }
+
 // Limit notes that more was found than a fact takes.
 func (r *Reader) Limit() { r.cut = true }
 

@@ -2,11 +2,15 @@ package collect
 
 import (
 	"cmp"
+	"context"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
+	"assimilation/discovery"
+	"assimilation/discovery/internal/built"
 	"assimilation/discovery/internal/conffile"
 	"assimilation/discovery/internal/jsontext"
 	"assimilation/discovery/internal/order"
@@ -16,13 +20,40 @@ import (
 // maxPackages bounds the fact.
 const maxPackages = 16 << 10
 
-// New returns a collector of the system whose files are under root.
-func New(root fs.FS) *conffile.Collector {
-	return conffile.New(conffile.Source{Kind: kind.Kind, Body: body}, root, "")
+// Collector reads what is installed, and what runs.
+type Collector struct {
+	root  fs.FS
+	known map[content][]built.Part // of the programs and jars that were read
+
+	mu       sync.Mutex
+	programs map[string]bool // of services, by their path
 }
 
+// New returns a collector of the system whose files are under root.
+func New(root fs.FS) *Collector { return &Collector{root: root} }
+
 // Local returns the collector of this host.
-func Local() *conffile.Collector { return New(os.DirFS("/")) }
+func Local() *Collector { return New(os.DirFS("/")) }
+
+// Kind is the kind "language-packages".
+func (c *Collector) Kind() discovery.Kind { return kind.Kind }
+
+// Collect returns the one fact.
+func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {
+	l := list{Reader: conffile.NewReader(c.root), packages: []kind.Package{}}
+	l.installed()
+	if err := c.running(ctx, &l); err != nil {
+		return nil, err
+	}
+	order.By(l.packages, func(a, b *kind.Package) int {
+		return cmp.Or(cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Place, b.Place))
+	})
+	fact, err := discovery.NewFact(kind.Kind, "", kind.Facts{Packages: slices.Compact(l.packages)})
+	if err != nil {
+		return nil, err
+	}
+	return []discovery.Fact{fact}, l.Err()
+}
 
 // list is what one collection has found.
 type list struct {
@@ -30,8 +61,8 @@ type list struct {
 	packages []kind.Package
 }
 
-func body(r *conffile.Reader) any {
-	l := list{Reader: r, packages: []kind.Package{}}
+// installed takes what the package managers put into the system.
+func (l *list) installed() {
 	gems := []string{"/var/lib/gems", "/usr/lib/ruby/gems", "/usr/local/lib/ruby/gems", "/usr/share/gems", "/usr/share/rubygems-integration"}
 	for _, lib := range []string{"/usr/lib", "/usr/local/lib"} {
 		for _, name := range l.directories(lib) {
@@ -52,10 +83,6 @@ func body(r *conffile.Reader) any {
 			l.ruby(home + "/" + version + "/specifications/default")
 		}
 	}
-	order.By(l.packages, func(a, b *kind.Package) int {
-		return cmp.Or(cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Place, b.Place))
-	})
-	return kind.Facts{Packages: slices.Compact(l.packages)}
 }
 
 // directories are the names in a directory, none of what is no directory.

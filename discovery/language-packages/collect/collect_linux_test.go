@@ -45,6 +45,7 @@ var server = map[string]string{
 func TestSuite(t *testing.T) {
 	discoverytest.Suite(t, "..", kind.Kind,
 		discoverytest.Case{Name: "server", Collector: func(*testing.T) discovery.Collector { return New(system(server)) }},
+		discoverytest.Case{Name: "running", Collector: func(t *testing.T) discovery.Collector { return follows(t, running(t), services()...) }},
 		discoverytest.Case{Name: "none", Collector: func(*testing.T) discovery.Collector { return New(system(nil)) }},
 	)
 }
