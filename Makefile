@@ -20,7 +20,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
+.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-cypher bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ bench: ## ingest beside plain tables and UNWIND MERGE SET, and the rest, beside 
 
 # A server of its own, which no test may crash meanwhile.
 ESTATE := .dev/estate/postgres$(PG:17=)
+
+bench-cypher: ## questions in Cypher through the service and through AGE's own cypher(), ROUNDS=50 each; PG=18
+	@ops/postgres/up.sh
+	@go test -run '^$$' -bench BesideAGE -benchtime $(or $(ROUNDS),50)x ./saas/internal/cypher
 
 bench-estate: ## questions, pages and looks back on a large estate; HOSTS=100000, KEEP=1 keeps the database, ONLY=regexp, REBUILD=1 rebuilds the graph instead; OUT=json
 	@ops/postgres/up.sh $(ESTATE)

@@ -190,7 +190,7 @@ END $$;
 
 -- Order of values of any type: maps, lists, strings, booleans, numbers; null, as
 -- SQL's, last.
-CREATE OR REPLACE FUNCTION cypher.rank(x jsonb) RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+CREATE OR REPLACE FUNCTION cypher.rank(x jsonb) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE jsonb_typeof(x) WHEN 'object' THEN 1 WHEN 'array' THEN 4 WHEN 'string' THEN 6 WHEN 'boolean' THEN 7 WHEN 'number' THEN 8 ELSE 9 END;
 
 CREATE OR REPLACE FUNCTION cypher.sort_key(x jsonb) RETURNS bytea LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -222,20 +222,14 @@ BEGIN
     END CASE;
 END $$;
 
-CREATE OR REPLACE FUNCTION cypher.sort_number(x jsonb) RETURNS numeric LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-BEGIN
+CREATE OR REPLACE FUNCTION cypher.sort_number(x jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE jsonb_typeof(x) WHEN 'number' THEN x::numeric WHEN 'boolean' THEN (x::boolean)::integer::numeric END;
-END $$;
 
-CREATE OR REPLACE FUNCTION cypher.sort_text(x jsonb) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-BEGIN
+CREATE OR REPLACE FUNCTION cypher.sort_text(x jsonb) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE jsonb_typeof(x) WHEN 'string' THEN x #>> '{}' END;
-END $$;
 
-CREATE OR REPLACE FUNCTION cypher.sort_list(x jsonb) RETURNS bytea LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
-BEGIN
+CREATE OR REPLACE FUNCTION cypher.sort_list(x jsonb) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN jsonb_typeof(x) IN ('array', 'object') THEN cypher.sort_key(x) END;
-END $$;
 
 CREATE OR REPLACE FUNCTION cypher.before(a jsonb, b jsonb) RETURNS boolean LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN

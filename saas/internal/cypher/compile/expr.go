@@ -40,7 +40,7 @@ func (b *builder) write(x syntax.Expr) value {
 	case *syntax.Slice:
 		return b.slice(x, t)
 	case *syntax.List:
-		return value{t: t, sql: b.list(x)}
+		return b.list(x, t)
 	case *syntax.Map:
 		return value{t: t, sql: b.mapOf(x)}
 	case *syntax.Unary:
@@ -162,15 +162,23 @@ func (b *builder) slice(x *syntax.Slice, t check.Type) value {
 	return value{t: t, sql: fmt.Sprintf("cypher.slice(%s, %s, %s)", b.json(b.expr(x.X)), first, after)}
 }
 
-func (b *builder) list(x *syntax.List) string {
+// list is a constant if all its items are, so that an index may serve what is
+// looked up in it.
+func (b *builder) list(x *syntax.List, t check.Type) value {
 	if len(x.Items) == 0 {
-		return "'[]'::jsonb"
+		return value{t: t, sql: "'[]'::jsonb"}
 	}
-	items := make([]string, len(x.Items))
+	items, constants := make([]string, len(x.Items)), make([]any, len(x.Items))
+	constant := true
 	for i, item := range x.Items {
-		items[i] = b.json(b.expr(item))
+		v := b.expr(item)
+		items[i], constants[i] = b.json(v), v.constant
+		constant = constant && (v.isConst || v.t.Kind == check.Null)
 	}
-	return "cypher.list_of(VARIADIC ARRAY[" + strings.Join(items, ", ") + "])"
+	if constant {
+		return value{t: t, constant: constants, isConst: true, sql: b.arg(jsonText(constants), "jsonb")}
+	}
+	return value{t: t, sql: "cypher.list_of(VARIADIC ARRAY[" + strings.Join(items, ", ") + "])"}
 }
 
 func (b *builder) mapOf(x *syntax.Map) string {
@@ -260,7 +268,7 @@ func (b *builder) comprehension(x *syntax.Comprehension, t check.Type) value {
 	if x.Yield != nil {
 		yield = b.json(b.expr(x.Yield))
 	}
-	return value{t: t, sql: fmt.Sprintf("%s(SELECT coalesce(jsonb_agg(y ORDER BY i), '[]') FROM (SELECT y, i, sum(64 + coalesce(pg_column_size(y), 0)) OVER (ROWS UNBOUNDED PRECEDING) AS weight FROM (SELECT %s AS y, i FROM %s WHERE %s) AS %s) AS %s WHERE cypher.within(weight)) END",
+	return value{t: t, sql: fmt.Sprintf("%s(SELECT coalesce(jsonb_agg(y ORDER BY i), '[]') FROM (SELECT y, i, sum(64 + coalesce(pg_column_size(y), 0)) OVER (ROWS UNBOUNDED PRECEDING) AS weight FROM (SELECT %s AS y, i FROM %s WHERE %s) AS %s) AS %s WHERE weight <= 65536 OR cypher.within(weight)) END",
 		present, yield, elements, where, b.name("c"), b.name("c"))}
 }
 

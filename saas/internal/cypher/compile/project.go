@@ -22,7 +22,8 @@ func (b *builder) with(p *syntax.Projection) {
 	if len(list) == 0 {
 		list = []string{"true AS row"}
 	}
-	sub := "SELECT " + strings.Join(list, ", ") + b.source.sql() + b.rest(p, values, -1)
+	rest := b.rest(p, values, -1)
+	sub := "SELECT " + strings.Join(list, ", ") + b.source.sql() + rest
 	if b.computes(columns) && b.info.Projections[p].Skip == 0 {
 		sub += " OFFSET 0"
 	}
@@ -241,7 +242,7 @@ func (b *builder) weigh(columns *check.Columns) {
 		next[s] = b.export(s.Type, s, b.env[s], name, &list)
 	}
 	weight := fmt.Sprintf("sum(64 + %s) OVER (ROWS UNBOUNDED PRECEDING) AS weight", strings.Join(weights, " + "))
-	b.source = source{from: []string{"(SELECT " + strings.Join(append(list, weight), ", ") + b.source.sql() + ") AS " + name}, where: []string{"cypher.within(" + name + ".weight)"}}
+	b.source = source{from: []string{"(SELECT " + strings.Join(append(list, weight), ", ") + b.source.sql() + ") AS " + name}, where: []string{"(" + name + ".weight <= 65536 OR cypher.within(" + name + ".weight))"}}
 	b.env = next
 }
 
@@ -265,7 +266,8 @@ func (b *builder) weights(x syntax.Expr, all *[]string) {
 	}
 }
 
-// rest is ORDER BY, OFFSET and LIMIT. rows bounds the answer; -1: nothing does.
+// rest is ORDER BY, OFFSET and LIMIT. rows bounds the answer; -1: nothing does. It
+// may add to the source what rows are ordered by.
 func (b *builder) rest(p *syntax.Projection, values []value, rows int64) string {
 	columns := b.info.Projections[p]
 	var sql strings.Builder
@@ -320,7 +322,10 @@ func (b *builder) sortKeys(v value, descending bool) []string {
 	case check.Node, check.Rel:
 		keys = []string{v.element.id}
 	default:
-		j := b.json(v)
+		// Once for all of its keys.
+		name := b.name("k")
+		b.from = append(b.from, fmt.Sprintf("LATERAL (SELECT %s AS c OFFSET 0) AS %s", b.json(v), name))
+		j := name + ".c"
 		keys = []string{"cypher.rank(" + j + ")", "cypher.sort_number(" + j + ")", "cypher.sort_text(" + j + `) COLLATE "C"`, "cypher.sort_list(" + j + ")"}
 	}
 	if descending {
@@ -341,7 +346,8 @@ func (b *builder) answer(p *syntax.Projection, rows int) string {
 		shown = append(shown, fmt.Sprintf("CASE WHEN w.weight <= %d THEN r.c%d END", MaxRow, i+1))
 		sizes = append(sizes, fmt.Sprintf("coalesce(octet_length(r.c%d), 0)", i+1))
 	}
-	inner := "SELECT " + strings.Join(list, ", ") + b.source.sql() + b.rest(p, values, int64(rows))
+	rest := b.rest(p, values, int64(rows))
+	inner := "SELECT " + strings.Join(list, ", ") + b.source.sql() + rest
 	return b.limit(fmt.Sprintf("SELECT %s, w.weight > %d FROM (%s) AS r CROSS JOIN LATERAL (SELECT %s AS weight OFFSET 0) AS w",
 		strings.Join(shown, ", "), MaxRow, inner, strings.Join(sizes, " + ")))
 }
