@@ -11,6 +11,7 @@ import (
 
 	"assimilation/discovery/kinds"
 	"assimilation/saas/internal/accounts"
+	"assimilation/saas/internal/audit"
 	"assimilation/saas/internal/changes"
 	"assimilation/saas/internal/console"
 	"assimilation/saas/internal/cypher"
@@ -80,6 +81,7 @@ func (p parts) mount(w *web.Web) error {
 	asked := cypher.New(p.db)
 	who := &depmap.Service{DB: p.db, Topology: wiring.Ask}
 	finder := &search.Service{DB: p.db}
+	deeds := &audit.Service{DB: p.db}
 	overview := &console.Service{DB: p.db, Changes: changed.Recent, Verdicts: p.verdicts.Open, Events: happened.Recent}
 
 	// Relays, and what installs them.
@@ -92,6 +94,7 @@ func (p parts) mount(w *web.Web) error {
 	p.people.Register(w.API)
 	p.company.Register(w.API)
 	p.entry.Register(w.API)
+	deeds.Register(w.API)
 	places.Register(w.API)
 	wiring.Register(w.API)
 	machines.Register(w.API)
@@ -110,6 +113,7 @@ func (p parts) mount(w *web.Web) error {
 	p.people.Pages(w)
 	p.company.Pages(w)
 	p.entry.Pages(w)
+	deeds.Pages(w)
 	places.Pages(w)
 	wiring.Pages(w)
 	machines.Pages(w)

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
+	"assimilation/saas/internal/audit"
 	"assimilation/saas/internal/relaychan"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
@@ -94,7 +95,7 @@ func (s *Service) SetPolicy(ctx context.Context, actor web.Actor, ref string, c 
 		if err != nil {
 			return fmt.Errorf("storing a site's policy: %w", err)
 		}
-		if err := record(ctx, tx, actor, "site.policy", site.ID.String(), before.changes(after)); err != nil {
+		if err := audit.Write(ctx, tx, actor.Tenant, audit.Entry{Actor: actor.Name(), Action: "site.policy", Object: site.ID.String(), Before: before.words(), After: after.words()}); err != nil {
 			return err
 		}
 		return ordersChanged(ctx, tx, actor.Tenant, site.ID)
@@ -115,14 +116,10 @@ func (c PolicyChange) applied(p Policy) Policy {
 	return p
 }
 
-// changes says for the audit log what was, and what is. Places may name
-// switches, so only their number is told.
-func (p Policy) changes(after Policy) map[string]string {
-	return map[string]string{"before": p.words(), "after": after.words()}
-}
-
-func (p Policy) words() string {
-	return fmt.Sprintf("residency %s, beat %d ms, %d places", p.Residency, p.BeatMS, len(p.Places))
+// words are the policy as the audit log tells it. Places may name switches, so
+// only their number is told.
+func (p Policy) words() map[string]string {
+	return map[string]string{"residency": string(p.Residency), "beat_ms": fmt.Sprint(p.BeatMS), "places": fmt.Sprint(len(p.Places))}
 }
 
 // policyOrder is the policy as relays are told it.

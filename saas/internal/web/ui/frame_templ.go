@@ -25,7 +25,7 @@ type entry struct{ path, text string }
 
 var navigation = []entry{
 	{"/", "Overview"}, {"/verdicts", "Verdicts"}, {"/hosts", "Hosts"}, {"/map", "Map"}, {"/sites", "Sites"}, {"/changes", "Changes"},
-	{"/unmanaged", "Unmanaged"}, {"/queries", "Queries"}, {"/cypher", "Cypher"}, {"/findings", "Findings"}, {"/events", "Events"},
+	{"/unmanaged", "Unmanaged"}, {"/queries", "Queries"}, {"/cypher", "Cypher"}, {"/findings", "Findings"}, {"/events", "Events"}, {"/members", "Members"},
 }
 
 // Page is a whole document: with the rail for who is signed in, else the body
