@@ -7,13 +7,15 @@ import (
 	"testing"
 )
 
+type scenario struct {
+	about, question string
+	want            []string
+}
+
 // What openCypher's Technology Compatibility Kit says of reading, in own words
 // and, where a graph is needed, on the generated estate. Rows are JSON lists;
 // where the question has no ORDER BY, in any order.
-var scenarios = []struct {
-	about, question string
-	want            []string
-}{
+var scenarios = []scenario{
 	// MATCH
 	{"Match1: no node", `MATCH (n:Switch) RETURN n`, nil},
 	{"Match1: by property", `MATCH (n:Host {name: 'host1', state: 'down'}) RETURN n.cores`, []string{`[2]`}},
@@ -123,7 +125,8 @@ var scenarios = []struct {
 
 func TestScenariosOfOpenCypher(t *testing.T) {
 	w := newWorld(t, 24)
-	for _, s := range scenarios {
+	all := append(slices.Clip(scenarios), moreScenarios...)
+	for _, s := range all {
 		got, err := w.ask(t, s.question, nil)
 		if err != nil {
 			t.Errorf("%s: %s: %v", s.about, s.question, err)
@@ -141,7 +144,7 @@ func TestScenariosOfOpenCypher(t *testing.T) {
 			t.Errorf("%s: %s\n got %s\nwant %s", s.about, s.question, strings.Join(got, " "), strings.Join(want, " "))
 		}
 	}
-	t.Logf("%d scenarios", len(scenarios))
+	t.Logf("%d scenarios", len(all))
 }
 
 // compact is JSON without spaces.
