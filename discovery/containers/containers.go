@@ -13,7 +13,7 @@ import (
 // probe; what is known of containers without that is from cgroups(7).
 var Kind = discovery.Kind{
 	Name: "containers", Version: 1,
-	After:    []string{"sockets"},
+	After:    []string{"sockets", "systemd"},
 	Interval: 15 * time.Minute, Timeout: 20 * time.Second,
 	Body: Facts{},
 	Doc:  "containers with their images, addresses and ports",

@@ -9,9 +9,10 @@ import (
 )
 
 // Kind is the kind "fileattrs": one instance, from statx(2) and getxattr(2) of a
-// fixed list of paths.
+// fixed list of paths, and of those that other kinds name.
 var Kind = discovery.Kind{
 	Name: "fileattrs", Version: 1,
+	After:    []string{"auditd"},
 	Needs:    []discovery.Capability{discovery.DACReadSearch},
 	Interval: 15 * time.Minute, Timeout: 10 * time.Second,
 	Body: Facts{},
@@ -33,6 +34,16 @@ var Paths = []string{
 	"/usr/bin/chsh", "/usr/bin/crontab", "/usr/bin/gpasswd", "/usr/bin/mount", "/usr/bin/newgrp", "/usr/bin/passwd", "/usr/bin/pkexec",
 	"/usr/bin/su", "/usr/bin/sudo", "/usr/bin/umount", "/usr/lib", "/usr/sbin", "/var/log", "/var/log/audit", "/var/log/btmp",
 	"/var/log/lastlog", "/var/log/wtmp", "/var/spool/cron", "/var/spool/cron/crontabs", "/var/tmp",
+}
+
+// Named says where facts of other kinds name paths that are looked at too, each with
+// its directory. The kinds stand in Kind.After.
+var Named = []struct {
+	Kind    string
+	Setting string // of its "settings"
+	Default string // where a fact does not say
+}{
+	{"auditd", "log_file", "/var/log/audit/audit.log"},
 }
 
 // Facts is the body.

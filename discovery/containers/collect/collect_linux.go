@@ -11,6 +11,7 @@ import (
 
 	"assimilation/discovery"
 	kind "assimilation/discovery/containers"
+	"assimilation/discovery/internal/conffile"
 	"assimilation/discovery/internal/order"
 	"assimilation/discovery/internal/plainhttp"
 )
@@ -32,20 +33,37 @@ var engines = []struct{ name, socket string }{
 // Collector asks engines, and looks at cgroups.
 type Collector struct {
 	root fs.FS
+	path string // the same root for inotify(7)
 	get  func(ctx context.Context, socket, path string, limit int) ([]byte, error)
 }
 
-// New returns a collector of the system whose files are under root; get asks a
-// server at a unix socket.
-func New(root fs.FS, get func(ctx context.Context, socket, path string, limit int) ([]byte, error)) *Collector {
-	return &Collector{root, get}
+// New returns a collector of the system whose files are under root; path is where root
+// stands in the file system; get asks a server at a unix socket.
+func New(root fs.FS, path string, get func(ctx context.Context, socket, path string, limit int) ([]byte, error)) *Collector {
+	return &Collector{root, path, get}
 }
 
 // Local returns the collector of this host.
-func Local() *Collector { return New(os.DirFS("/"), plainhttp.Get) }
+func Local() *Collector { return New(os.DirFS("/"), "", plainhttp.Get) }
 
 // Kind is the kind "containers".
 func (c *Collector) Kind() discovery.Kind { return kind.Kind }
+
+// Watch waits for engines that begin to serve, and for containers that come and go,
+// as far as systemd has their cgroups.
+func (c *Collector) Watch(ctx context.Context, changed func()) error {
+	places := []string{"/run/podman"}
+	for _, e := range engines {
+		places = append(places, e.socket)
+	}
+	for _, top := range hierarchies {
+		if _, err := fs.Stat(c.root, top); err == nil {
+			places = append(places, "/"+top+"/system.slice/")
+			break
+		}
+	}
+	return conffile.Watch(ctx, c.path, places, changed)
+}
 
 // Collect returns the one fact, or none on a host without engine and container.
 func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {

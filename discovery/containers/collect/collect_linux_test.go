@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"assimilation/discovery"
 	kind "assimilation/discovery/containers"
@@ -80,30 +82,30 @@ func groups(names ...string) fs.FS {
 func TestSuite(t *testing.T) {
 	discoverytest.Suite(t, "..", kind.Kind,
 		discoverytest.Case{Name: "docker", Collector: func(t *testing.T) discovery.Collector {
-			return New(groups("system.slice/docker-"+web+".scope", "system.slice/ssh.service"), engine(t))
+			return New(groups("system.slice/docker-"+web+".scope", "system.slice/ssh.service"), "", engine(t))
 		}},
 		discoverytest.Case{Name: "cgroups", Collector: func(t *testing.T) discovery.Collector {
 			return New(groups(
 				"kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod3.slice/cri-containerd-"+pod+".scope/inner",
 				"machine.slice/libpod-"+libp+".scope/container", "machine.slice/libpod-conmon-"+old+".scope",
 				"lxc.payload.build/init.scope", "machine.slice/systemd-nspawn@web.service/payload", "docker/"+web,
-				"system.slice/docker-"+web[:63]+".scope", "user.slice"), refuses(fs.ErrNotExist))
+				"system.slice/docker-"+web[:63]+".scope", "user.slice"), "", refuses(fs.ErrNotExist))
 		}},
 		discoverytest.Case{Name: "none", Collector: func(t *testing.T) discovery.Collector {
-			return New(groups("system.slice/ssh.service"), refuses(fs.ErrNotExist))
+			return New(groups("system.slice/ssh.service"), "", refuses(fs.ErrNotExist))
 		}},
 	)
 }
 
 func TestNoSecrets(t *testing.T) {
-	facts, err := New(groups(), engine(t)).Collect(t.Context())
+	facts, err := New(groups(), "", engine(t)).Collect(t.Context())
 	if err != nil || len(facts) != 1 || strings.Contains(string(facts[0].Body), "hunter2") {
 		t.Errorf("%v, %v", facts, err)
 	}
 }
 
 func TestClosedSocket(t *testing.T) {
-	facts, err := New(groups("docker-"+web+".scope"), refuses(fs.ErrPermission)).Collect(t.Context())
+	facts, err := New(groups("docker-"+web+".scope"), "", refuses(fs.ErrPermission)).Collect(t.Context())
 	var body kind.Facts
 	if len(facts) != 1 || json.Unmarshal(facts[0].Body, &body) != nil || len(body.Containers) != 1 {
 		t.Fatalf("facts %v", facts)
@@ -117,7 +119,7 @@ func TestClosedSocket(t *testing.T) {
 func TestBrokenEngine(t *testing.T) {
 	for _, path := range []string{"/images/json", "/containers/" + web + "/json"} {
 		ask := engine(t)
-		facts, err := New(groups(), func(ctx context.Context, socket, document string, limit int) ([]byte, error) {
+		facts, err := New(groups(), "", func(ctx context.Context, socket, document string, limit int) ([]byte, error) {
 			if document == path {
 				return []byte(`{"Id":`), nil
 			}
@@ -129,11 +131,68 @@ func TestBrokenEngine(t *testing.T) {
 	}
 }
 
+// TestEngineAppears shows that an engine that begins to serve asks for its containers,
+// as does a container that starts.
+func TestEngineAppears(t *testing.T) {
+	dir := t.TempDir()
+	slice := filepath.Join(dir, "sys/fs/cgroup/system.slice")
+	for _, d := range []string{slice, filepath.Join(dir, "run")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := New(os.DirFS(dir), dir, engine(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	events, ended := make(chan struct{}, 1), make(chan error, 1)
+	go func() {
+		ended <- c.Watch(ctx, func() {
+			select {
+			case events <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	scope := filepath.Join(slice, "docker-"+web+".scope")
+	for told := false; !told; { // until the watch is there
+		if err := os.Mkdir(scope, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-events:
+			told = true
+		case err := <-ended:
+			t.Fatalf("the watch ended: %v", err)
+		default:
+			if err := os.Remove(scope); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	socket, err := net.Listen("unix", filepath.Join(dir, "run/docker.sock"))
+	if err != nil {
+		t.Skipf("the path is too long for a socket: %v", err)
+	}
+	defer socket.Close()
+	select {
+	case <-events:
+	case <-time.After(time.Minute):
+		t.Error("nothing was heard of the socket")
+	}
+	if facts, err := c.Collect(t.Context()); err != nil || len(facts) != 1 {
+		t.Errorf("%d facts, %v", len(facts), err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func FuzzAnswer(f *testing.F) {
 	f.Add(answers["/containers/json"], answers["/images/json"])
 	f.Add(`[{"Id":"`+web+`","Ports":[{"PrivatePort":-1}],"Labels":{"a":"\u0000","a\u0000":"b"}}]`, `[]`)
 	f.Fuzz(func(t *testing.T, list, images string) {
-		facts, err := New(groups(), func(_ context.Context, _, document string, _ int) ([]byte, error) {
+		facts, err := New(groups(), "", func(_ context.Context, _, document string, _ int) ([]byte, error) {
 			switch {
 			case strings.HasPrefix(document, "/containers/json"):
 				return []byte(list), nil

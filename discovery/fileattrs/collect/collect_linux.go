@@ -4,27 +4,36 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"assimilation/discovery"
 	kind "assimilation/discovery/fileattrs"
+	"assimilation/discovery/internal/jsontext"
 )
 
 // maxAttribute bounds an extended attribute; an ACL of 100 entries has 804 bytes.
 const maxAttribute = 4096
 
+const maxPath = 1024
+
 // Collector looks at files without opening them.
 type Collector struct {
 	statx    func(path string, into *unix.Statx_t) error
 	getxattr func(path, name string, into []byte) (int, error)
+
+	mu    sync.Mutex
+	named map[string][]string // paths that facts of other kinds name, by kind
 }
 
 // New returns a collector that asks these functions.
 func New(statx func(string, *unix.Statx_t) error, getxattr func(string, string, []byte) (int, error)) *Collector {
-	return &Collector{statx, getxattr}
+	return &Collector{statx: statx, getxattr: getxattr, named: map[string][]string{}}
 }
 
 // Local returns the collector of this host.
@@ -38,12 +47,52 @@ func Local() *Collector {
 // Kind is the kind "fileattrs".
 func (c *Collector) Kind() discovery.Kind { return kind.Kind }
 
+// Follow takes the paths that facts of another kind name.
+func (c *Collector) Follow(of string, facts []discovery.Fact) {
+	var named []string
+	for _, where := range kind.Named {
+		if where.Kind != of {
+			continue
+		}
+		for _, fact := range facts {
+			file := where.Default
+			body, err := jsontext.Parse(string(fact.Body))
+			if err != nil {
+				continue
+			}
+			for _, setting := range body.Get("settings").Items() {
+				if setting.Get("name").Text() == where.Setting {
+					file = setting.Get("value").Text()
+				}
+			}
+			if file = path.Clean(file); path.IsAbs(file) && len(file) <= maxPath {
+				named = append(named, path.Dir(file), file)
+			}
+		}
+	}
+	c.mu.Lock()
+	c.named[of] = named
+	c.mu.Unlock()
+}
+
+// paths are all that are looked at, sorted.
+func (c *Collector) paths() []string {
+	all := slices.Clone(kind.Paths)
+	c.mu.Lock()
+	for _, where := range kind.Named {
+		all = append(all, c.named[where.Kind]...)
+	}
+	c.mu.Unlock()
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Collect returns the one fact.
 func (c *Collector) Collect(context.Context) ([]discovery.Fact, error) {
 	facts := kind.Facts{Files: make([]kind.File, 0, len(kind.Paths))}
 	denied := ""
 	var problem error
-	for _, path := range kind.Paths {
+	for _, path := range c.paths() {
 		var st unix.Statx_t
 		switch err := c.statx(path, &st); {
 		case err == nil:

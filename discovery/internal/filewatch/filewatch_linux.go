@@ -21,11 +21,11 @@ var errCutShort = errors.New("event is cut short")
 // What counts in a directory of which one file is watched, and beside that in one
 // that is watched as a whole.
 const (
-	replaced = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO
-	anything = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_ATTRIB
+	replaced = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_CREATE // sockets and links are never written
+	anything = unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_ATTRIB
 )
 
-// Watch calls changed whenever one of the files was written or renamed over,
+// Watch calls changed whenever one of the files was made, written or renamed over,
 // until ctx ends; changed must neither block nor call Watch. It watches their
 // directories, since a watch on a file would stay with the inode that was
 // replaced; a file need not exist, and where its directory does not, it is not
