@@ -104,7 +104,7 @@ func TestEveryPage(t *testing.T) {
 		{"cypher", "/cypher"}, {"cypher-asked", "/cypher?q=" + url.QueryEscape("MATCH (h:Host)-[:RUNS]->(s) RETURN h.name, s.name")}, {"cypher-wrong", "/cypher?q=MATCH+(n:Hst)+RETURN+n"},
 		{"search", "/search?q=assim"}, {"search-address", "/search?q=" + strings.TrimSuffix(lab.Gateway, "1")}, {"search-nothing", "/search?q=zzzz"}, {"docs", "/docs"},
 		{"host", here}, {"host-services", here + "/services"}, {"host-packages", here + "/packages?q=ssl"}, {"host-network", here + "/network"},
-		{"host-dependencies", "/hosts/db1/dependencies"}, {"host-changes", "/hosts/web1/changes"}, {"host-timeline", "/hosts/web1/timeline"}, {"verdicts", "/verdicts"}, {"host-facts", here + "/facts/os"},
+		{"host-dependencies", "/hosts/db1/dependencies"}, {"host-changes", "/hosts/web1/changes"}, {"host-timeline", "/hosts/web1/timeline"}, {"host-past", "/hosts/web1/past?ago=0"}, {"verdicts", "/verdicts"}, {"host-facts", here + "/facts/os"},
 		{"problem", "/hosts/nothing"},
 	} {
 		b.visit(w.URL + page.path)
