@@ -16,7 +16,7 @@ import (
 
 // ours is all that a statement may hold: no semicolon, no comment, no dollar but
 // of an argument, and in quotes only what we write ourselves.
-var ours = regexp.MustCompile(`^(?:[A-Za-z0-9_ .,()\[\]{}<>=+*/%:|&#~>-]|"[A-Za-z_]+"|'[A-Za-z_+*/%^ ()-]*'|'"[a-z_]+"'|'\[\]'|'\{\}'|\$[0-9]+)*$`)
+var ours = regexp.MustCompile(`^(?:[A-Za-z0-9_ .,()\[\]{}<>=+*/%:|&#~>-]|"[A-Za-z_]+"|'[A-Za-z_+*/%^ ()-]*'|'"[a-z_]+"'|'0'|'\[\]'|'\{\}'|\$[0-9]+)*$`)
 
 func FuzzPrepare(f *testing.F) {
 	for _, s := range append(slices.Clip(scenarios), moreScenarios...) {
