@@ -32,8 +32,8 @@ type Right struct {
 	AtSite Role
 	// Proof: whoever does it in a browser has shown a secret a short while ago.
 	Proof bool
-	// Personal: it is about the person, not the tenant. A session that the tenant's
-	// identity provider began does not reach it.
+	// Personal: it is about the person, not the tenant. An API token, or a session that the tenant's
+	// identity provider began, does not reach it.
 	Personal bool
 	// Entering: a person who still owes the tenant a second factor may do it.
 	Entering bool

@@ -63,8 +63,8 @@ func (s *Web) allow(r *http.Request, actor Actor, action tenancy.Action) *Proble
 	switch {
 	case actor.Owes && !right.Entering:
 		return NewProblem(http.StatusForbidden, SecondFactorOwed, "your tenant wants a second factor: set one up on the page /account/second-factor")
-	case actor.SSO && right.Personal:
-		return NewProblem(http.StatusForbidden, Forbidden, "a single sign-on is good for the tenant, not for your own account")
+	case right.Personal && (actor.SSO || actor.Token != ""):
+		return NewProblem(http.StatusForbidden, Forbidden, "an API token or a single sign-on is good for the tenant, not for your own account")
 	case right.Proof && actor.Token == "" && time.Since(actor.ProvedAt) > ProofLife:
 		return NewProblem(http.StatusForbidden, ProofRequired, "show first that it is you: open the page /prove")
 	}
