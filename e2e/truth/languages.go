@@ -1,7 +1,9 @@
 package truth
 
 import (
+	"errors"
 	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -15,7 +17,7 @@ import (
 var separators = regexp.MustCompile(`[-_.]+`)
 
 // managers are the classes of what each package manager installs.
-var managers = map[string]Class{"pip": Pip, "npm": Npm, "gem": Gem}
+var managers = map[string]Class{"pip": Pip, "npm": Npm, "gem": Gem, "go": Go}
 
 func languageRecord(manager, name, version, place string) string {
 	switch manager {
@@ -50,7 +52,52 @@ func readLanguages(r Reading) error {
 	}
 	maps.Copy(r.Must, all.Must)
 	maps.Copy(r.Unasked, all.Unasked)
+	return readGo(r)
+}
+
+// readGo asks of what the programs are built that listen, or have a connection.
+func readGo(r Reading) error {
+	for flags, into := range map[string]Records{"-Htlnp": r.Must, "-Htunap": r.May} {
+		out, err := r.ask(Go, "ss", flags)
+		if err != nil {
+			return err
+		}
+		exes := Set{}
+		for line := range strings.Lines(out) {
+			for _, exe := range owners(line) {
+				exes[exe] = true
+			}
+		}
+		for exe := range exes {
+			if _, err := os.Stat(exe); err == nil && r.Unasked[Go] == "" {
+				r.readModules(into, exe)
+			}
+		}
+	}
 	return nil
+}
+
+// readModules reads lines such as "dep golang.org/x/sys v0.30.0 h1:..."; one that
+// begins with "=>" stands for the line before.
+func (r Reading) readModules(into Records, exe string) {
+	command := exec.Command("go", "version", "-m", exe)
+	command.Dir = "/"
+	out, err := command.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		r.Unasked[Go] = "go is not installed"
+	}
+	if err != nil {
+		return // no program of Go
+	}
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		switch {
+		case strings.HasPrefix(line, exe+": go"):
+			into.add(Go, languageRecord("go", "stdlib", strings.TrimPrefix(f[len(f)-1], "go"), exe))
+		case len(f) >= 3 && (f[0] == "mod" || f[0] == "dep" || f[0] == "=>"):
+			into.add(Go, languageRecord("go", f[1], f[2], exe))
+		}
+	}
 }
 
 func listPip(r Reading) error {

@@ -2,17 +2,22 @@ package truth
 
 import (
 	"os"
+	"regexp"
 	"strings"
 
 	"assimilation/discovery/processes"
 )
 
-// mapped prints the process and the file of every mapping that may be executed
-// (proc_pid_maps(5)); processes that end meanwhile are passed over.
-const mapped = `awk '$2 ~ /x/ && $6 ~ "^/" { pid = FILENAME; gsub(/[^0-9]/, "", pid); print pid, substr($0, index($0, "/")) }' /proc/[0-9]*/maps 2>/dev/null; true`
+// executable finds the mappings of every process that may be executed
+// (proc_pid_maps(5)); processes that end meanwhile, or are closed to us, are passed
+// over.
+const executable = `grep -H '^[^ ]* ..x. [^/]* /' /proc/[0-9]*/maps 2>/dev/null; true`
+
+// mapping matches a line of that: process and file.
+var mapping = regexp.MustCompile(`^/proc/(\d+)/maps:[^/]*(/.*)$`)
 
 // readProcesses asks which files the processes run that ss shows as listening.
-// Others have services too, those with connections.
+// Others are services too, those with connections.
 func readProcesses(r Reading) error {
 	out, err := r.ask(Running, "ss", "-Htlnp")
 	if err != nil {
@@ -22,12 +27,16 @@ func readProcesses(r Reading) error {
 	for _, match := range process.FindAllStringSubmatch(out, -1) {
 		listening[match[1]] = true
 	}
-	if out, err = output("sh", "-c", mapped); err != nil {
+	if out, err = output("sh", "-c", executable); err != nil {
 		return err
 	}
 	exes := map[string]string{}
 	for line := range strings.Lines(out) {
-		pid, file, _ := strings.Cut(strings.TrimSpace(line), " ")
+		match := mapping.FindStringSubmatch(strings.TrimSpace(line))
+		if match == nil {
+			continue
+		}
+		pid, file := match[1], match[2]
 		exe, known := exes[pid]
 		if !known {
 			exe, _ = os.Readlink("/proc/" + pid + "/exe") // "" of one that has ended
@@ -39,6 +48,10 @@ func readProcesses(r Reading) error {
 		into := r.May
 		if listening[pid] {
 			into = r.Must
+		}
+		// What another root has, such as a chroot's, is not told.
+		if root, _ := os.Readlink("/proc/" + pid + "/root"); root != "/" {
+			into = r.May
 		}
 		program, replaced := strings.CutSuffix(exe, " (deleted)")
 		file, gone := strings.CutSuffix(file, " (deleted)")

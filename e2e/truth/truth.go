@@ -10,6 +10,7 @@ package truth
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Class is a sort of record.
@@ -44,6 +45,7 @@ const (
 	Pip          Class = "pip"          // pip list
 	Npm          Class = "npm"          // npm ls -g
 	Gem          Class = "gem"          // gem list
+	Go           Class = "go"           // go version -m
 
 	Sysctl          Class = "sysctl"     // sysctl -a
 	Modules         Class = "modules"    // lsmod
@@ -73,7 +75,7 @@ const (
 // Classes lists all in the order in which they are shown.
 var Classes = []Class{
 	Packages, Listeners, Running, Commands, Containers, Links, Addresses, Routes, Neighbours, OS, Kernel, Users, Groups, Passwords, Sudoers,
-	Mounts, Hardware, Disks, Contents, Checksums, Certificates, Served, Firewall, Rules, Pip, Npm, Gem,
+	Mounts, Hardware, Disks, Contents, Checksums, Certificates, Served, Firewall, Rules, Pip, Npm, Gem, Go,
 	Sysctl, Modules, Vulnerabilities, Units, Files, Attributes, Sshd, HostKeys, Pam, Nsswitch, LoginDefs, Limits, Audit, Resolver, Clock, Cron,
 	GraphPackages, GraphListeners, GraphAddresses,
 }
@@ -126,7 +128,7 @@ func Compare(before, after Reading, service Records) map[Class]Difference {
 			}
 		}
 		for record := range service[c] {
-			if !before.knows(c, record) && !after.knows(c, record) && !remembered(c) {
+			if !before.knows(c, record) && !after.knows(c, record) && !remembered(c) && !ended(c, record, before, after) {
 				d.Extra = append(d.Extra, record)
 			}
 		}
@@ -142,6 +144,25 @@ func (r Reading) knows(c Class, record string) bool { return r.Must[c][record] |
 // remembered classes hold, by design, what the kernel has forgotten since: a
 // neighbour is kept for neighbours.KeepAfterLastSight.
 func remembered(c Class) bool { return c == Neighbours }
+
+// ended reports whether a record is of a program that did not run any more when the
+// tools were asked, which the service learns at the kind's next collection.
+func ended(c Class, record string, readings ...Reading) bool {
+	if c != Running {
+		return false
+	}
+	program, _, _ := strings.Cut(record, " ")
+	for _, r := range readings {
+		for _, records := range []Records{r.Must, r.May} {
+			for known := range records[c] {
+				if runs, _, _ := strings.Cut(known, " "); runs == program {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
 
 // DropOne returns the service's records without one of each class that both
 // readings hold, so that a comparison must find exactly one difference in each

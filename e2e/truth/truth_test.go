@@ -49,6 +49,18 @@ func TestRememberedNeighboursAreNoDifference(t *testing.T) {
 	}
 }
 
+func TestProgramsThatEndedAreNoDifference(t *testing.T) {
+	r := Reading{Must: records(Running, "/bin/a", "/bin/a runs /lib/c")}
+	service := records(Running, "/bin/a", "/bin/a runs /lib/c", "/bin/b runs /lib/c")
+	if d := Compare(r, r, service)[Running]; d.Count() != 0 {
+		t.Errorf("%+v", d)
+	}
+	service.add(Running, "/bin/a runs /lib/d")
+	if d := Compare(r, r, service)[Running]; d.Count() != 1 {
+		t.Errorf("a library that is not mapped gives %+v", d)
+	}
+}
+
 func TestDropOneMakesOneDifferenceInEachClass(t *testing.T) {
 	r := newReading()
 	for _, c := range Classes {
