@@ -23,5 +23,4 @@ export DEBIAN_FRONTEND=noninteractive
     chroot "$host" apt-get -qq install -y --no-install-recommends facter fusioninventory-agent lynis
 } >"$work/log" 2>&1 || { tail -n 20 "$work/log"; exit 1; }
 rm "$host/usr/sbin/policy-rc.d"
-echo "the programs are installed"
-exec chroot "$host" sleep infinity
+exec chroot "$host" sh -c 'echo "the programs are installed"; exec sleep infinity'
