@@ -79,7 +79,7 @@ func (p parts) mount(w *web.Web) error {
 	past := &history.Service{DB: p.db, FindHost: machines.FindID}
 	wrong := &findings.Service{DB: p.db}
 	asked := cypher.New(p.db)
-	who := &depmap.Service{DB: p.db, Topology: wiring.Ask}
+	who := &depmap.Service{DB: p.db, Topology: wiring.Ask, Vendor: query.VendorOf}
 	finder := &search.Service{DB: p.db}
 	deeds := &audit.Service{DB: p.db}
 	overview := &console.Service{DB: p.db, Changes: changed.Recent, Verdicts: p.verdicts.Open, Events: happened.Recent}

@@ -47,10 +47,11 @@ type picture struct {
 	edge      map[string]bool
 	joined    map[[2]string]bool
 	leftOut   LeftOut
+	vendor    func(mac string) string
 }
 
-func draw(s sight, kinds []NodeKind) Map {
-	p := picture{byID: map[string]*box{}, endpoints: map[string]*endpoint{}, edge: map[string]bool{}, joined: map[[2]string]bool{}, leftOut: s.leftOut}
+func draw(s sight, kinds []NodeKind, vendor func(mac string) string) Map {
+	p := picture{vendor: vendor, byID: map[string]*box{}, endpoints: map[string]*endpoint{}, edge: map[string]bool{}, joined: map[[2]string]bool{}, leftOut: s.leftOut}
 	for _, h := range s.hosts {
 		p.add(&box{node: Node{ID: h.ID, Kind: HostNode, Label: h.Name, Detail: h.Site, State: h.State, Focus: h.ID == s.focus, Href: "/hosts/" + h.ID}})
 	}
@@ -58,6 +59,7 @@ func draw(s sight, kinds []NodeKind) Map {
 	p.addListeners(s.focus, s.listeners)
 	p.addGroups(s.groups)
 	p.addNetwork(s)
+	p.addThings(s.things)
 	p.keep(kinds)
 	m := p.layOut(s.title)
 	if s.grouped {
@@ -77,7 +79,7 @@ func (p *picture) keep(kinds []NodeKind) {
 	for _, b := range p.boxes {
 		left[b.node.ID] = true
 		for _, s := range b.services {
-			s.hidden = s.hidden || !slices.Contains(kinds, ServiceNode)
+			s.hidden = s.hidden || !slices.Contains(kinds, s.node.Kind)
 			left[s.node.ID] = !s.hidden
 			s.endpoints = slices.DeleteFunc(s.endpoints, func(e *endpoint) bool { return !slices.Contains(kinds, e.node.Kind) })
 			for _, e := range s.endpoints {
@@ -159,12 +161,22 @@ func (p *picture) address(l link, outside map[string]bool) *box {
 		outside[id] = true
 		return nil
 	}
-	b := &box{node: Node{ID: id, Kind: AddressNode, Label: l.IP, Detail: "no probe listens there", Href: "/search?q=" + l.IP}}
+	b := &box{node: Node{ID: id, Kind: AddressNode, Label: l.IP, Detail: p.unknown(l), Href: "/search?q=" + l.IP}}
 	if strings.HasPrefix(l.Endpoint, string(cmdb.HostRealm(l.ClientHost))) {
 		b.node.Label, b.node.Detail = l.IP+" on "+p.byID[l.ClientHost].node.Label, "its own address, where nothing listens now"
 	}
 	p.add(b)
 	return b
+}
+
+// unknown says what is known of a system without a probe.
+func (p *picture) unknown(l link) string {
+	if l.MAC != nil {
+		if name := p.vendor(*l.MAC); name != "" {
+			return "unknown system, " + name
+		}
+	}
+	return "unknown system"
 }
 
 func (b *box) service(key, name string) *service {

@@ -17,6 +17,8 @@ import (
 type Service struct {
 	DB       *store.DB
 	Topology Topology
+	// Vendor is the holder of a hardware address's prefix, "" where nobody is known.
+	Vendor func(mac string) string
 }
 
 // Limits of one map: more than this nobody can read.
@@ -73,12 +75,17 @@ const (
 	PortNode     NodeKind = "port"  // of a switch
 	GroupNode    NodeKind = "group" // services of one name, where there are too many hosts to draw
 	RingNode     NodeKind = "ring"
+
+	ChildNode       NodeKind = "child" // a container, guest or pod
+	UnitNode        NodeKind = "unit"
+	CertificateNode NodeKind = "certificate"
+	DiskNode        NodeKind = "disk"
 )
 
 // Node is a box of the drawing.
 type Node struct {
 	ID     string   `json:"id"`
-	Kind   NodeKind `json:"kind" enum:"host,address,service,endpoint,ip,subnet,switch,port,group,ring"`
+	Kind   NodeKind `json:"kind" enum:"host,address,service,endpoint,ip,subnet,switch,port,group,ring,child,unit,certificate,disk"`
 	Label  string   `json:"label"`
 	Detail string   `json:"detail,omitempty"`
 	Parent string   `json:"parent,omitempty" doc:"id of the host or address that it belongs to"`
@@ -101,13 +108,15 @@ const (
 	Within   EdgeKind = "within"   // address and its subnet
 	Wired    EdgeKind = "wired"    // switch port and the host at its other end
 	Beats    EdgeKind = "beats"    // two hosts that watch each other
+	Belongs  EdgeKind = "belongs"  // service and the container that it runs in, the unit that starts it, the certificate that it shows
+	IsGuest  EdgeKind = "guest"    // a guest and the host that it is
 )
 
 // Line joins two nodes; source and target are as the client sees them: from the
 // client to the endpoint, from the endpoint to its service.
 type Line struct {
 	ID     string   `json:"id"`
-	Kind   EdgeKind `json:"kind" enum:"listens,connects,within,wired,beats"`
+	Kind   EdgeKind `json:"kind" enum:"listens,connects,within,wired,beats,belongs,guest"`
 	Source string   `json:"source"`
 	Target string   `json:"target"`
 }
@@ -118,6 +127,7 @@ type LeftOut struct {
 	Links     int `json:"links" doc:"uses of an endpoint by a client"`
 	Listeners int `json:"listeners" doc:"listening sockets without a known client"`
 	Addresses int `json:"addresses" doc:"addresses without a probe"`
+	Things    int `json:"things" doc:"containers, guests, units, certificates and disks"`
 }
 
 func (l LeftOut) words() string {
@@ -128,6 +138,7 @@ func (l LeftOut) words() string {
 	}{
 		{l.Hosts, "host", "hosts"}, {l.Links, "dependency", "dependencies"},
 		{l.Listeners, "listening socket", "listening sockets"}, {l.Addresses, "address without a probe", "addresses without a probe"},
+		{l.Things, "thing within a host", "things within hosts"},
 	} {
 		switch p.n {
 		case 0:
@@ -178,5 +189,5 @@ func (s *Service) Draw(ctx context.Context, actor web.Actor, kind Type, scope Sc
 	if err != nil {
 		return Map{}, err
 	}
-	return draw(seen, scope.Kinds), nil
+	return draw(seen, scope.Kinds, s.Vendor), nil
 }

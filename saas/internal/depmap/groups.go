@@ -19,16 +19,31 @@ type group struct {
 	ClientHosts, ServerHosts int
 }
 
+// Who uses whom: all of a tenant, or those of which either is of the site $1.
+const (
+	allUses = `SELECT t.start_id AS client, t.end_id AS endpoint, l.start_id AS server FROM {CONNECTS_TO} t JOIN {LISTENS_ON} l ON l.end_id = t.end_id
+		WHERE $1 = ''`
+	usesOfSite = `SELECT t.start_id AS client, t.end_id AS endpoint, l.start_id AS server
+		FROM own o JOIN {CONNECTS_TO} t ON t.start_id = o.service JOIN {LISTENS_ON} l ON l.end_id = t.end_id
+		UNION
+		SELECT t.start_id, t.end_id, l.start_id FROM own o JOIN {LISTENS_ON} l ON l.start_id = o.service JOIN {CONNECTS_TO} t ON t.end_id = l.end_id`
+)
+
 // readGroups reads the dependencies of more hosts than can be drawn, by the
 // names of services; site is an id, "" all.
 func (s *sight) readGroups(ctx context.Context, tx pgx.Tx, graph, site string) error {
+	uses := allUses
+	if site != "" {
+		uses = usesOfSite
+	}
 	rows, err := tx.Query(ctx, expand(graph, `
+		WITH own AS (SELECT r.end_id AS service FROM {Host} h JOIN {RUNS} r ON r.start_id = h.id WHERE h.properties ->> 'site'::text = $1),
+		uses AS (`+uses+`)
 		SELECT c.properties ->> 'name'::text, s.properties ->> 'name'::text, e.properties ->> 'protocol'::text, (e.properties ->> 'port'::text)::int,
 			count(*)::int, count(DISTINCT cr.start_id)::int, count(DISTINCT sr.start_id)::int, count(*) OVER ()
-		FROM {CONNECTS_TO} t JOIN {LISTENS_ON} l ON l.end_id = t.end_id JOIN {Endpoint} e ON e.id = t.end_id
-		JOIN {Service} c ON c.id = t.start_id JOIN {Service} s ON s.id = l.start_id
+		FROM uses u JOIN {Endpoint} e ON e.id = u.endpoint JOIN {Service} c ON c.id = u.client JOIN {Service} s ON s.id = u.server
 		JOIN {RUNS} cr ON cr.end_id = c.id JOIN {RUNS} sr ON sr.end_id = s.id
-		WHERE cr.start_id <> sr.start_id AND ($1 = '' OR EXISTS (SELECT FROM {Host} h WHERE h.id IN (cr.start_id, sr.start_id) AND h.properties ->> 'site'::text = $1))
+		WHERE cr.start_id <> sr.start_id
 		GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC, 1, 2, 3, 4 LIMIT $2`), site, maxGroups)
 	if err != nil {
 		return fmt.Errorf("reading dependencies between services: %w", err)

@@ -15,9 +15,9 @@ func text(s string) *string { return &s }
 func shop() sight {
 	s := sight{title: "all sites", hosts: []host{{"db", "db1", "up", "paris"}, {"idle", "idle1", "up", "paris"}, {"w1", "web1", "up", "paris"}, {"w2", "web2", "silent", "paris"}}}
 	for _, web := range []string{"w1", "w2"} {
-		s.links = append(s.links, link{web + "/nginx", "nginx", web, "r|10.0.0.9|tcp|5432", "10.0.0.9", "tcp", 5432, text("db/pg"), text("postgres"), text("db")})
+		s.links = append(s.links, link{web + "/nginx", "nginx", web, "r|10.0.0.9|tcp|5432", "10.0.0.9", "tcp", 5432, text("db/pg"), text("postgres"), text("db"), nil})
 	}
-	s.links = append(s.links, link{"db/pg", "postgres", "db", "public|192.0.2.1|tcp|443", "192.0.2.1", "tcp", 443, nil, nil, nil})
+	s.links = append(s.links, link{"db/pg", "postgres", "db", "public|192.0.2.1|tcp|443", "192.0.2.1", "tcp", 443, nil, nil, nil, nil})
 	return s
 }
 
@@ -33,7 +33,7 @@ func node(t *testing.T, m Map, label string) Node {
 }
 
 func TestClientsStandLeftOfWhatTheyUse(t *testing.T) {
-	m := draw(shop(), nil)
+	m := draw(shop(), nil, noVendor)
 	web, db, outside, idle := node(t, m, "web1"), node(t, m, "db1"), node(t, m, "192.0.2.1"), node(t, m, "idle1")
 	if !(web.X < db.X && db.X < outside.X) {
 		t.Errorf("web %d, db %d, outside %d: not from left to right", web.X, db.X, outside.X)
@@ -70,7 +70,7 @@ func TestNothingOverlaps(t *testing.T) {
 		}
 		for range r.IntN(200) {
 			client, server, port := r.IntN(n), r.IntN(n), 1+r.IntN(5)
-			l := link{fmt.Sprintf("h%d/c%d", client, r.IntN(3)), "client", fmt.Sprintf("h%d", client), fmt.Sprintf("r|10.0.0.%d|tcp|%d", server, port), fmt.Sprintf("10.0.0.%d", server), "tcp", port, nil, nil, nil}
+			l := link{fmt.Sprintf("h%d/c%d", client, r.IntN(3)), "client", fmt.Sprintf("h%d", client), fmt.Sprintf("r|10.0.0.%d|tcp|%d", server, port), fmt.Sprintf("10.0.0.%d", server), "tcp", port, nil, nil, nil, nil}
 			if server%3 > 0 {
 				l.Server, l.ServerName, l.ServerHost = text(fmt.Sprintf("h%d/s", server)), text("server"), text(fmt.Sprintf("h%d", server))
 			}
@@ -79,9 +79,9 @@ func TestNothingOverlaps(t *testing.T) {
 		for i := range r.IntN(30) {
 			s.listeners = append(s.listeners, listener{fmt.Sprintf("h0/l%d", i/4), "daemon", fmt.Sprintf("r|::%d|udp|%d", i, i/2+1), fmt.Sprintf("::%d", i), "udp", i/2 + 1})
 		}
-		m := draw(s, nil)
+		m := draw(s, nil, noVendor)
 		r.Shuffle(len(s.links), func(i, j int) { s.links[i], s.links[j] = s.links[j], s.links[i] })
-		if again := draw(s, nil); n < maxOutside && !reflect.DeepEqual(m, again) {
+		if again := draw(s, nil, noVendor); n < maxOutside && !reflect.DeepEqual(m, again) {
 			t.Fatalf("seed %d: another order of rows, another picture", seed)
 		}
 		seen := map[string]Node{}
@@ -113,13 +113,13 @@ func TestWhatIsLeftOutIsSaid(t *testing.T) {
 	s.leftOut.Hosts = 2
 	for i := range maxOutside + 3 {
 		ip := fmt.Sprintf("192.0.2.%d", i+10)
-		s.links = append(s.links, link{"w1/nginx", "nginx", "w1", "public|" + ip + "|udp|53", ip, "udp", 53, nil, nil, nil})
+		s.links = append(s.links, link{"w1/nginx", "nginx", "w1", "public|" + ip + "|udp|53", ip, "udp", 53, nil, nil, nil, nil})
 	}
-	m := draw(s, nil)
+	m := draw(s, nil, noVendor)
 	if m.LeftOut != (LeftOut{Hosts: 2, Addresses: 4}) || m.Note != "Left out, to stay readable: 2 hosts, 4 addresses without a probe." {
 		t.Errorf("%+v %q", m.LeftOut, m.Note)
 	}
-	if empty := draw(sight{}, nil); empty.Nodes == nil || empty.Edges == nil || empty.Note != "" {
+	if empty := draw(sight{}, nil, noVendor); empty.Nodes == nil || empty.Edges == nil || empty.Note != "" {
 		t.Errorf("an empty map: %+v", empty)
 	}
 }
@@ -128,7 +128,7 @@ func TestThePictureHoldsNoMarkupOfHosts(t *testing.T) {
 	s := shop()
 	s.hosts[0].Name, s.title, s.links[0].ClientName = `<script>alert("x")</script>`, `"><b>`, `'&<i>`
 	var b strings.Builder
-	if err := draw(s, nil).WriteSVG(&b); err != nil {
+	if err := draw(s, nil, noVendor).WriteSVG(&b); err != nil {
 		t.Fatal(err)
 	}
 	for _, bad := range []string{"<script", "<b>", "<i>"} {

@@ -18,7 +18,7 @@ func office() sight {
 }
 
 func TestANetworkStandsBetweenSwitchesAndSubnets(t *testing.T) {
-	m := draw(office(), nil)
+	m := draw(office(), nil, noVendor)
 	at := map[string]Node{}
 	count := map[NodeKind]int{}
 	for _, n := range m.Nodes {
@@ -50,7 +50,7 @@ func TestAMapKeepsOnlyTheKindsAskedFor(t *testing.T) {
 		kinds []NodeKind
 		edges bool
 	}{{[]NodeKind{HostNode}, false}, {[]NodeKind{HostNode, ServiceNode, EndpointNode}, true}, {[]NodeKind{SubnetNode}, false}, {[]NodeKind{"nothing"}, false}} {
-		m := draw(s, test.kinds)
+		m := draw(s, test.kinds, noVendor)
 		left := map[string]bool{}
 		for _, n := range m.Nodes {
 			left[n.ID] = true
@@ -75,7 +75,7 @@ func TestAMapKeepsOnlyTheKindsAskedFor(t *testing.T) {
 
 func TestALargeEstateIsDrawnByItsServices(t *testing.T) {
 	m := draw(sight{title: "all sites", grouped: true, groups: []group{
-		{"nginx", "postgres", "tcp", 5432, 900, 300, 3}, {"haproxy", "nginx", "tcp", 80, 600, 2, 300}, {"nginx", "redis", "tcp", 6379, 300, 300, 1}}}, nil)
+		{"nginx", "postgres", "tcp", 5432, 900, 300, 3}, {"haproxy", "nginx", "tcp", 80, 600, 2, 300}, {"nginx", "redis", "tcp", 6379, 300, 300, 1}}}, nil, noVendor)
 	detail := map[string]string{}
 	for _, n := range m.Nodes {
 		if n.Kind == GroupNode {
@@ -113,7 +113,7 @@ func TestDOTQuotesWhatHostsReport(t *testing.T) {
 	var b strings.Builder
 	s := office()
 	s.hosts[1].Name = "x\"]; evil [label=\"\\\n"
-	if err := draw(s, nil).WriteDOT(&b); err != nil {
+	if err := draw(s, nil, noVendor).WriteDOT(&b); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range strings.Split(b.String(), "\n") {

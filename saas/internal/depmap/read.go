@@ -25,6 +25,7 @@ type sight struct {
 	groups      []group
 	attachments []attachment
 	plugs       []plug
+	things      []thing
 }
 
 // keys are the hosts' natural keys, as agtype.
@@ -50,6 +51,7 @@ type link struct {
 	Endpoint, IP, Protocol         string
 	Port                           int
 	Server, ServerName, ServerHost *string
+	MAC                            *string // of the address, where there is no server
 }
 
 // listener is an endpoint that a service of the focus accepts at.
@@ -91,7 +93,12 @@ func read(ctx context.Context, tx pgx.Tx, graph string, kind Type, scope Scope) 
 		}
 	}
 	if kind != Services {
-		return s, s.readNetwork(ctx, tx, graph, scope)
+		if err := s.readNetwork(ctx, tx, graph, scope); err != nil {
+			return s, err
+		}
+	}
+	if kind == Everything {
+		return s, s.readThings(ctx, tx, graph)
 	}
 	return s, nil
 }
@@ -176,7 +183,9 @@ func (s *sight) readLinks(ctx context.Context, tx pgx.Tx, graph string, keys []s
 		)
 		SELECT c.properties ->> 'key'::text, c.properties ->> 'name'::text, ch.properties ->> 'key'::text,
 			e.properties ->> 'key'::text, e.properties ->> 'ip'::text, e.properties ->> 'protocol'::text, (e.properties ->> 'port'::text)::int,
-			s.properties ->> 'key'::text, s.properties ->> 'name'::text, sh.properties ->> 'key'::text, k.total
+			s.properties ->> 'key'::text, s.properties ->> 'name'::text, sh.properties ->> 'key'::text,
+			CASE WHEN k.server IS NULL THEN (SELECT coalesce((SELECT min(x.properties ->> 'mac'::text) FROM {SEES} x WHERE x.end_id = a.end_id),
+				(SELECT min(x.properties ->> 'mac'::text) FROM {HEARS} x WHERE x.end_id = a.end_id)) FROM {AT} a WHERE a.start_id = e.id LIMIT 1) END, k.total
 		FROM chosen k JOIN {Endpoint} e ON e.id = k.endpoint JOIN {Service} c ON c.id = k.client JOIN {Host} ch ON ch.id = k.client_host
 		LEFT JOIN {Service} s ON s.id = k.server LEFT JOIN {Host} sh ON sh.id = k.server_host
 		ORDER BY 1, 4, 8`), keys, s.focus != "", maxLinks)
@@ -185,7 +194,7 @@ func (s *sight) readLinks(ctx context.Context, tx pgx.Tx, graph string, keys []s
 	}
 	total := 0
 	s.links, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (l link, err error) {
-		err = row.Scan(&l.Client, &l.ClientName, &l.ClientHost, &l.Endpoint, &l.IP, &l.Protocol, &l.Port, &l.Server, &l.ServerName, &l.ServerHost, &total)
+		err = row.Scan(&l.Client, &l.ClientName, &l.ClientHost, &l.Endpoint, &l.IP, &l.Protocol, &l.Port, &l.Server, &l.ServerName, &l.ServerHost, &l.MAC, &total)
 		return l, err
 	})
 	s.leftOut.Links = max(0, total-len(s.links))

@@ -44,7 +44,7 @@ func (m Map) WriteSVG(w io.Writer) error {
 var colours = map[NodeKind][2]string{
 	HostNode: {"#ffffff", "#c5ccd8"}, AddressNode: {"#f5f6f8", "#c5ccd8"}, ServiceNode: {"#e6edfb", "#2456c9"}, EndpointNode: {"#f8f9fb", "#c5ccd8"},
 	IPNode: {"#f8f9fb", "#c5ccd8"}, SubnetNode: {"#e9f4ee", "#146c43"}, SwitchNode: {"#fbf1e2", "#855300"}, PortNode: {"#f8f9fb", "#c5ccd8"}, GroupNode: {"#e6edfb", "#2456c9"},
-	RingNode: {"#f5f6f8", "#c5ccd8"},
+	RingNode: {"#f5f6f8", "#c5ccd8"}, ChildNode: {"#f3ebfa", "#6b3fa0"}, UnitNode: {"#f8f9fb", "#6c7788"}, CertificateNode: {"#e9f4ee", "#146c43"}, DiskNode: {"#fbf1e2", "#855300"},
 }
 
 func writeNode(b *strings.Builder, n Node) {
@@ -130,4 +130,4 @@ func shortened(s string, width int) string {
 	return string(runes[:room/2]) + "…" + string(runes[len(runes)-(room-room/2-1):])
 }
 
-var edgeColours = map[EdgeKind]string{Listens: "#c5ccd8", Connects: "#6c7788", Within: "#146c43", Wired: "#855300", Beats: "#2456c9"}
+var edgeColours = map[EdgeKind]string{Listens: "#c5ccd8", Connects: "#6c7788", Within: "#146c43", Wired: "#855300", Beats: "#2456c9", Belongs: "#6b3fa0", IsGuest: "#6b3fa0"}

@@ -188,7 +188,7 @@ func (q *Query) item(row pgx.CollectableRow) (map[string]any, error) {
 		}
 		if mac, ok := values[i].(string); ok && c.made == vendor {
 			values[i] = nil
-			if name := vendorOf(mac); name != "" {
+			if name := VendorOf(mac); name != "" {
 				values[i] = name
 			}
 		}

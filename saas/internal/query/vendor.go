@@ -10,9 +10,9 @@ import (
 // in smaller parts, whose holders are not in the list of large ones.
 const registry = "IEEE Registration Authority"
 
-// vendorOf is the holder of a hardware address's prefix (IEEE MA-L), "" where
+// VendorOf is the holder of a hardware address's prefix (IEEE MA-L), "" where
 // nobody is known: addresses that software made up have no holder.
-func vendorOf(mac string) string {
+func VendorOf(mac string) string {
 	hw, err := net.ParseMAC(mac)
 	if err != nil || len(hw) < 3 || hw[0]&2 != 0 {
 		return ""

@@ -12,8 +12,8 @@ func TestVendorOf(t *testing.T) {
 		"70:b3:d5:00:00:01":       "", // a block that is handed out in parts
 		"80:00:00:48:fe:80:00:00:00:00:00:00:00:02:c9:03:00:00:0f:69": "", // InfiniBand, no IEEE prefix in front
 	} {
-		if got := vendorOf(mac); got != want {
-			t.Errorf("vendorOf(%q) = %q, want %q", mac, got, want)
+		if got := VendorOf(mac); got != want {
+			t.Errorf("VendorOf(%q) = %q, want %q", mac, got, want)
 		}
 	}
 }

@@ -11,15 +11,17 @@ import (
 func (s *session) graphDraw() *cobra.Command {
 	var kind, host, site, subnet, only string
 	cmd := &cobra.Command{
-		Use: "draw", Short: "A picture of services, the network, both, or the heartbeat rings", Args: arguments(0, 0),
+		Use: "draw", Short: "A picture of services, the network, everything, or the heartbeat rings", Args: arguments(0, 0),
 		Long: `A picture of services and who uses them, of the network (addresses, subnets,
-switches), of both, or of the rings in which hosts watch each other. Where there are
+switches), of everything (both, with the containers, guests, units, certificates
+and disks of hosts), or of the rings in which hosts watch each other. Where there are
 too many hosts to draw, services are drawn by their names.
 
 Rings, and switches of a site that keeps its topology, are asked of its relay.`,
 		Example: `  assim graph draw --type network -o svg >network.svg
   assim graph draw --type service --host web1 -o dot | dot -Tpdf >web1.pdf
   assim graph draw --type network --subnet 10.0.0.0/24 --only host,ip,subnet -o svg
+  assim graph draw --type everything --host web1 -o svg >web1.svg
   assim graph draw --type ring --site paris -o json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			format := s.format
