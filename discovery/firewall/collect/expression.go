@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"strconv"
@@ -10,9 +11,9 @@ import (
 )
 
 // expressions name the attributes of each expression, from number 1 on
-// (linux/netfilter/nf_tables.h). "$" marks a text, "%" a value or verdict, "-" what
-// changes by itself or has no meaning outside the kernel, and what follows a "/"
-// are names of numbers from 0 on.
+// (linux/netfilter/nf_tables.h). "$" marks a text, "%" a value or verdict, "*" bytes of
+// which the end is not used, "-" what changes by itself or has no meaning outside
+// the kernel, and what follows a "/" are names of numbers from 0 on.
 var expressions = map[string]string{
 	"immediate": "dreg %data",
 	"bitwise":   "sreg dreg len %mask %xor op %data",
@@ -45,8 +46,8 @@ var expressions = map[string]string{
 	"fwd":       "dev addr family",
 	"objref":    "type $name sreg $set -",
 	"dynset":    "$set - op sreg sdata timeout - - flags -",
-	"match":     "$name rev info",
-	"target":    "$name rev info",
+	"match":     "$name rev *info",
+	"target":    "$name rev *info",
 	"notrack":   "",
 }
 
@@ -64,6 +65,8 @@ func expression(name string, attributes []byte) string {
 		case '-':
 		case '$':
 			out += " " + field[1:] + "=" + strconv.Quote(text(data))
+		case '*': // a structure of x_tables, which ends in what is not used
+			out += " " + field[1:] + "=" + hex.EncodeToString(bytes.TrimRight(data, "\x00"))
 		case '%':
 			out += " " + field[1:] + "=" + value(data)
 		default:

@@ -143,15 +143,22 @@ func chain(family string, a [16][]byte) kind.Chain {
 }
 
 // rule reads NFTA_RULE_EXPRESSIONS (4), a list of elements (1) with name (1) and
-// data (2), and NFTA_RULE_USERDATA (7), of which nft writes the comment as 0.
+// data (2), and NFTA_RULE_USERDATA (7), of which nft writes the comment as 0;
+// iptables has it in a match of its own.
 func rule(a [16][]byte) kind.Rule {
+	var r kind.Rule
 	var all []string
 	_ = netlink.Attributes(a[4], func(_ uint16, element []byte) error {
 		e := split(element)
+		if m := split(e[2]); text(e[1]) == "match" && text(m[1]) == "comment" {
+			r.Comment = discovery.Clean(text(m[3]), maxName)
+			all = append(all, `match name="comment"`)
+			return nil
+		}
 		all = append(all, expression(text(e[1]), e[2]))
 		return nil
 	})
-	r := kind.Rule{Text: discovery.Clean(strings.Join(all, "; "), maxText)}
+	r.Text = discovery.Clean(strings.Join(all, "; "), maxText)
 	for data := a[7]; len(data) > 2 && int(data[1]) <= len(data)-2; data = data[2+int(data[1]):] {
 		if data[0] == 0 {
 			r.Comment = discovery.Clean(text(data[2:2+int(data[1])]), maxName)
