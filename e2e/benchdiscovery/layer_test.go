@@ -46,7 +46,7 @@ func (l layer) median(c candidate) run {
 // once runs a program. A shell waits in its place until its events are heard of.
 func (l layer) once(line []string, writes string) (r run) {
 	holder := strconv.Itoa(l.holder.PID())
-	cmd := exec.Command("nsenter", append([]string{"--target", holder, "--mount", "--root", "--wd=/", "--", "sh", "-c", `read -r go; exec "$@"`, "sh"}, line...)...)
+	cmd := exec.Command("nsenter", append([]string{"--target", holder, "--mount", "--root", "--wd", "--", "sh", "-c", `read -r go; exec "$@"`, "sh"}, line...)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	gate, err := cmd.StdinPipe()
