@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,10 +16,21 @@ import (
 // household is a family whose members a test changes.
 type household struct {
 	fake
+	mu      sync.Mutex
 	members []discovery.Collector
 }
 
-func (h *household) Members() []discovery.Collector { return h.members }
+func (h *household) Members() []discovery.Collector {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.members
+}
+
+func (h *household) become(members ...discovery.Collector) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.members = members
+}
 
 func TestMembersOfAFamilyComeAndGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -49,7 +61,7 @@ func TestMembersOfAFamilyComeAndGo(t *testing.T) {
 		if lines, _ := notes.all(); strings.Count(lines, "x-slow") != 1 || strings.Count(lines, "x-a") != 1 {
 			t.Errorf("after that: %s", lines)
 		}
-		family.members = []discovery.Collector{second} // edited; slow was removed
+		family.become(second) // edited; slow was removed
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if lines, _ := notes.all(); strings.Count(lines, "x-a") != 2 || strings.Count(lines, "drop x-slow") != 1 || strings.Contains(lines, "drop x-a") {
@@ -61,7 +73,7 @@ func TestMembersOfAFamilyComeAndGo(t *testing.T) {
 		if lines, _ := notes.all(); strings.Count(lines, "drop x-a") != 1 {
 			t.Errorf("after the kind was switched off: %s", lines)
 		}
-		family.members = []discovery.Collector{member("x-b", nothing)}
+		family.become(member("x-b", nothing))
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if lines, _ := notes.all(); strings.Contains(lines, "x-b") {
