@@ -37,6 +37,9 @@ func (s *Service) Pages(w *web.Web) {
 
 const day = 24 * time.Hour
 
+// maxSites is how many sites are listed.
+const maxSites = 20
+
 // overview is what the page shows.
 type overview struct {
 	tenant    string
@@ -57,6 +60,10 @@ type counts struct {
 // hosts by the state that is shown of them.
 type hosts struct {
 	Up, Down, Silent, ShutDown, Unknown int
+}
+
+func (h *hosts) add(o hosts) {
+	h.Up, h.Down, h.Silent, h.ShutDown, h.Unknown = h.Up+o.Up, h.Down+o.Down, h.Silent+o.Silent, h.ShutDown+o.ShutDown, h.Unknown+o.Unknown
 }
 
 func (h hosts) all() int { return h.Up + h.Down + h.Silent + h.ShutDown + h.Unknown }
@@ -84,12 +91,10 @@ type site struct {
 func (s *Service) read(ctx context.Context, tx pgx.Tx, v *overview, since time.Time) error {
 	c := &v.counts
 	err := tx.QueryRow(ctx, `
-		SELECT `+countHosts+`,
-			(SELECT count(*)::int FROM assim.findings WHERE closed_at IS NULL),
+		SELECT (SELECT count(*)::int FROM assim.findings WHERE closed_at IS NULL),
 			(SELECT count(*)::int FROM assim.fact_versions WHERE at >= $1),
-			(SELECT count(*)::int FROM assim.events WHERE at >= $1 AND type LIKE 'refusal%')
-		FROM assim.hosts h `+joinProblem+` WHERE h.retired_at IS NULL`, since).
-		Scan(&c.Up, &c.Down, &c.Silent, &c.ShutDown, &c.Unknown, &c.Findings, &c.Changes, &c.Refusals)
+			(SELECT count(*)::int FROM assim.events WHERE at >= $1 AND type LIKE 'refusal%')`, since).
+		Scan(&c.Findings, &c.Changes, &c.Refusals)
 	if err != nil {
 		return err
 	}
@@ -98,7 +103,7 @@ func (s *Service) read(ctx context.Context, tx pgx.Tx, v *overview, since time.T
 			(SELECT count(*)::int FROM assim.relays r WHERE r.tenant = s.tenant AND r.site = s.id AND r.revoked_at IS NULL),
 			(SELECT max(r.seen_at) FROM assim.relays r WHERE r.tenant = s.tenant AND r.site = s.id AND r.revoked_at IS NULL)
 		FROM assim.sites s LEFT JOIN assim.hosts h ON h.tenant = s.tenant AND h.site = s.id AND h.retired_at IS NULL `+joinProblem+`
-		GROUP BY s.tenant, s.id, s.name ORDER BY lower(s.name) LIMIT 20`)
+		GROUP BY s.tenant, s.id, s.name ORDER BY lower(s.name)`)
 	if err != nil {
 		return err
 	}
@@ -109,6 +114,10 @@ func (s *Service) read(ctx context.Context, tx pgx.Tx, v *overview, since time.T
 	if err != nil {
 		return err
 	}
+	for _, s := range v.sites {
+		c.add(s.hosts)
+	}
+	v.sites = v.sites[:min(maxSites, len(v.sites))]
 	if v.verdicts, err = s.Verdicts(ctx, tx); err != nil {
 		return err
 	}

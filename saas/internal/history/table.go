@@ -74,7 +74,7 @@ func (t *Tables) rows(name, column, value string) string {
 			AND NOT EXISTS (SELECT FROM assim.undo _later WHERE _later.id = _was.id AND _later.at > {at} AND (_later.at, _later.step) < (_was.at, _was.step)))`))
 }
 
-var with = regexp.MustCompile(`^\s*WITH\s`)
+var with = regexp.MustCompile(`^\s*WITH\s+(RECURSIVE\s)?`)
 
 // With puts before a statement, which may have such of its own, the first change
 // after the time of each element of the tables that were asked for as a whole:
@@ -89,11 +89,11 @@ func (t *Tables) With(statement string) string {
 			SELECT DISTINCT ON (u.id) u.id, u.start_id, u.end_id, u.before FROM assim.undo u
 			WHERE u.label = {label} AND u.at > {at} ORDER BY u.id, u.at, u.step)`)
 	}
-	all := "WITH " + strings.Join(parts, ",\n")
-	if own := with.FindString(statement); own != "" {
-		return all + ",\n" + statement[len(own):]
+	all := strings.Join(parts, ",\n")
+	if own := with.FindStringSubmatch(statement); own != nil {
+		return "WITH " + own[1] + all + ",\n" + statement[len(own[0]):]
 	}
-	return all + "\n" + statement
+	return "WITH " + all + "\n" + statement
 }
 
 // replace writes a piece of SQL for a table. {is.columns} and {was.columns} are its

@@ -31,16 +31,11 @@ func (q *Query) looksBack() bool {
 var errNoLookingBack = web.NewProblem(http.StatusUnprocessableEntity, web.NoLookingBack,
 	"this query cannot look back yet: it reads more than the graph; ask without as_of")
 
-// isNear reports whether a question is about one host or address: it begins there,
-// and each join leads on from what is known.
-func (q *Query) isNear() bool {
-	return slices.ContainsFunc(q.Parameters, func(p Parameter) bool { return p.Type == Host || p.Type == IP || p.Type == MAC })
-}
-
 // prepareAsOf refuses a time that is out of reach, and makes room for what
-// changed since, where all that is is compared with it.
+// changed since, where all that is is compared with it. A question that begins at
+// few rows leads on from each, by JOIN {Label} x ON x.id = y.z, see history.Near.
 func (q *Query) prepareAsOf(ctx context.Context, tx pgx.Tx, at time.Time) error {
-	if err := history.Graph(ctx, tx, at); err != nil || q.isNear() {
+	if err := history.Graph(ctx, tx, at); err != nil || q.few {
 		return err
 	}
 	// It cannot know how the tables of then are distributed, and compares each row
@@ -54,7 +49,7 @@ func (q *Query) prepareAsOf(ctx context.Context, tx pgx.Tx, at time.Time) error 
 func (q *Query) textAsOf(tenant tenancy.TenantID) string {
 	tables, past := history.NewTables(tenant, fmt.Sprintf("$%d::timestamptz", q.hiddenColumns()+len(q.bound)+3)), *q
 	past.sql = labelTable.ReplaceAllString(q.sql, "{$1}")
-	if q.isNear() {
+	if q.few {
 		past.sql = tables.Near(past.sql)
 	} else {
 		past.sql = tables.Whole(past.sql)

@@ -10,6 +10,7 @@
 //	-- example NAME=VALUE
 //	-- column NAME TYPE[: what it is]
 //	-- missing COLUMN                     (keep only rows where it is null)
+//	-- from few                           (it begins at few rows: its past is looked up from row to row)
 //	-- source relay                       (sites whose facts are not here are asked live)
 //	-- walk clients|servers PARAM         (how dependencies go on from PARAM, as the table {walk})
 //	SELECT ...
@@ -52,6 +53,7 @@ type Query struct {
 	sql     string // with {graph} where the tenant's schema belongs
 	bound   []int  // parameters that the text names, in the order in which they are bound
 	missing string // column that must be null
+	few     bool   // see past.go
 	walk    walk   // the zero walk: none
 	wiring  bool   // the relays' answer is a table of the text
 }
@@ -168,6 +170,8 @@ func (q *Query) parseHead(line string) error {
 		q.Note = strings.TrimSpace(q.Note + " " + rest)
 	case word == "missing":
 		q.missing = rest
+	case line == "from few":
+		q.few = true
 	case line == "source relay":
 		q.Relay = true
 	case word == "walk":

@@ -140,40 +140,60 @@ func (q *Query) parameterOf(t Type) string {
 	return ""
 }
 
-// maxSifted bounds the rows that are read to find those of a page where a column
-// is to be missing.
-const maxSifted = 1_000_000
-
-// rows reads a page's rows, and one more if there is one. Where a column is to be
-// missing, rows are read until there are enough that lack it.
-func (q *Query) rows(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, bound []any, page Page) (items []map[string]any, err error) {
-	items = []map[string]any{}
-	limit, offset, skip := page.Limit+1, page.Offset, 0
+// rows reads a page's rows, and one more if there is one.
+func (q *Query) rows(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, bound []any, page Page) ([]map[string]any, error) {
+	sql, limit, offset := q.text(tenant), page.Limit+1, page.Offset
 	if q.missing != "" {
-		limit, offset, skip = maxSifted, 0, page.Offset
+		limit, offset = maxSifted, 0
 	}
-	sql, arguments := q.text(tenant), append(bound, limit, offset)
+	arguments := append(bound, limit, offset)
 	if !page.AsOf.IsZero() {
 		sql, arguments = q.textAsOf(tenant), append(arguments, page.AsOf)
+	}
+	if q.missing != "" {
+		return q.sift(ctx, tx, sql, arguments, page)
 	}
 	rows, err := tx.Query(ctx, sql, arguments...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() && len(items) <= page.Limit {
-		item, err := q.item(rows)
-		switch {
-		case err != nil:
+	return pgx.AppendRows([]map[string]any{}, rows, q.item)
+}
+
+// Sifting reads so many rows at a time, and so many at all.
+const (
+	siftStep  = 500
+	maxSifted = 1_000_000
+)
+
+// sift reads rows until there are enough of those that lack the column that is to
+// be missing. The database finds no more of them than are read.
+func (q *Query) sift(ctx context.Context, tx pgx.Tx, sql string, arguments []any, page Page) (items []map[string]any, err error) {
+	if _, err := tx.Exec(ctx, `DECLARE sifted NO SCROLL CURSOR FOR `+sql, arguments...); err != nil {
+		return nil, err
+	}
+	items = []map[string]any{}
+	for skip, more := page.Offset, true; more && len(items) <= page.Limit; {
+		rows, err := tx.Query(ctx, fmt.Sprintf(`FETCH %d FROM sifted`, siftStep))
+		if err != nil {
 			return nil, err
-		case q.missing != "" && item[q.missing] != nil:
-		case skip > 0:
-			skip--
-		default:
-			items = append(items, item)
+		}
+		found, err := pgx.CollectRows(rows, q.item)
+		if err != nil {
+			return nil, err
+		}
+		more = len(found) == siftStep
+		for _, item := range found {
+			switch {
+			case item[q.missing] != nil:
+			case skip > 0:
+				skip--
+			case len(items) <= page.Limit:
+				items = append(items, item)
+			}
 		}
 	}
-	return items, rows.Err()
+	return items, nil
 }
 
 func (q *Query) item(row pgx.CollectableRow) (map[string]any, error) {

@@ -64,3 +64,18 @@ CREATE INDEX undo_by_label ON assim.undo (tenant, label, at);
 CREATE INDEX undo_by_key ON assim.undo (tenant, label, key, at) WHERE before IS NOT NULL;
 CREATE INDEX undo_by_start ON assim.undo (tenant, start_id, at) WHERE before IS NOT NULL;
 CREATE INDEX undo_by_end ON assim.undo (tenant, end_id, at) WHERE before IS NOT NULL;
+
+-- In order of time again, and without the room of the rows as they were.
+-- +goose StatementBegin
+DO $$
+DECLARE
+    part record;
+BEGIN
+    FOR part IN SELECT i.indrelid::regclass AS tab, c.relname AS by_time FROM pg_inherits h JOIN pg_index i ON i.indexrelid = h.inhrelid
+        JOIN pg_class c ON c.oid = i.indexrelid WHERE h.inhparent = 'assim.undo_by_time'::regclass
+    LOOP
+        EXECUTE format('CLUSTER %s USING %I', part.tab, part.by_time);
+        EXECUTE format('ALTER TABLE %s SET WITHOUT CLUSTER', part.tab);
+    END LOOP;
+END $$;
+-- +goose StatementEnd

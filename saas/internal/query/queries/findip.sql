@@ -1,5 +1,6 @@
 -- Who has an address, and who has seen it as a neighbour.
 -- group network
+-- from few
 -- param ip ip: the address
 -- example ip=10.0.0.5
 -- column ip text

@@ -1,5 +1,6 @@
 -- Who has a hardware address, and who has seen it as a neighbour, with the IP addresses that go with it there.
 -- group network
+-- from few
 -- param mac mac: the hardware address
 -- example mac=02:fc:00:00:00:01
 -- column mac text

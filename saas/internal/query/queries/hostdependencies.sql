@@ -1,5 +1,6 @@
 -- Who uses a host's services, and whose services the host uses.
 -- group services
+-- from few
 -- param host host: name or id of the host
 -- example host=web1
 -- column direction text: "used by" others, or "uses" others

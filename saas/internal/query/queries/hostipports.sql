@@ -1,5 +1,6 @@
 -- The endpoints on which one host's services listen.
 -- group services
+-- from few
 -- param host host: name or id of the host
 -- example host=web1
 -- column host text

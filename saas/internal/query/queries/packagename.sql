@@ -1,5 +1,6 @@
 -- The hosts that have a package, and in which version.
 -- group packages
+-- from few
 -- param name string: the package's name, in full
 -- example name=openssl
 -- column host text
@@ -11,6 +12,6 @@ SELECT {h.name} AS host, {p.name} AS name, {p.version} AS version, {p.arch} AS a
 FROM {Package} p
 JOIN {CONTAINS} c ON c.end_id = p.id
 JOIN {HAS_PACKAGES} s ON s.end_id = c.start_id
-JOIN {Host} h ON h.id = s.start_id
+JOIN {Host} h ON s.start_id = h.id
 WHERE {@p.name} = {$name}
 ORDER BY lower({h.name}), {h.key}, 2, 3, 4, 5

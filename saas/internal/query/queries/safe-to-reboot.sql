@@ -1,5 +1,6 @@
 -- Whether a host may go away for a while, and its guests with it: who uses their services, and what remains for them. Safe is yes where nothing is listed, or no row says no.
 -- group questions
+-- from few
 -- note Only clients on enrolled hosts are seen. A replica is the same executable on the same port of another host that is up, and counts for a client that is connected to it now.
 -- param host host: name or id of the host
 -- example host=db1
