@@ -98,7 +98,7 @@ func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []discovery.Fact{fact}, errors.Join(s.Err(), problem)
+	return []discovery.Fact{fact}, errors.Join(s.Err(), problem, c.refusals())
 }
 
 // store holds what one collection has found.

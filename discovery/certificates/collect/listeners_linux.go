@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -43,8 +44,10 @@ type listener struct {
 // answer is what a listener said, until it is asked again.
 type answer struct {
 	asked time.Time
-	rows  []kind.Listener // none: it does not serve TLS
-	chain map[[sha256.Size]byte][]byte
+	rows  []kind.Listener // none: it does not serve TLS, or refused
+	// refused says why one that speaks TLS did not show its certificate.
+	refused error
+	chain   map[[sha256.Size]byte][]byte
 }
 
 // Follow takes the TCP listeners that are asked out of facts of the kind "sockets".
@@ -151,16 +154,44 @@ func (c *Collector) askOne(ctx context.Context, l listener) (said answer, answer
 	}
 	if unnamed != nil {
 		said.take(l, false, unnamed)
+	} else if spokeTLS(err) {
+		said.refused = err
 	}
 	// One that refused may want a name; what is not TLS is left alone.
-	if _, refused := errors.AsType[tlshello.Alert](err); c.name == "" || unnamed == nil && !refused {
+	if c.name == "" || unnamed == nil && said.refused == nil {
 		return said, true
 	}
 	named, err := c.askNamed(ctx, l, c.name)
 	if err == nil && (unnamed == nil || !slices.EqualFunc(named.Chain, unnamed.Chain, slices.Equal)) {
 		said.take(l, true, named)
+		said.refused = nil
 	}
 	return said, true
+}
+
+// spokeTLS reports whether an error is one of a server that speaks it.
+func spokeTLS(err error) bool {
+	_, refused := errors.AsType[tlshello.Alert](err)
+	return refused || errors.Is(err, tlshello.ErrTooFew)
+}
+
+// refusals reports that the certificates of some listeners are not known.
+func (c *Collector) refusals() error {
+	var refused []string
+	for l, said := range c.answers {
+		if said.refused != nil {
+			refused = append(refused, l.at.String()+": "+said.refused.Error())
+		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	slices.Sort(refused)
+	what := "the certificate of the listener at " + refused[0]
+	if n := len(refused) - 1; n > 0 {
+		what += ", and of " + strconv.Itoa(n) + " more"
+	}
+	return &discovery.Degraded{What: what}
 }
 
 func (c *Collector) askNamed(ctx context.Context, l listener, name string) (*tlshello.Answer, error) {

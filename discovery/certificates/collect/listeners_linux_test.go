@@ -165,6 +165,27 @@ func TestSlowListeners(t *testing.T) {
 	}
 }
 
+// TestRefusal shows that a listener that speaks TLS and does not show its certificate
+// is a gap, and what is no TLS is none.
+func TestRefusal(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"alert":  {tlshello.Alert(40), "the certificate of the listener at 10.0.0.1:443: refused with alert 40, and of 1 more"},
+		"suite":  {fmt.Errorf("%w: suite 0x1302", tlshello.ErrTooFew), "10.0.0.1:443: the server wants what this client does not have: suite 0x1302"},
+		"no TLS": {tlshello.ErrNotTLS, ""},
+		"silent": {context.DeadlineExceeded, ""},
+	} {
+		c := New(fstest.MapFS{}, kind.Hello{}, func(context.Context, netip.AddrPort, string) (*tlshello.Answer, error) { return nil, test.err }, "x", time.Now)
+		follows(t, c, listens("a", "10.0.0.1", 443), listens("b", "10.0.0.1", 993))
+		facts, err := c.Collect(t.Context())
+		if len(facts) != 1 || (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %d facts, %v", name, len(facts), err)
+		}
+	}
+}
+
 func TestOff(t *testing.T) {
 	off, err := kind.ParseHello("off")
 	if err != nil {

@@ -46,7 +46,7 @@ func read13(in *records, greeting, private []byte) (*Answer, error) {
 		return nil, err
 	}
 	if bytes.Equal(server.random, retry[:]) || server.version != 0x0304 || len(server.share) != 32 {
-		return nil, fmt.Errorf("the server wants what this client does not have: version %#04x, another group than X25519", server.version)
+		return nil, fmt.Errorf("%w: version %#04x, or another group than X25519", ErrTooFew, server.version)
 	}
 	shared, err := curve25519.X25519(private, server.share)
 	if err != nil {
@@ -119,7 +119,7 @@ func opener(suite uint16, secret []byte) (func(header, sealed []byte) ([]byte, e
 	case chacha20:
 		aead, err = chacha20poly1305.New(expand(secret, "key", nil, 32))
 	default:
-		return nil, fmt.Errorf("the server chose suite %#04x, which was not offered", suite)
+		return nil, fmt.Errorf("%w: suite %#04x, which was not offered", ErrTooFew, suite)
 	}
 	if err != nil {
 		return nil, err

@@ -33,6 +33,9 @@ const (
 // ErrNotTLS is the error of an answer by something else than TLS.
 var ErrNotTLS = errors.New("the answer is not TLS")
 
+// ErrTooFew is the error of a server of TLS that wants what this client does not have.
+var ErrTooFew = errors.New("the server wants what this client does not have")
+
 // Alert is the error of a server that refused the greeting (RFC 8446, 6).
 type Alert byte
 
