@@ -41,13 +41,15 @@ var generateParameters = map[string]any{"p": "host1", "n": int64(2), "l": []any{
 // words, no answer that is too large, and no value of the other tenant.
 //
 // Each question is read, checked, compiled and run, as the tenant's reader and
-// within its limits. So that a million of them end, a hundred share a transaction
+// within its limits, one of ten of the graph as it was. So that a million of them end, a hundred share a transaction
 // and are sent without waiting for answers; one of each hundred goes the
 // service's own way too, and must be answered alike.
 func TestGeneratedQuestions(t *testing.T) {
 	w := makeWorld(t, 6, true)
+	w.remember(t)
 	before := w.fingerprint(t)
 	run := &generated{world: w, t: t, start: time.Now(), sorts: map[string]int{}}
+	run.past = run.start.Add(-time.Hour)
 	run.next.Store(*generateFrom)
 	var group sync.WaitGroup
 	for range perTenant {
@@ -78,6 +80,7 @@ type generated struct {
 	world
 	t     *testing.T
 	start time.Time
+	past  time.Time // what is looked back to
 	next  atomic.Uint64
 
 	mu                              sync.Mutex
@@ -89,7 +92,7 @@ type generated struct {
 // made is one question, and what became of it.
 type made struct {
 	seed      uint64
-	text      string
+	question  Question
 	statement compile.Statement
 	rows      int
 	refused   string // the sort of refusal; "": it was answered
@@ -116,12 +119,16 @@ func (g *generated) work() {
 
 // make writes a question and its SQL.
 func (g *generated) make(seed uint64) *made {
-	m := &made{seed: seed, text: strings.ReplaceAll(newGenerator(seed).question(), otherGraph, store.Graph(g.other))}
+	text := strings.ReplaceAll(newGenerator(seed).question(), otherGraph, store.Graph(g.other))
+	m := &made{seed: seed, question: Question{Text: text, Parameters: generateParameters, Limit: generateRows}}
+	if seed%10 == 0 {
+		m.question.AsOf = g.past
+	}
 	var err error
-	m.statement, _, err = prepare(Question{Text: m.text, Parameters: generateParameters, Limit: generateRows}, compile.InGraph(store.Graph(g.own)))
+	m.statement, _, err = prepareAsOf(m.question, g.own)
 	if _, ok := errors.AsType[*syntax.Problem](err); ok {
 		m.refused = "before it was run: its meaning"
-		if _, err := syntax.Parse(m.text); err != nil {
+		if _, err := syntax.Parse(text); err != nil {
 			m.refused = "before it was run: its text"
 		}
 	} else if err != nil {
@@ -131,7 +138,7 @@ func (g *generated) make(seed uint64) *made {
 }
 
 func (g *generated) blame(m *made, format string, args ...any) {
-	g.t.Errorf("seed %d: %s\n%s", m.seed, m.text, fmt.Sprintf(format, args...))
+	g.t.Errorf("seed %d: %s\n%s", m.seed, m.question.Text, fmt.Sprintf(format, args...))
 }
 
 // ask runs the questions that have SQL, each with a savepoint behind it.
@@ -164,10 +171,10 @@ func (g *generated) ask(questions []*made) error {
 				continue
 			}
 			if err := g.read(pipeline, m); err != nil {
-				return fmt.Errorf("%s: %w", m.text, err)
+				return fmt.Errorf("%s: %w", m.question.Text, err)
 			}
 			if err := finish(pipeline); err != nil {
-				return fmt.Errorf("rolling back %s: %w", m.text, err)
+				return fmt.Errorf("rolling back %s: %w", m.question.Text, err)
 			}
 		}
 		return nil
@@ -279,7 +286,7 @@ func finish(pipeline *pgconn.Pipeline) error {
 
 // compare asks a question as people do.
 func (g *generated) compare(m *made) {
-	answer, err := g.Ask(g.t.Context(), g.own, Question{Text: m.text, Parameters: generateParameters, Limit: generateRows})
+	answer, err := g.Ask(g.t.Context(), g.own, m.question)
 	_, isProblem := errors.AsType[*syntax.Problem](err)
 	_, isRefused := errors.AsType[*Refused](err)
 	switch {

@@ -169,6 +169,37 @@ func (e *elements) complete() {
 	}
 }
 
+// remember gives both tenants a past of a day, in which half of all elements were
+// what they are: they changed just now, into the same.
+func (w world) remember(t testing.TB) {
+	t.Helper()
+	for _, tenant := range []tenancy.TenantID{w.own, w.other} {
+		insert := func(label, ends string) {
+			sql := fmt.Sprintf(`INSERT INTO assim.undo (tenant, at, step, label, key, to_key, before, id, start_id, end_id)
+				SELECT $1, now(), 1, $2, coalesce(properties ->> 'key'::text, id::text), '', (ag_catalog.agtype_out(properties)::text)::jsonb, id, %s
+				FROM %s.%q WHERE (id::text)::bigint %% 2 = 0`, ends, store.Graph(tenant), label)
+			if _, err := w.admin.Exec(t.Context(), sql, tenant, label); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := w.admin.Exec(t.Context(), `SET search_path = pg_catalog, ag_catalog`); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range cmdb.Vertices {
+			insert(string(v.Label), "NULL, NULL")
+		}
+		for _, e := range cmdb.Edges {
+			insert(string(e.Type), "start_id, end_id")
+		}
+		if _, err := w.admin.Exec(t.Context(), `UPDATE assim.history SET graph_from = now() - interval '1 day' WHERE tenant = $1`, tenant); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.admin.Exec(t.Context(), "ANALYZE assim.undo"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (e *elements) write(t testing.TB, admin *pgx.Conn, graph string) {
 	t.Helper()
 	ids := map[string]int64{}

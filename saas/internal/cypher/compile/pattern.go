@@ -135,6 +135,13 @@ func (b *builder) join(p *syntax.Path, i int) walked {
 // literal quotes a name of cmdb.
 func literal(name string) string { return "'" + name + "'::text" }
 
+// What is read where the schema allows nothing.
+const (
+	noVertex = "SELECT NULL::ag_catalog.graphid AS id, NULL::ag_catalog.agtype AS properties, NULL::text AS label WHERE false"
+	noEdge   = "SELECT NULL::ag_catalog.graphid AS id, NULL::ag_catalog.graphid AS start_id, NULL::ag_catalog.graphid AS end_id, NULL::ag_catalog.agtype AS properties, " +
+		"NULL::text AS type, NULL::ag_catalog.graphid AS a, NULL::ag_catalog.graphid AS z, NULL::text AS al, NULL::text AS zl WHERE false"
+)
+
 // edges is a query of all that the branches lead over, from a to z; at is the
 // SQL of where it starts, if that is known.
 func (b *builder) edges(branches []check.Branch, at string) string {
@@ -153,8 +160,7 @@ func (b *builder) edges(branches []check.Branch, at string) string {
 		parts = append(parts, part)
 	}
 	if len(parts) == 0 {
-		return "SELECT id, start_id, end_id, properties, NULL::text AS type, start_id AS a, end_id AS z, NULL::text AS al, NULL::text AS zl FROM " +
-			b.table("_ag_label_edge") + " WHERE false"
+		return noEdge
 	}
 	return strings.Join(parts, " UNION ALL ")
 }
@@ -209,7 +215,7 @@ func (b *builder) vertices(labels []cmdb.Label, name string) (from, label string
 		parts = append(parts, fmt.Sprintf("SELECT id, properties, %s AS label FROM %s", literal(string(l)), b.table(string(l))))
 	}
 	if len(parts) == 0 {
-		parts = []string{"SELECT id, properties, NULL::text AS label FROM " + b.table("_ag_label_vertex") + " WHERE false"}
+		parts = []string{noVertex}
 	}
 	return "(" + strings.Join(parts, " UNION ALL ") + ") AS " + name, name + ".label"
 }
