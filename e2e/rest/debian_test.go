@@ -29,7 +29,7 @@ type deed struct {
 	kind   discovery.Kind
 	says   string
 	within time.Duration // stated: at once, or the kind's interval with its jitter
-	also   []string      // kinds of which the same deed changes facts
+	also   []string      // what else the same deed changes, in words
 }
 
 // byEvent is how long a change takes that the kernel tells of: the probe waits
@@ -42,13 +42,14 @@ func bySchedule(k discovery.Kind) time.Duration {
 }
 
 var deeds = []deed{
-	{"package installed", "dpkg -i /var/tmp/hello.deb", packages.Kind, "hello 2.10-3 installed (amd64)", byEvent, []string{"commands"}},
+	{"package installed", "dpkg -i /var/tmp/hello.deb", packages.Kind, "hello 2.10-3 installed (amd64)", byEvent, []string{"command /usr/bin/hello appeared"}},
 	{"sysctl set", "sysctl -w net.core.somaxconn=8192", sysctl.Kind, "net.core.somaxconn 4096 -> 8192", bySchedule(sysctl.Kind), nil},
 	{"unit disabled", "systemctl disable cron.service", systemd.Kind, "unit cron.service enabled -> disabled", byEvent, nil},
 	{"sshd option set", "echo PermitRootLogin no >/etc/ssh/sshd_config.d/10-rest.conf", sshd.Kind,
-		"sshd PermitRootLogin prohibit-password -> no (/etc/ssh/sshd_config.d/10-rest.conf)", byEvent, nil},
+		"sshd PermitRootLogin prohibit-password -> no (/etc/ssh/sshd_config.d/10-rest.conf)", byEvent,
+		[]string{"/etc/ssh/sshd_config.d/10-rest.conf: looked at from now on"}},
 	{"binary modified", "cp -p /usr/sbin/sshd /usr/sbin/sshd.new && echo >>/usr/sbin/sshd.new && mv /usr/sbin/sshd.new /usr/sbin/sshd", checksums.Kind,
-		"/usr/sbin/sshd: content changed (sha256 ", bySchedule(checksums.Kind), nil},
+		"/usr/sbin/sshd: content changed (sha256 ", bySchedule(checksums.Kind), []string{"sshd runs files that were replaced"}},
 }
 
 // At rest nothing is sent; what is done then is in the history in time, in words,
@@ -75,7 +76,7 @@ func TestAHostAtRest(t *testing.T) {
 	t.Logf("facts sent %d; CPU %.2f s/h; RSS %s, anonymous %s; child processes seen %d", len(after)-len(before), (cpu(t, pid)-spent).Seconds()/passed.Hours(),
 		field(t, pid, "status", "VmRSS"), field(t, pid, "status", "RssAnon"), children(t, pid)-execs)
 	for id, c := range after {
-		if _, known := before[id]; !known {
+		if _, known := before[id]; !known && !ofTheMachine(c) {
 			t.Errorf("at rest %s %s changed: %s", c.kind, c.instance, c.text)
 		}
 	}
@@ -103,6 +104,7 @@ func act(t *testing.T, w *world.World, m *machine, before map[string]change) {
 			for _, d := range deeds {
 				if _, already := told[d.what]; !already && c.kind == d.kind.Name && strings.Contains(c.text, d.says) {
 					told[d.what], texts[d.what] = time.Since(done[d.what]), c.text
+					t.Logf("| %s | %s | %.1f s of %v | %s |", d.what, d.kind.Name, told[d.what].Seconds(), d.within, c.text)
 				}
 			}
 		}
@@ -113,14 +115,13 @@ func act(t *testing.T, w *world.World, m *machine, before map[string]change) {
 			t.Errorf("%s: no change of %s says %q", d.what, d.kind.Name, d.says)
 			continue
 		}
-		t.Logf("| %s | %s | %.1f s of %v | %s |", d.what, d.kind.Name, took.Seconds(), d.within, texts[d.what])
 		if took > d.within {
 			t.Errorf("%s: told after %v, which is more than %v", d.what, took, d.within)
 		}
 	}
 	for id, c := range history(w) {
-		if _, known := before[id]; known || slices.ContainsFunc(deeds, func(d deed) bool {
-			return c.kind == d.kind.Name && texts[d.what] == c.text || slices.Contains(d.also, c.kind)
+		if _, known := before[id]; known || ofTheMachine(c) || slices.ContainsFunc(deeds, func(d deed) bool {
+			return c.kind == d.kind.Name && texts[d.what] == c.text || slices.ContainsFunc(d.also, func(words string) bool { return strings.Contains(c.text, words) })
 		}) {
 			continue
 		}
@@ -130,6 +131,12 @@ func act(t *testing.T, w *world.World, m *machine, before map[string]change) {
 
 // change is one version of one fact.
 type change struct{ kind, instance, text string }
+
+// ofTheMachine reports a change of a loop device: the kernel has no namespaces for
+// block devices, so that those of the test's own machine are seen.
+func ofTheMachine(c change) bool {
+	return c.kind == "disks" && strings.HasPrefix(c.text, "device loop")
+}
 
 // history is every version that the service holds, by what tells it from others.
 func history(w *world.World) map[string]change {

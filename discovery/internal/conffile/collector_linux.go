@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"assimilation/discovery"
 	"assimilation/discovery/internal/filewatch"
@@ -67,17 +68,34 @@ func (c Watching) Watch(ctx context.Context, changed func()) error {
 	return Watch(ctx, c.path, c.source.Places, changed)
 }
 
+// goneFor is how long a directory that was removed may stay away until the others
+// are watched without it: who replaces one makes it anew at once.
+const goneFor = time.Second
+
 // Watch is filewatch.Watch of places under a root; it is no error that there are
-// none.
+// none, and one that is removed leaves the others watched.
 func Watch(ctx context.Context, root string, places []string, changed func()) error {
 	files := make([]string, len(places))
 	for i, place := range places {
 		files[i] = root + place
 	}
-	err := filewatch.Watch(ctx, files, changed)
-	if errors.Is(err, fs.ErrNotExist) {
-		<-ctx.Done()
-		return nil
+	for {
+		err := filewatch.Watch(ctx, files, changed)
+		if errors.Is(err, fs.ErrNotExist) {
+			<-ctx.Done()
+			return nil
+		}
+		if !errors.Is(err, filewatch.ErrGone) {
+			return err
+		}
+		changed()
+		again := time.NewTimer(goneFor)
+		select {
+		case <-ctx.Done():
+			again.Stop()
+			return nil
+		case <-again.C:
+			changed() // by what happened since
+		}
 	}
-	return err
 }

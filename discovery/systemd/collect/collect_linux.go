@@ -82,8 +82,28 @@ func (c *Collector) Collect(context.Context) ([]discovery.Fact, error) {
 	return facts, r.Err()
 }
 
-// Watch waits for units that are written, enabled or disabled.
+// Watch waits for units that are written, enabled or disabled. A target for which
+// something is enabled first gets a directory, which is watched from then on.
 func (c *Collector) Watch(ctx context.Context, changed func()) error {
+	for ctx.Err() == nil {
+		places := c.places()
+		round, another := context.WithCancel(ctx)
+		err := conffile.Watch(round, c.path, places, func() {
+			changed()
+			if !slices.Equal(c.places(), places) {
+				another()
+			}
+		})
+		another()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// places are the directories in which something decides about units.
+func (c *Collector) places() []string {
 	places := make([]string, 0, 64)
 	r := conffile.NewReader(c.root)
 	for _, dir := range directories {
@@ -100,5 +120,5 @@ func (c *Collector) Watch(ctx context.Context, changed func()) error {
 			}
 		}
 	}
-	return conffile.Watch(ctx, c.path, places, changed)
+	return places
 }

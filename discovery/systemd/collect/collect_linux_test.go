@@ -2,11 +2,16 @@ package collect
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"encoding/json"
 
@@ -111,6 +116,74 @@ func TestWatchOfNothing(t *testing.T) {
 	if err := New(fstest.MapFS{}, t.TempDir()).Watch(ctx, func() {}); err != nil {
 		t.Error(err)
 	}
+}
+
+// systemctl makes systemd make its generators' directories anew, and directories
+// for what is enabled first.
+func TestWatchOutlivesDirectories(t *testing.T) {
+	root := t.TempDir()
+	at := func(name string) string { return filepath.Join(root, name) }
+	for _, dir := range []string{"etc/systemd/system", "run/systemd/generator"} {
+		if err := os.MkdirAll(at(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changed := make(chan struct{}, 1)
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		ended <- New(os.DirFS(root), root).Watch(ctx, func() {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	// Nothing tells when watching has begun: it is done until it is noticed.
+	until(t, changed, ended, "a unit", func(n int) error {
+		return os.WriteFile(at(fmt.Sprint("etc/systemd/system/a", n, ".service")), nil, 0o644)
+	})
+	if err := errors.Join(os.RemoveAll(at("run/systemd/generator")), os.Mkdir(at("run/systemd/generator"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // the first may be of what came before
+		until(t, changed, ended, "a unit of the directory that was made anew", func(n int) error {
+			return os.WriteFile(at(fmt.Sprint("run/systemd/generator/b", n, time.Now().UnixNano(), ".service")), nil, 0o644)
+		})
+	}
+	if err := os.Mkdir(at("etc/systemd/system/multi-user.target.wants"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		until(t, changed, ended, "a unit that is enabled", func(n int) error {
+			return os.Symlink("/x", at(fmt.Sprint("etc/systemd/system/multi-user.target.wants/a", n, time.Now().UnixNano(), ".service")))
+		})
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// until does something again and again, until it is noticed.
+func until(t *testing.T, changed chan struct{}, ended chan error, what string, do func(n int) error) {
+	t.Helper()
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for n := range 600 {
+		if err := do(n); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-changed:
+			return
+		case err := <-ended:
+			t.Fatalf("watching ended at %s: %v", what, err)
+		case <-again.C:
+		}
+	}
+	t.Fatalf("%s was not noticed", what)
 }
 
 func FuzzUnit(f *testing.F) {
