@@ -113,6 +113,8 @@ func prepareAsOf(q Question, tenant tenancy.TenantID) (compile.Statement, []stri
 	tables := history.NewTables(tenant, "'"+q.AsOf.UTC().Format(time.RFC3339Nano)+"'::timestamptz")
 	statement, hints, err := prepare(q, tables.Table)
 	statement.SQL = tables.With(statement.SQL)
+	// Each table that is looked back at is sorted once, and kept.
+	statement.Steps += 2 * strings.Count(statement.SQL, " AS MATERIALIZED (")
 	return statement, hints, err
 }
 
