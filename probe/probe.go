@@ -19,6 +19,7 @@ import (
 	"assimilation/discovery"
 	"assimilation/probe/internal/agent"
 	"assimilation/probe/internal/ledger"
+	"assimilation/probe/internal/memory"
 	"assimilation/probe/internal/schedule"
 	"assimilation/probe/internal/state"
 	"assimilation/probe/internal/status"
@@ -36,7 +37,8 @@ const (
 	// heartbeat that comes.
 	maxThreads = 1
 	// tidyEvery is how often memory that collections no longer use goes back to
-	// the host; the runtime by itself keeps it for the next one.
+	// the host; the runtime by itself keeps it for the next one, and the kernel
+	// what of the program they ran.
 	tidyEvery = 2 * time.Minute
 )
 
@@ -79,7 +81,7 @@ func prepare(config Config, enrolOnly bool) (*Probe, error) {
 		return nil, err
 	}
 	p := &Probe{config: config, dir: dir, ledger: ledger.New(), started: time.Now()}
-	p.plan = schedule.New(config.Collectors, p.ledger, config.Log, debug.FreeOSMemory)
+	p.plan = schedule.New(config.Collectors, p.ledger, config.Log, memory.GiveBack)
 	watchdog := systemd.FromEnvironment()
 	p.agent = agent.New(agent.Config{
 		Key:        dir.Key(),
@@ -95,7 +97,7 @@ func prepare(config Config, enrolOnly bool) (*Probe, error) {
 		Random:     mathrand.Float64,
 		Alive:      func() { p.note(watchdog.Alive()) },
 		AliveEvery: watchdog.Interval(),
-		Quiet:      debug.FreeOSMemory,
+		Quiet:      memory.GiveBack,
 		Cause:      func() string { return stopCause("/run/nologin") },
 		EnrolOnly:  enrolOnly,
 		Log:        config.Log,
@@ -174,7 +176,7 @@ func tidy(ctx context.Context) {
 	for {
 		select {
 		case <-ticker.C:
-			debug.FreeOSMemory()
+			memory.GiveBack()
 		case <-ctx.Done():
 			return
 		}
