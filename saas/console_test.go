@@ -12,7 +12,7 @@ import (
 
 // pagesOf lists the addresses of every page about an estate with one host.
 func pagesOf(e *estate, host string) []string {
-	pages := []string{"/", "/account", "/changes", "/changes?window=all&kind=packages", "/events", "/events?type=refusal", "/verdicts", "/verdicts?open=true&kind=host+down", "/findings", "/findings?all=true", "/hosts", "/hosts?state=up&name=web",
+	pages := []string{"/", "/account", "/members", "/audit", "/audit?action=member&window=24h&actor=ada", "/entry", "/changes", "/changes?window=all&kind=packages", "/events", "/events?type=refusal", "/verdicts", "/verdicts?open=true&kind=host+down", "/findings", "/findings?all=true", "/hosts", "/hosts?state=up&name=web",
 		"/sites", "/sites/" + e.source.Site.String(), "/queries", "/unmanaged", "/map", "/map?site=" + e.source.Site.String(), "/map?host=" + host,
 		"/cypher", "/cypher?q=MATCH+(h:Host)+RETURN+h,h.name", "/cypher?explain=1&q=MATCH+(h:Host)+RETURN+h",
 		"/docs", "/search", "/search?q=web", "/search?q=10.0.0", "/search?q=02:00", "/search?q=443", "/search?q=nothing"}
@@ -53,7 +53,7 @@ func TestPagesAreCleanHTML(t *testing.T) {
 		}
 		checkPage(t, path, body)
 	}
-	for _, path := range []string{"/signin", "/signup", "/nothing", "/hosts/nothing", "/queries/nothing", "/sites/nothing", "/hosts?cursor=x", "/changes?cursor=x"} {
+	for _, path := range []string{"/signin", "/signup", "/signin/code", "/signup/confirm?token=x", "/nothing", "/hosts/nothing", "/queries/nothing", "/sites/nothing", "/hosts?cursor=x", "/changes?cursor=x"} {
 		status, body := ada.do(http.MethodGet, path, "")
 		if want := strings.HasPrefix(path, "/sign"); (status == http.StatusOK) != want {
 			t.Errorf("%s: %d", path, status)
@@ -98,7 +98,10 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		"/search?q=postgre":                  {"/usr/bin/postgres", "db1"},
 		"/search?q=02-00":                    {"02:00:00:00:00:01"},
 		"/docs":                              {"/v1/hosts/{host}", "id or name", "ambiguous_name", "404 Not Found"},
-		"/account":                           {"ada@example.org", "owner"},
+		"/account":                           {"ada@example.org", "owner", "Your sessions"},
+		"/members":                           {"ada@example.org", "owner", "Invite"},
+		"/audit":                             {"ada@example.org", "tenant.create", "192.0.2.1", "site.create"},
+		"/entry":                             {"/sso/", "Identity provider", "Domains"},
 	} {
 		_, body := ada.do(http.MethodGet, path, "")
 		for _, want := range wants {

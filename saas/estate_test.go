@@ -34,10 +34,14 @@ type service struct {
 	core *ingest.Service
 }
 
-func newService(t testing.TB) *service {
+func newService(t testing.TB) *service { return newServiceWith(t, func(*Config) {}) }
+
+// newServiceWith is newService with settings changed.
+func newServiceWith(t testing.TB, set func(*Config)) *service {
 	t.Helper()
 	_, url := storetest.OpenURL(t)
 	config := Config{DatabaseURL: url, MasterKeyFile: filepath.Join(t.TempDir(), "master.key"), Listen: "127.0.0.1:0", URL: "http://localhost", Downloads: t.TempDir(), Version: "test"}
+	set(&config)
 	if err := Migrate(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +56,18 @@ func newService(t testing.TB) *service {
 		t.Fatal(err)
 	}
 	return &service{s, t, core}
+}
+
+// join makes somebody, who gets an account, a member of a tenant.
+func (s *service) join(email, tenant string) func(pgx.Tx) error {
+	return func(tx pgx.Tx) error {
+		id := tenancy.NewID[tenancy.UserID]()
+		if _, err := tx.Exec(s.t.Context(), `INSERT INTO assim.users (id, email, password_hash) VALUES ($1, $2, '')`, id, email); err != nil {
+			return err
+		}
+		_, err := tx.Exec(s.t.Context(), `INSERT INTO assim.members (tenant, user_id, role) VALUES ($1::uuid, $2, 'viewer')`, tenant, id)
+		return err
+	}
 }
 
 // client is a program that holds an API token; pages take it as well.

@@ -66,7 +66,7 @@ func TestHostileValuesAreNeverOurFault(t *testing.T) {
 		}
 	}](ada.client, "/openapi.json")
 	good := map[string]string{"{host}": web1.name, "{site}": "paris", "{token}": "abcdefghijkl", "{id}": "nothing", "{kind}": "os",
-		"{relay}": tenancy.NewID[tenancy.RelayID]().String()}
+		"{relay}": tenancy.NewID[tenancy.RelayID]().String(), "{site_id}": "nothing", "{domain}": "example.org"}
 	fill := func(path, except, value string) string {
 		for name, v := range good {
 			if name == except {
@@ -121,7 +121,7 @@ func TestHostileValuesAreNeverOurFault(t *testing.T) {
 	for path, query := range pages {
 		for _, v := range hostile {
 			try("GET", strings.ReplaceAll(path, "{host}", url.PathEscape(v)), "")
-			for _, n := range []string{"host", "site", "state", "name", "kind", "window", "cursor", "q", "ip", "mac"} {
+			for _, n := range []string{"host", "site", "state", "name", "kind", "window", "cursor", "q", "ip", "mac", "actor", "action", "object"} {
 				given := url.Values{}
 				maps.Copy(given, query)
 				given.Set(n, v)
@@ -138,6 +138,13 @@ func TestHostileValuesAreNeverOurFault(t *testing.T) {
 		"/sites/{id}/tokens":             {"kind": {"probe"}},
 		"/sites/{id}/tokens/{id}/revoke": {}, "/sites/{id}/relays/{id}/revoke": {}, "/hosts/{id}/retire": {},
 		"/account/tokens/{id}/revoke": {}, "/account/sessions/{id}/end": {},
+		"/signup/resend": {"email": {"y@example.org"}}, "/signup/confirm": {"token": {"x"}, "password": {"x"}}, "/signin/code": {"code": {"000000"}},
+		"/reset": {"email": {"y@example.org"}}, "/reset/new": {"token": {"x"}, "password": {"correct horse battery"}}, "/account/address/confirm": {"token": {"x"}},
+		"/prove": {"secret": {"x"}, "next": {"/"}}, "/sso": {"email": {"y@example.org"}}, "/sso/{id}": {}, "/members/{id}/role": {"role": {"viewer"}},
+		"/members/{id}/site": {"site_id": {"x"}, "role": {"operator"}}, "/members/{id}/remove": {}, "/members/name": {"name": {"Example"}},
+		"/invitations": {"email": {"z@example.org"}, "role": {"viewer"}}, "/invitations/{id}/revoke": {}, "/entry/domains": {"domain": {"example.org"}},
+		"/entry/provider":           {"issuer": {"https://127.0.0.1"}, "client_id": {"c"}, "client_secret": {"s"}, "role_map": {"a=admin"}, "default_role": {"viewer"}, "role_claim": {"g"}},
+		"/entry/domains/{id}/prove": {}, "/entry/domains/{id}/remove": {},
 	}
 	for path, form := range forms {
 		for _, v := range hostile {

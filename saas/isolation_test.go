@@ -44,6 +44,20 @@ func bodyOf(o operation) string {
 		return `{"kind":"probe"}`
 	case "/v1/api-tokens":
 		return `{"name":"new"}`
+	case "/v1/members/{id}", "/v1/members/{id}/sites/{site_id}":
+		if o.method == "PUT" {
+			return `{"role":"operator"}`
+		}
+	case "/v1/invitations":
+		return `{"email":"new@example.org","role":"viewer"}`
+	case "/v1/tenant":
+		return `{"name":"new"}`
+	case "/v1/entry":
+		return `{"second_factor_required":false,"sso_required":false}`
+	case "/v1/entry/provider":
+		return `{"issuer":"https://127.0.0.1","client_id":"c","client_secret":"s"}`
+	case "/v1/entry/domains":
+		return `{"domain":"new.example.org"}`
 	}
 	return ""
 }
@@ -60,15 +74,24 @@ func TestStrangersReachNothing(t *testing.T) {
 	_, body := ada.do("POST", "/v1/sites/ada-paris/tokens", `{"kind":"probe","name":"ada-token"}`)
 	token := body[strings.Index(body, "asm_enr_")+len("asm_enr_"):][:tenancy.TokenIDLength]
 	apiToken := strings.Split(ada.token, "_")[2]
+	member := get[list[struct{ ID string }]](ada.client, "/v1/members").Items[0].ID
+	_, body = ada.do("POST", "/v1/invitations", `{"email":"ada-guest@example.org","role":"viewer"}`)
+	var invited struct{ ID string }
+	if err := json.Unmarshal([]byte(body), &invited); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := ada.do("POST", "/v1/entry/domains", `{"domain":"ada-domain.example"}`); status != http.StatusCreated {
+		t.Fatalf("naming a domain: %d %s", status, body)
+	}
 	before := ada.count(`SELECT count(*)::int FROM assim.audit`)
 
 	ids := map[string][]string{
 		"{host}": {web.id.String(), web.name}, "{site}": {ada.source.Site.String(), "ada-paris"}, "{token}": {token},
-		"{relay}": {ada.source.Relay.String()}, "{id}": {apiToken}, "{verdict}": {condemned}, "{kind}": {"sockets"}, "{name}": {"allservers"},
+		"{relay}": {ada.source.Relay.String()}, "{id}": {apiToken, member, invited.ID}, "{site_id}": {ada.source.Site.String()}, "{domain}": {"ada-domain.example"}, "{verdict}": {condemned}, "{kind}": {"sockets"}, "{name}": {"allservers"},
 	}
 	var requests []operation
 	for _, o := range operations(eve.client) {
-		if o.path != "/v1/signup" && o.path != "/v1/login" && o.path != "/v1/logout" {
+		if !entrances[o.path] && o.path != "/v1/logout" {
 			requests = append(requests, o)
 		}
 	}
@@ -76,8 +99,12 @@ func TestStrangersReachNothing(t *testing.T) {
 	for _, path := range append(pagesOf(ada, web.id.String()), "/verdicts/"+condemned, "/sites/"+site+"/topology", "/verdicts?site="+site, "/events?site="+site) {
 		requests = append(requests, operation{"GET", path})
 	}
-	for _, path := range []string{"/hosts/{host}/retire", "/sites/{site}/policy", "/sites/{site}/tokens", "/sites/{site}/tokens/{token}/revoke", "/sites/{site}/relays/{relay}/revoke", "/account/tokens/{id}/revoke"} {
+	for _, path := range []string{"/hosts/{host}/retire", "/sites/{site}/policy", "/sites/{site}/tokens", "/sites/{site}/tokens/{token}/revoke", "/sites/{site}/relays/{relay}/revoke", "/account/tokens/{id}/revoke",
+		"/members/{id}/role", "/members/{id}/site", "/members/{id}/remove", "/invitations/{id}/revoke", "/entry/domains/{domain}/prove", "/entry/domains/{domain}/remove"} {
 		requests = append(requests, operation{"POST", path})
+	}
+	for _, page := range []string{"/members", "/audit", "/audit/export?format=csv", "/audit/export?format=json", "/entry", "/audit?object=" + site, "/v1/audit?object=" + site, "/v1/audit/export?format=json"} {
+		requests = append(requests, operation{"GET", page})
 	}
 	for _, query := range []string{"/v1/changes?host=", "/v1/events?host=", "/v1/findings?host=", "/v1/hosts?name=", "/v1/verdicts?host=", "/verdicts?host=", "/v1/events?after=0&host=", "/v1/queries/hostipports?host=", "/v1/queries/hostsubgraph?host=", "/v1/queries/why?host=", "/v1/queries/impact?entity=", "/v1/queries/safe-to-reboot?host=", "/v1/graph/draw?type=network&format=json&host=", "/v1/graph/draw?type=ring&host=", "/map?type=network&host=", "/changes?window=all&host=", "/events?host=", "/findings?host=", "/v1/map?host=", "/v1/map.svg?host=", "/map?host=", "/v1/search?q=", "/search?q="} {
 		requests = append(requests, operation{"GET", query + "{host}"})
@@ -98,8 +125,12 @@ func TestStrangersReachNothing(t *testing.T) {
 		for _, path := range filled(o.path, ids) {
 			tried++
 			form := bodyOf(o)
-			if strings.HasSuffix(path, "/tokens") && !strings.HasPrefix(path, "/v1/") {
+			switch {
+			case strings.HasPrefix(path, "/v1/"):
+			case strings.HasSuffix(path, "/tokens"):
 				form = "kind=probe"
+			case strings.HasSuffix(path, "/role"), strings.HasSuffix(path, "/site"):
+				form = "role=operator&site_id=" + site
 			}
 			status, answer := eve.do(o.method, path, form)
 			given := strings.ReplaceAll(strings.ReplaceAll(answer, web.name, ""), web.id.String(), "") // what she wrote herself comes back in forms
@@ -157,21 +188,28 @@ func TestRoles(t *testing.T) {
 	needs := map[string]tenancy.Role{
 		"POST /v1/sites": tenancy.Admin, "PATCH /v1/sites/{site}": tenancy.Admin, "POST /v1/sites/{site}/tokens": tenancy.Admin, "DELETE /v1/tokens/{token}": tenancy.Admin,
 		"DELETE /v1/relays/{relay}": tenancy.Admin, "POST /v1/hosts/{host}/retire": tenancy.Operator,
+		"GET /v1/audit": tenancy.Admin, "GET /v1/audit/export": tenancy.Admin, "PATCH /v1/tenant": tenancy.Admin,
+		"PUT /v1/members/{id}": tenancy.Admin, "DELETE /v1/members/{id}": tenancy.Admin, "PUT /v1/members/{id}/sites/{site_id}": tenancy.Admin,
+		"GET /v1/invitations": tenancy.Admin, "POST /v1/invitations": tenancy.Admin, "DELETE /v1/invitations/{id}": tenancy.Admin,
+		"GET /v1/entry": tenancy.Owner, "PUT /v1/entry": tenancy.Owner, "GET /v1/entry/provider": tenancy.Owner, "PUT /v1/entry/provider": tenancy.Owner, "DELETE /v1/entry/provider": tenancy.Owner,
+		"GET /v1/entry/domains": tenancy.Owner, "POST /v1/entry/domains": tenancy.Owner, "POST /v1/entry/domains/{domain}/prove": tenancy.Owner, "DELETE /v1/entry/domains/{domain}": tenancy.Owner,
 		"POST /v1/api-tokens": tenancy.Viewer, "DELETE /v1/api-tokens/{id}": tenancy.Viewer, "DELETE /v1/sessions/{id}": tenancy.Viewer,
 		"POST /v1/graph/query": tenancy.Viewer, "PUT /v1/history": tenancy.Admin,
 	}
 	pages := map[string]tenancy.Role{
 		"POST /sites": tenancy.Admin, "POST /sites/{site}/policy": tenancy.Admin, "POST /sites/{site}/tokens": tenancy.Admin, "POST /sites/{site}/tokens/{token}/revoke": tenancy.Admin,
 		"POST /sites/{site}/relays/{relay}/revoke": tenancy.Admin, "POST /hosts/{host}/retire": tenancy.Operator, "POST /account/tokens": tenancy.Viewer,
+		"GET /members": tenancy.Viewer, "GET /audit": tenancy.Admin, "GET /audit/export": tenancy.Admin, "GET /entry": tenancy.Owner, "POST /entry/rules": tenancy.Owner, "POST /entry/domains": tenancy.Owner,
+		"POST /entry/provider/remove": tenancy.Owner, "POST /members/{id}/role": tenancy.Admin, "POST /members/{id}/remove": tenancy.Admin, "POST /members/{id}/site": tenancy.Admin, "POST /invitations/{id}/revoke": tenancy.Admin,
 	}
 	s := newService(t)
 	ada := s.signUp("ada@example.org", "Example", "paris")
 	ada.twoHosts("")
 	ids := map[string][]string{"{host}": {"nothing"}, "{site}": {"nothing"}, "{token}": {"abcdefghijkl"}, "{relay}": {tenancy.NewID[tenancy.RelayID]().String()},
-		"{id}": {"nothing"}, "{verdict}": {"nothing"}, "{kind}": {"os"}, "{name}": {"allservers"}}
+		"{id}": {"nothing"}, "{site_id}": {"nothing"}, "{domain}": {"nothing"}, "{verdict}": {"nothing"}, "{kind}": {"os"}, "{name}": {"allservers"}}
 	for _, o := range operations(ada.client) {
 		name := o.method + " " + o.path
-		if o.path == "/v1/signup" || o.path == "/v1/login" || o.path == "/v1/logout" {
+		if entrances[o.path] || o.path == "/v1/logout" {
 			continue
 		}
 		if _, listed := needs[name]; !listed {

@@ -80,6 +80,14 @@ func root(out, errs io.Writer) *cobra.Command {
 	serve.Flags().StringVar(&config.URL, "url", config.URL, "how people and relays reach the service; default http:// and the listen address (ASSIM_URL)")
 	serve.Flags().StringVar(&config.MetricsListen, "metrics-listen", config.MetricsListen, "internal address of /metrics; default none (ASSIM_METRICS_LISTEN)")
 	serve.Flags().StringVar(&config.TrustedProxies, "trusted-proxies", config.TrustedProxies, "reverse proxies whose X-Forwarded-For is believed, by comma (ASSIM_TRUSTED_PROXIES)")
+	// The URL of mail holds a password, too.
+	smtp := serve.Flags().String("smtp", "", "smtp://user:password@host:587 by which letters go, log: to write them to the log; default none (ASSIM_SMTP)")
+	serve.PreRun = func(*cobra.Command, []string) {
+		if *smtp != "" {
+			config.SMTP = *smtp
+		}
+	}
+	serve.Flags().StringVar(&config.MailFrom, "mail-from", config.MailFrom, "address that letters come from (ASSIM_MAIL_FROM)")
 	serve.Flags().StringVar(&config.Downloads, "downloads", config.Downloads, "folder of the programs that installations fetch (ASSIM_DOWNLOADS)")
 
 	migrate := &cobra.Command{
@@ -116,6 +124,27 @@ func root(out, errs io.Writer) *cobra.Command {
 			return err
 		},
 	}
-	root.AddCommand(serve, migrate, rebuild, openapi)
+	check := &cobra.Command{
+		Use: "check", Short: "Say in words what of this deployment's settings is wrong, or wants attention", Args: cobra.NoArgs,
+		Example: `  assim-saas check`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			notes, err := saas.Check(cmd.Context(), config, logger())
+			for _, n := range notes {
+				fmt.Fprintln(out, n)
+			}
+			return err
+		},
+	}
+	resetLink := &cobra.Command{
+		Use: "reset-link EMAIL", Short: "Print a link by which a person sets a new password, where no mail is sent", Args: cobra.ExactArgs(1),
+		Example: `  assim-saas reset-link ada@example.org`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return saas.ResetLink(cmd.Context(), config, args[0], logger(), out)
+		},
+	}
+	for _, c := range []*cobra.Command{check, resetLink} {
+		c.Flags().StringVar(&config.URL, "url", config.URL, "how people reach the service (ASSIM_URL)")
+	}
+	root.AddCommand(serve, migrate, rebuild, openapi, check, resetLink)
 	return root
 }

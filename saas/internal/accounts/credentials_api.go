@@ -50,7 +50,7 @@ func (s *Service) registerCredentials(api huma.API) {
 		OperationID: "revoke-api-token", Method: http.MethodDelete, Path: "/v1/api-tokens/{id}", Metadata: web.Needs(tenancy.Own), Tags: tags,
 		Summary: "Revoke an API token at once",
 	}, func(ctx context.Context, in *struct {
-		ID string `path:"id" maxLength:"32"`
+		ID string `path:"id" maxLength:"36"`
 	}) (*struct{}, error) {
 		return nil, s.revoke(ctx, web.ActorFrom(ctx), web.Text(in.ID))
 	})

@@ -61,9 +61,10 @@ func (s *Service) Register(api huma.API) {
 		Which
 		Format string `query:"format" enum:"csv,json" default:"csv" example:"csv"`
 	}) (*huma.StreamResponse, error) {
+		actor := web.ActorFrom(ctx)
 		return &huma.StreamResponse{Body: func(ctx huma.Context) {
 			r, w := humago.Unwrap(ctx)
-			s.export(w, r, web.ActorFrom(r.Context()), in.filter(maxExport), in.Format)
+			s.export(w, r, actor, in.filter(maxExport), in.Format)
 		}}, nil
 	})
 }

@@ -22,7 +22,7 @@ import (
 
 // credentials are the flags by which a person says who they are.
 type credentials struct {
-	url, email, passwordFile, tenant string
+	url, email, passwordFile, tenant, code string
 }
 
 func (c *credentials) flags(cmd *cobra.Command) {
@@ -34,11 +34,13 @@ func (c *credentials) flags(cmd *cobra.Command) {
 	cmd.MarkFlagRequired("email")
 }
 
-// account is what signing up and logging in answer.
+// account is what signing up and logging in answer; with Pending, something is
+// left to be done.
 type account struct {
-	Token  string `json:"token"`
-	Email  string `json:"email"`
-	Tenant struct {
+	Pending string `json:"pending"`
+	Token   string `json:"token"`
+	Email   string `json:"email"`
+	Tenant  struct {
 		ID   string `json:"id"`
 		Name string `json:"name"`
 	} `json:"tenant"`
@@ -61,10 +63,12 @@ func (s *session) login() *cobra.Command {
 	var c credentials
 	cmd := &cobra.Command{
 		Use: "login", Short: "Log in and keep an API token for this machine", Args: arguments(0, 0),
-		Example: `  assim login --url https://assimilation.example --email you@example.org`,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return s.enter(cmd, "/v1/login", c) },
+		Example: `  assim login --url https://assimilation.example --email you@example.org
+  assim login --url https://assimilation.example --email you@example.org --code 123456`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.enter(cmd, "/v1/login", c) },
 	}
 	c.flags(cmd)
+	cmd.Flags().StringVar(&c.code, "code", "", "of your authenticator app, or a recovery code; asked for when it is needed")
 	return cmd
 }
 
@@ -84,9 +88,23 @@ func (s *session) enter(cmd *cobra.Command, path string, c credentials) error {
 	if c.tenant != "" {
 		in["tenant"] = c.tenant
 	}
+	if c.code != "" {
+		in["code"] = c.code
+	}
 	var got account
-	if err := service.Do(cmd.Context(), http.MethodPost, path, nil, in, &got); err != nil {
+	err = service.Do(cmd.Context(), http.MethodPost, path, nil, in, &got)
+	if problem := (*client.Problem)(nil); errors.As(err, &problem) && problem.Code == "second_factor_needed" && s.atTerminal() {
+		if in["code"], err = s.secret("Code of your authenticator app: "); err != nil {
+			return err
+		}
+		err = service.Do(cmd.Context(), http.MethodPost, path, nil, in, &got)
+	}
+	if err != nil {
 		return err
+	}
+	if got.Pending != "" {
+		fmt.Fprintln(s.out, output.Printable(got.Pending))
+		return nil
 	}
 	file, name, err := s.contextFile(got.Tenant.Name)
 	if err != nil {
@@ -126,20 +144,31 @@ func (s *session) password(file string) (string, error) {
 		}
 		return strings.TrimRight(string(b), "\r\n"), nil
 	}
-	if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(s.err, "Password: ")
-		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(s.err)
-		if err != nil {
-			return "", fmt.Errorf("reading the password: %w", err)
-		}
-		return string(b), nil
+	if s.atTerminal() {
+		return s.secret("Password: ")
 	}
 	line, err := bufio.NewReader(io.LimitReader(s.in, 4096)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("reading the password: %w", err)
 	}
 	return strings.TrimRight(line, "\r\n"), nil
+}
+
+// atTerminal reports whether somebody can be asked.
+func (s *session) atTerminal() bool {
+	f, ok := s.in.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// secret asks at the terminal, without echo.
+func (s *session) secret(question string) (string, error) {
+	fmt.Fprint(s.err, question)
+	b, err := term.ReadPassword(int(s.in.(*os.File).Fd()))
+	fmt.Fprintln(s.err)
+	if err != nil {
+		return "", fmt.Errorf("reading what was typed: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
 }
 
 func (s *session) logout() *cobra.Command {
