@@ -79,6 +79,7 @@ var moreScenarios = []scenario{
 	{"Boolean1: conjunction of all", `UNWIND [true, false, null] AS a UNWIND [true, false, null] AS b RETURN sum(CASE WHEN a AND b THEN 1 ELSE 0 END), sum(CASE WHEN a OR b THEN 1 ELSE 0 END), sum(CASE WHEN a XOR b THEN 1 ELSE 0 END)`, []string{`[1,5,2]`}},
 	{"Boolean4: NOT", `RETURN NOT true, NOT NOT true, NOT null, NOT (NOT false)`, []string{`[false,true,null,false]`}},
 	{"Comparison1: nodes", `MATCH (a:OS {name: 'os0'}), (b:OS {name: 'os0'}) RETURN a = b, a <> b`, []string{`[true,false]`}},
+	{"Comparison1: a node and a null", `MATCH (a:OS {name: 'os0'}) RETURN [][0] = a, a <> head([]), CASE a WHEN [][0] THEN 1 ELSE 2 END`, []string{`[null,null,2]`}},
 	{"Comparison1: large integers", `RETURN 9007199254740993 = 9007199254740992, 4611686018427387905 = 4611686018427387900, 4611686018427387904 = 4611686018427387904`, []string{`[false,false,true]`}},
 	{"Comparison1: lists and maps", `RETURN [1, 2] = [1], [1] = [[1]], {} = {}, {k: 1} = {k: 1, l: null}, [] = []`, []string{`[false,false,true,false,true]`}},
 	{"Comparison2: strings", `RETURN 'a' < 'b', 'a' < 'aa', 'b' > 'B', '' < 'a', 'a' >= 'a'`, []string{`[true,true,true,true,true]`}},

@@ -145,7 +145,9 @@ func (b *builder) compareTwo(left value, op string, right value) string {
 	switch {
 	case left.t.Kind == check.Null || right.t.Kind == check.Null:
 		return "NULL::boolean"
-	case left.element != nil && right.element != nil:
+	case (left.element == nil) != (right.element == nil):
+		return "NULL::boolean" // the check lets no other value stand beside an element than a null, as [][0]
+	case left.element != nil:
 		return fmt.Sprintf("(%s %s %s)", left.id, op, right.id)
 	case equality && left.raw != "" && right.raw != "":
 		return fmt.Sprintf("(%s %s %s)", left.raw, op, right.raw)
