@@ -58,31 +58,37 @@ func serviceDisks(assim, host string, r Records) error {
 }
 
 // hashed are files of the fixed list of discovery/checksums that most hosts have;
-// the programs that listen are hashed beside.
+// what runs is hashed beside.
 var hashed = []string{"/etc/passwd", "/etc/group", "/etc/hosts", "/etc/nsswitch.conf", "/etc/profile", "/usr/bin/su", "/usr/bin/passwd", "/usr/bin/mount", "/usr/bin/bash"}
 
+// readChecksums asks about the fixed list, and about every program and library that
+// runs, of which the service knows those that listen. It comes after readProcesses.
 func readChecksums(r Reading) error {
-	out, err := output("ss", "-Htulnp")
-	if err != nil {
-		return err
+	files := Set{}
+	for _, file := range hashed {
+		files[file] = true
 	}
-	files := slices.Clone(hashed)
-	for line := range strings.Lines(out) {
-		files = append(files, owners(line)...)
+	for _, records := range []Records{r.Must, r.May} {
+		for record := range records[Running] {
+			record, _, _ = strings.Cut(record, " waits for a restart: ")
+			program, library, _ := strings.Cut(record, " runs ")
+			files[program], files[library] = true, true
+		}
 	}
-	for _, file := range files {
-		if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
-			continue
+	var there []string
+	for file := range files {
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			there = append(there, file)
 		}
-		sum, err := output("sha256sum", file)
-		if err != nil {
-			return err
-		}
-		sum, _, _ = strings.Cut(strings.TrimPrefix(sum, `\`), " ")
+	}
+	// Builds remove what they ran; sha256sum says so and goes on.
+	sums, _ := exec.Command("sha256sum", there...).Output()
+	for line := range strings.Lines(string(sums)) {
+		sum, file, _ := strings.Cut(strings.TrimRight(line, "\n"), "  ")
 		if slices.Contains(hashed, file) {
 			r.Must.add(Checksums, file+" "+sum)
 		} else {
-			r.May.add(Checksums, file+" "+sum) // its socket may be too young
+			r.May.add(Checksums, file+" "+sum)
 		}
 	}
 	return nil
@@ -95,7 +101,7 @@ func serviceChecksums(assim, host string, r Records) error {
 	}
 	for _, f := range facts {
 		for _, file := range f.Files {
-			if file.SHA256 != "" && (file.Role == "program" || slices.Contains(hashed, file.Path)) {
+			if file.SHA256 != "" && (file.Role != "sensitive" || slices.Contains(hashed, file.Path)) {
 				r.add(Checksums, file.Path+" "+file.SHA256)
 			}
 		}

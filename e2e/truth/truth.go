@@ -145,10 +145,10 @@ func (r Reading) knows(c Class, record string) bool { return r.Must[c][record] |
 // neighbour is kept for neighbours.KeepAfterLastSight.
 func remembered(c Class) bool { return c == Neighbours }
 
-// ended reports whether a record is of a program that did not run any more when the
-// tools were asked, which the service learns at the kind's next collection.
+// ended reports whether a record is of a program or library that did not run any
+// more when the tools were asked, which the service learns at the kind's next collection.
 func ended(c Class, record string, readings ...Reading) bool {
-	if c != Running {
+	if c != Running && c != Checksums {
 		return false
 	}
 	program, _, _ := strings.Cut(record, " ")
