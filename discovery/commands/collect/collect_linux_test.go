@@ -103,10 +103,7 @@ func TestThisHost(t *testing.T) {
 		}
 	}
 	t.Logf("%d commands, %d bytes in %d facts", len(found), bytes, len(facts))
-	var dirs []string
-	for _, dir := range Local().directories() {
-		dirs = append(dirs, dir)
-	}
+	dirs := Local().directories()
 	lines := func(arguments ...string) []string {
 		out, err := exec.Command(arguments[0], arguments[1:]...).Output()
 		if len(out) == 0 && err != nil { // find complains of links that lead nowhere
