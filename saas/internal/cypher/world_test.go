@@ -130,7 +130,7 @@ func estate(hosts int, poisoned bool) *elements {
 		address := e.vertex("Address", map[string]any{"key": fmt.Sprintf("a%d", h) + fmt.Sprint(h), "ip": fmt.Sprintf("10.0.%d.%d", h/250, h%250)})
 		e.edge("HAS_ADDRESS", link, address, map[string]any{"prefix": 24})
 		for s := range 1 + h%3 {
-			service := e.vertex("Service", map[string]any{"key": fmt.Sprintf("s%d", h) + fmt.Sprintf("%d/%d", h, s), "name": fmt.Sprintf("%s", []string{"nginx", "postgres", "sshd", "redis"}[(h+s)%4]), "uid": s - 1})
+			service := e.vertex("Service", map[string]any{"key": fmt.Sprintf("s%d", h) + fmt.Sprintf("%d/%d", h, s), "name": []string{"nginx", "postgres", "sshd", "redis"}[(h+s)%4], "uid": s - 1})
 			e.edge("RUNS", host, service, map[string]any{"pid": 100*h + s})
 			endpoint := e.vertex("Endpoint", map[string]any{"key": fmt.Sprintf("e%d", h) + fmt.Sprintf("%d/%d", h, s), "ip": fmt.Sprintf("10.0.%d.%d", h/250, h%250), "port": []int{80, 5432, 22, 6379}[(h+s)%4], "protocol": "tcp"})
 			e.edge("AT", endpoint, address, none)
