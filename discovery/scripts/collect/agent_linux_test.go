@@ -74,7 +74,7 @@ func TestWhatIsNoFactIsRefusedByName(t *testing.T) {
 		{"too much", `head -c 300000 /dev/zero`, "more than 262144 bytes", true, true},
 		{"no end of output", `yes`, "more than 262144 bytes", true, true},
 		{"failure", `echo first >&2; echo "cannot log in: password=hunter2" >&2; exit 3`, "ended with exit status 3: cannot log in: password=***", false, false},
-		{"death", `kill -9 $$`, "signal: killed", false, false},
+		{"death", `kill -9 $$`, "killed by signal 9", false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := scriptOf(t, c.script)

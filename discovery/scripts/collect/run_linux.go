@@ -104,36 +104,39 @@ func tail(r io.Reader, most int) []byte {
 func execute(ctx context.Context, path string, environment []string, files []*os.File) error {
 	runtime.LockOSThread() // for good
 	yieldToOthers()
-	process, err := os.StartProcess(path, []string{path}, &os.ProcAttr{
-		Dir: "/", Env: environment, Files: files,
+	pid, err := syscall.ForkExec(path, []string{path}, &syscall.ProcAttr{
+		Dir: "/", Env: environment, Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd()},
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
 		return fmt.Errorf("could not be started: %w", err)
 	}
 	// When memory is short, it goes first; where this may not be said, it is not.
-	_ = os.WriteFile("/proc/"+strconv.Itoa(process.Pid)+"/oom_score_adj", []byte("1000"), 0)
-	group := -process.Pid
+	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte("1000"), 0)
 	gone, killed := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(killed)
 		select {
 		case <-ctx.Done():
-			syscall.Kill(group, syscall.SIGKILL)
+			syscall.Kill(-pid, syscall.SIGKILL)
 		case <-gone:
 		}
 	}()
-	awaitEnd(process.Pid)
+	awaitEnd(pid)
 	close(gone)
 	<-killed
 	// The leader is not reaped yet, so the group's number is nobody else's.
-	syscall.Kill(group, syscall.SIGKILL)
-	state, err := process.Wait()
-	if err != nil {
-		return fmt.Errorf("waiting for its end: %w", err)
+	syscall.Kill(-pid, syscall.SIGKILL)
+	var status syscall.WaitStatus
+	for _, err = syscall.Wait4(pid, &status, 0, nil); errors.Is(err, syscall.EINTR); _, err = syscall.Wait4(pid, &status, 0, nil) {
 	}
-	if !state.Success() {
-		return fmt.Errorf("ended with %v", state)
+	switch {
+	case err != nil:
+		return fmt.Errorf("waiting for its end: %w", err)
+	case status.Signaled():
+		return fmt.Errorf("was killed by signal %d (%v)", status.Signal(), status.Signal())
+	case status.ExitStatus() != 0:
+		return fmt.Errorf("ended with exit status %d", status.ExitStatus())
 	}
 	return nil
 }
