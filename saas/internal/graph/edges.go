@@ -58,8 +58,9 @@ func (e *MissingEnd) Error() string {
 }
 
 func (b *batch) putEdges(queue *pgx.Batch, w *work) error {
+	byType := edgesByType(w.edges)
 	for _, spec := range cmdb.Edges {
-		edges := edgesOf(w.edges, spec.Type)
+		edges := byType[spec.Type]
 		if len(edges) == 0 {
 			continue
 		}
@@ -97,8 +98,9 @@ func (b *batch) putEdges(queue *pgx.Batch, w *work) error {
 // pointed at may be swept, whether the edge was there or not: it may have been
 // put and taken back within one batch.
 func (b *batch) removeEdges(ctx context.Context, w *work) error {
+	byType := edgesByType(w.goneE)
 	for _, spec := range cmdb.Edges {
-		edges := edgesOf(w.goneE, spec.Type)
+		edges := byType[spec.Type]
 		if len(edges) == 0 {
 			continue
 		}

@@ -31,6 +31,9 @@ func (b *batch) skipImplied(ctx context.Context, w *work) error {
 				w.dropImplied(ref, leaving)
 			}
 		}
+		if !leads(label) {
+			continue
+		}
 		known, err := b.known(ctx, label, keysOf(w.vertices, label))
 		if err != nil {
 			return err
@@ -42,10 +45,9 @@ func (b *batch) skipImplied(ctx context.Context, w *work) error {
 	return nil
 }
 
-// known returns those of the keys whose vertices are in the graph. A label from
-// which no edge leaves implies nothing and is not asked for.
+// known returns those of the keys whose vertices are in the graph.
 func (b *batch) known(ctx context.Context, label cmdb.Label, keys []string) ([]string, error) {
-	if len(keys) == 0 || !leads(label) {
+	if len(keys) == 0 {
 		return nil, nil
 	}
 	texts, err := keyTexts(label, keys)
@@ -65,6 +67,7 @@ func (b *batch) known(ctx context.Context, label cmdb.Label, keys []string) ([]s
 	return known, nil
 }
 
+// leads reports whether a label implies anything: whether an edge leaves it.
 func leads(label cmdb.Label) bool {
 	for _, e := range cmdb.Edges {
 		if e.From == label {

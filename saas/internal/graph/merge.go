@@ -69,15 +69,29 @@ func keysOf[V any](refs map[cmdb.Ref]V, label cmdb.Label) []string {
 	return keys
 }
 
-func edgesOf[V any](refs map[cmdb.EdgeRef]V, t cmdb.EdgeType) []cmdb.EdgeRef {
-	var edges []cmdb.EdgeRef
+// keysByLabel is keysOf for all labels: a batch is gone through once, not for each
+// label that there is.
+func keysByLabel[V any](refs map[cmdb.Ref]V) map[cmdb.Label][]string {
+	all := map[cmdb.Label][]string{}
 	for ref := range refs {
-		if ref.Type == t {
-			edges = append(edges, ref)
-		}
+		all[ref.Label] = append(all[ref.Label], ref.Key)
 	}
-	slices.SortFunc(edges, func(a, b cmdb.EdgeRef) int {
-		return cmp.Or(cmp.Compare(a.From.Key, b.From.Key), cmp.Compare(a.To.Key, b.To.Key))
-	})
-	return edges
+	for _, keys := range all {
+		slices.Sort(keys)
+	}
+	return all
+}
+
+// edgesByType lists the edges of each type, sorted by their ends.
+func edgesByType[V any](refs map[cmdb.EdgeRef]V) map[cmdb.EdgeType][]cmdb.EdgeRef {
+	all := map[cmdb.EdgeType][]cmdb.EdgeRef{}
+	for ref := range refs {
+		all[ref.Type] = append(all[ref.Type], ref)
+	}
+	for _, edges := range all {
+		slices.SortFunc(edges, func(a, b cmdb.EdgeRef) int {
+			return cmp.Or(cmp.Compare(a.From.Key, b.From.Key), cmp.Compare(a.To.Key, b.To.Key))
+		})
+	}
+	return all
 }

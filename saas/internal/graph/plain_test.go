@@ -47,8 +47,9 @@ func (p plain) write(b *testing.B, deltas []cmdb.Delta) {
 			return err
 		}
 		queue := &pgx.Batch{}
+		byLabel, byType := keysByLabel(w.vertices), edgesByType(w.edges)
 		for _, spec := range cmdb.Vertices {
-			keys := keysOf(w.vertices, spec.Label)
+			keys := byLabel[spec.Label]
 			if len(keys) == 0 {
 				continue
 			}
@@ -64,7 +65,7 @@ func (p plain) write(b *testing.B, deltas []cmdb.Delta) {
 				INSERT INTO plain.undo SELECT $3, '%[1]s', key, '', before FROM s WHERE id IS NULL OR before <> props`, spec.Label), keys, props, at)
 		}
 		for _, spec := range cmdb.Edges {
-			edges := edgesOf(w.edges, spec.Type)
+			edges := byType[spec.Type]
 			if len(edges) == 0 {
 				continue
 			}

@@ -41,8 +41,9 @@ func putVerticesSQL(table, label, sequence string) string {
 }
 
 func (b *batch) putVertices(queue *pgx.Batch, w *work) error {
+	byLabel := keysByLabel(w.vertices)
 	for _, spec := range cmdb.Vertices {
-		keys := keysOf(w.vertices, spec.Label)
+		keys := byLabel[spec.Label]
 		if len(keys) == 0 {
 			continue
 		}
@@ -74,8 +75,9 @@ func (b *batch) putVertices(queue *pgx.Batch, w *work) error {
 // removeVertices deletes what nobody asserts any more, and first the edges that
 // touch it.
 func (b *batch) removeVertices(ctx context.Context, w *work) error {
+	byLabel := keysByLabel(w.goneV)
 	for _, spec := range cmdb.Vertices {
-		keys := keysOf(w.goneV, spec.Label)
+		keys := byLabel[spec.Label]
 		if len(keys) == 0 {
 			continue
 		}
