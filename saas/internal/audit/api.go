@@ -23,7 +23,7 @@ const maxExport = 1_000_000
 
 // Which is a part of inputs; huma sees exported ones only.
 type Which struct {
-	Actor  string    `query:"actor" maxLength:"254" example:"ada@example.org" doc:"part of who did it, or of the address that they came from"`
+	Actor  string    `query:"actor" maxLength:"254" example:"grace@example.net" doc:"part of who did it, or of the address that they came from"`
 	Action string    `query:"action" maxLength:"64" example:"member" doc:"what was done, or the part before its dot: member, session, api-token, site, entry"`
 	Object string    `query:"object" maxLength:"100" example:"6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52" doc:"what it was done to: an id"`
 	Since  time.Time `query:"since"`

@@ -228,3 +228,45 @@ func TestStreamOfABusyTenantEndsWithTheSession(t *testing.T) {
 		}
 	})
 }
+
+// A session that is revoked ends its stream at the notice of it, within the same
+// second, and others of the tenant go on.
+func TestStreamEndsAtOnceWithARevokedSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{}
+		g.open.Store(true)
+		log := slog.New(slog.DiscardHandler)
+		h := NewHub(&source{}, log)
+		s := New(Config{Auth: g, Hub: h, Log: log, Metrics: prometheus.NewRegistry(), URL: &url.URL{Scheme: "http"},
+			Ready: func(context.Context) error { return nil }})
+		tenant := tenancy.NewID[tenancy.TenantID]()
+		sub, err := h.Subscribe(tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, _ := NewSession()
+		r := httptest.NewRequest("GET", "/v1/stream", nil).WithContext(t.Context())
+		r.AddCookie(s.SessionCookie(value, 60))
+		w := httptest.NewRecorder()
+		start := time.Now()
+		ended := make(chan struct{})
+		go func() { s.stream(w, r, sub); close(ended) }()
+		synctest.Wait()
+		h.dispatch(tenant.String() + " people") // somebody else's
+		synctest.Wait()
+		select {
+		case <-ended:
+			t.Fatal("another's revocation ended the stream")
+		default:
+		}
+		g.open.Store(false)
+		h.dispatch(tenant.String() + " people")
+		<-ended
+		if took := time.Since(start); took != 0 {
+			t.Errorf("the stream lived %v more", took)
+		}
+		if body := w.Body.String(); strings.Contains(body, "people") {
+			t.Errorf("the notice was told: %q", body)
+		}
+	})
+}
