@@ -102,22 +102,3 @@ func Weaker(a, b Role) Role {
 	}
 	return ""
 }
-
-// Action makes an Action what a route needs.
-func (a Action) Action() Action { return a }
-
-// Action is what a route needs that names a role: the plainest action which
-// wants that role.
-func (r Role) Action() Action {
-	switch r {
-	case Viewer:
-		return Read
-	case Operator:
-		return RetireHost
-	case Admin:
-		return SetTenant
-	case Owner:
-		return SetEntry
-	}
-	return ""
-}

@@ -27,7 +27,7 @@ const perPage = 100
 
 // Pages adds the pages.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /changes", tenancy.Viewer, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	w.Page("GET /changes", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		v := s.viewOf(r.URL.Query(), time.Now())
 		v.filter.Host = web.Text(r.URL.Query().Get("host"))
 		v.filter.Near, v.filter.Hops = web.Text(r.URL.Query().Get("near")), hopsOf(r.URL.Query())

@@ -68,13 +68,11 @@ const needsKey = "needs"
 // called so.
 const anyone tenancy.Action = "*anyone*"
 
-// Need is what a route does, see tenancy.RightFor for what that wants.
-type Need interface{ Action() tenancy.Action }
-
-// Needs is the metadata of an operation that does something:
+// Needs is the metadata of an operation that does something, see
+// tenancy.RightFor for what that wants:
 //
 //	huma.Operation{OperationID: "list-sites", Metadata: web.Needs(tenancy.Read), ...}
-func Needs(n Need) map[string]any { return map[string]any{needsKey: n.Action()} }
+func Needs(action tenancy.Action) map[string]any { return map[string]any{needsKey: action} }
 
 // Anyone is the metadata of an operation that needs no actor (sign up, log in).
 func Anyone() map[string]any { return map[string]any{needsKey: anyone} }

@@ -19,8 +19,7 @@ const maxForm = 64 << 10 // bytes of a page's form
 // Page serves a page of the console to actors who may do what it needs; others
 // are sent to /signin. The pattern is ServeMux's, with the method. An error is
 // shown as error page: a huma.StatusError with its own text, any other as 500.
-func (s *Web) Page(pattern string, needs Need, h func(http.ResponseWriter, *http.Request, Actor) error) {
-	action := needs.Action()
+func (s *Web) Page(pattern string, action tenancy.Action, h func(http.ResponseWriter, *http.Request, Actor) error) {
 	if _, known := tenancy.RightFor(action); !known {
 		s.faults = append(s.faults, fmt.Errorf("page %s does not say who may use it", pattern))
 	}

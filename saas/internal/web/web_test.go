@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -73,7 +74,7 @@ func newFront(t *testing.T, address string) *front {
 // session adds an actor and returns their cookie.
 func (f *front) session(role tenancy.Role) *http.Cookie {
 	value, hash := web.NewSession()
-	f.auth.sessions[hash] = web.Actor{Email: string(role) + "@example.org", Role: role, Tenant: tenancy.NewID[tenancy.TenantID]()}
+	f.auth.sessions[hash] = web.Actor{Email: string(role) + "@example.org", Role: role, Tenant: tenancy.NewID[tenancy.TenantID](), ProvedAt: time.Now()}
 	return f.SessionCookie(value, 60)
 }
 
@@ -117,10 +118,11 @@ func TestOperationWithoutRoleDoesNotStart(t *testing.T) {
 
 func TestRoles(t *testing.T) {
 	roles := []tenancy.Role{tenancy.Viewer, tenancy.Operator, tenancy.Admin, tenancy.Owner}
+	actions := map[tenancy.Role]tenancy.Action{tenancy.Viewer: tenancy.Read, tenancy.Operator: tenancy.RetireHost, tenancy.Admin: tenancy.SetTenant, tenancy.Owner: tenancy.SetEntry}
 	f := newFront(t, "http://localhost")
 	for _, needed := range roles {
-		huma.Register(f.API, huma.Operation{OperationID: string(needed), Method: "GET", Path: "/v1/" + string(needed), Metadata: web.Needs(needed)}, ok)
-		f.Page("GET /"+string(needed), needed, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+		huma.Register(f.API, huma.Operation{OperationID: string(needed), Method: "GET", Path: "/v1/" + string(needed), Metadata: web.Needs(actions[needed])}, ok)
+		f.Page("GET /"+string(needed), actions[needed], func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 			_, err := io.WriteString(w, a.Email)
 			return err
 		})
@@ -145,7 +147,7 @@ func TestRoles(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	f := newFront(t, "http://localhost")
-	huma.Register(f.API, huma.Operation{OperationID: "x", Method: "GET", Path: "/v1/x", Metadata: web.Needs(tenancy.Viewer)}, ok)
+	huma.Register(f.API, huma.Operation{OperationID: "x", Method: "GET", Path: "/v1/x", Metadata: web.Needs(tenancy.Read)}, ok)
 	good := tenancy.NewToken(tenancy.APIToken, [32]byte{}, "")
 	f.auth.tokens[good.ID] = web.Actor{Role: tenancy.Viewer}
 	stranger := tenancy.NewToken(tenancy.APIToken, [32]byte{}, "")
@@ -219,7 +221,7 @@ func refusals(t *testing.T, f *front, reason string) float64 {
 
 func TestDirectoryFailureIsNotARefusal(t *testing.T) {
 	f := newFront(t, "http://localhost")
-	huma.Register(f.API, huma.Operation{OperationID: "x", Method: "GET", Path: "/v1/x", Metadata: web.Needs(tenancy.Viewer)}, ok)
+	huma.Register(f.API, huma.Operation{OperationID: "x", Method: "GET", Path: "/v1/x", Metadata: web.Needs(tenancy.Read)}, ok)
 	cookie := f.session(tenancy.Viewer)
 	f.auth.refusal = errors.New("database gone, password hunter2")
 	r := httptest.NewRequest("GET", "/v1/x", nil)
@@ -235,7 +237,7 @@ func TestDirectoryFailureIsNotARefusal(t *testing.T) {
 
 func TestPageSendsStrangersToSignIn(t *testing.T) {
 	f := newFront(t, "http://localhost")
-	f.Page("/hosts", tenancy.Viewer, func(http.ResponseWriter, *http.Request, web.Actor) error { return nil })
+	f.Page("/hosts", tenancy.Read, func(http.ResponseWriter, *http.Request, web.Actor) error { return nil })
 	for method, want := range map[string]string{"GET": "/signin?next=%2Fhosts%3Fname%3Dw", "POST": "/signin"} {
 		answer := f.serve(t, httptest.NewRequest(method, "/hosts?name=w", nil))
 		if answer.StatusCode != 303 || answer.Header.Get("Location") != want {
@@ -250,8 +252,8 @@ func TestErrorsTellStrangersNothing(t *testing.T) {
 	secret := errors.New("dial 10.1.2.3: hunter2")
 	huma.Register(f.API, huma.Operation{OperationID: "x", Method: "GET", Path: "/v1/x", Metadata: web.Anyone()},
 		func(context.Context, *none) (*none, error) { return nil, secret })
-	f.Page("GET /x", tenancy.Viewer, func(http.ResponseWriter, *http.Request, web.Actor) error { return secret })
-	f.Page("GET /panic", tenancy.Viewer, func(http.ResponseWriter, *http.Request, web.Actor) error { panic("hunter2") })
+	f.Page("GET /x", tenancy.Read, func(http.ResponseWriter, *http.Request, web.Actor) error { return secret })
+	f.Page("GET /panic", tenancy.Read, func(http.ResponseWriter, *http.Request, web.Actor) error { panic("hunter2") })
 	for _, path := range []string{"/v1/x", "/x", "/panic"} {
 		f.log.Reset()
 		r := httptest.NewRequest("GET", path, nil)
@@ -316,7 +318,7 @@ func TestUnknownAddresses(t *testing.T) {
 func TestCrossOriginWritesAreRefused(t *testing.T) {
 	f := newFront(t, "https://assim.example")
 	cookie := f.session(tenancy.Owner)
-	f.Page("POST /sites", tenancy.Viewer, func(http.ResponseWriter, *http.Request, web.Actor) error { return nil })
+	f.Page("POST /sites", tenancy.Read, func(http.ResponseWriter, *http.Request, web.Actor) error { return nil })
 	for site, status := range map[string]int{"cross-site": 403, "same-site": 403, "same-origin": 200, "none": 200, "": 200} {
 		r := httptest.NewRequest("POST", "https://assim.example/sites", nil)
 		r.AddCookie(cookie)
