@@ -98,7 +98,7 @@ func TestEveryPage(t *testing.T) {
 	here := "/hosts/" + ids[host]
 	for _, page := range []struct{ name, path string }{
 		{"overview", "/"}, {"hosts", "/hosts"}, {"hosts-none", "/hosts?name=nothing"}, {"sites", "/sites"}, {"site", "/sites/" + w.Site},
-		{"changes", "/changes"}, {"changes-of-ports", "/changes?host=web1&kind=sockets"}, {"events", "/events"}, {"findings", "/findings?all=true"}, {"account", "/account"},
+		{"changes", "/changes"}, {"changes-of-ports", "/changes?host=web1&kind=sockets"}, {"events", "/events"}, {"findings", "/findings?all=true"}, {"account", "/account"}, {"members", "/members"}, {"audit", "/audit"}, {"entry", "/entry"}, {"second-factor", "/account/second-factor"},
 		{"queries", "/queries"}, {"query", "/queries/allipports"}, {"query-asked", "/queries/hostdependencies?host=db1"},
 		{"query-impact", "/queries/impact?entity=db1"}, {"unmanaged", "/unmanaged"},
 		{"cypher", "/cypher"}, {"cypher-asked", "/cypher?q=" + url.QueryEscape("MATCH (h:Host)-[:RUNS]->(s) RETURN h.name, s.name")}, {"cypher-wrong", "/cypher?q=MATCH+(n:Hst)+RETURN+n"},

@@ -75,7 +75,7 @@ web=$(port saas tcp 8080)
 url=http://127.0.0.1:$web
 # Each program is told its own only: they share names of variables.
 saas=(env ASSIM_DATABASE_URL="$database" ASSIM_MASTER_KEY_FILE="$PWD/.dev/saas/master.key"
-    ASSIM_LISTEN="127.0.0.1:$web" ASSIM_URL="$url" bin/assim-saas)
+    ASSIM_LISTEN="127.0.0.1:$web" ASSIM_URL="$url" ASSIM_SMTP=log: bin/assim-saas)
 "${saas[@]}" migrate >>.dev/saas/log 2>&1 9>&-
 start saas "${saas[@]}" serve
 await 60 ready saas "$web" || fail "it is not ready after 60 s"
