@@ -138,8 +138,8 @@ func (r reading) vertices(ctx context.Context, tx pgx.Tx, refs []cmdb.Ref) (foun
 			SELECT k.key, t.id::text, ag_catalog.agtype_out(t.properties)::text FROM unnest($1::text[]) AS k(key) JOIN {table} t ON {t.key} = {k.key}
 			WHERE NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = t.id AND l.at > $2)
 			UNION ALL
-			SELECT u.key, u.id::text, u.before::text FROM assim.undo u
-			WHERE u.label = {label} AND u.key = ANY($1) AND u.at > $2 AND u.before IS NOT NULL
+			SELECT u.key, u.id::text, u.before::text FROM unnest($1::text[]) AS k(key) JOIN assim.undo u ON u.key = k.key
+			WHERE u.label = {label} AND u.at > $2 AND u.before IS NOT NULL
 				AND NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = u.id AND l.at > $2 AND (l.at, l.step) < (u.at, u.step))`)
 		queue.Queue(sql, keys[label], r.at).Query(func(rows pgx.Rows) error {
 			var key, id string
@@ -156,7 +156,7 @@ func (r reading) vertices(ctx context.Context, tx pgx.Tx, refs []cmdb.Ref) (foun
 			return err
 		})
 	}
-	if err := tx.SendBatch(ctx, queue).Close(); err != nil {
+	if err := send(ctx, tx, queue); err != nil {
 		return nil, fmt.Errorf("reading %d vertices as of %s: %w", len(refs), r.at.Format(time.RFC3339), err)
 	}
 	return found, nil
@@ -181,8 +181,8 @@ func (r reading) edges(ctx context.Context, tx pgx.Tx, from []identified) ([]Edg
 			FROM unnest($1::text[]) AS k(id) JOIN {table} e ON e.start_id = k.id::ag_catalog.graphid JOIN {to} z ON z.id = e.end_id
 			WHERE NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = e.id AND l.at > $2)
 			UNION ALL
-			SELECT u.start_id::text, u.to_key, u.before::text FROM assim.undo u
-			WHERE u.start_id = ANY($1::text[]::ag_catalog.graphid[]) AND u.label = {label} AND u.at > $2 AND u.before IS NOT NULL
+			SELECT u.start_id::text, u.to_key, u.before::text FROM unnest($1::text[]) AS k(id) JOIN assim.undo u ON u.start_id = k.id::ag_catalog.graphid
+			WHERE u.label = {label} AND u.at > $2 AND u.before IS NOT NULL
 				AND NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = u.id AND l.at > $2 AND (l.at, l.step) < (u.at, u.step))`)
 		queue.Queue(sql, ids[spec.From], r.at).Query(func(rows pgx.Rows) error {
 			var start, to string
@@ -198,10 +198,26 @@ func (r reading) edges(ctx context.Context, tx pgx.Tx, from []identified) ([]Edg
 			return err
 		})
 	}
-	if err := tx.SendBatch(ctx, queue).Close(); err != nil {
+	if err := send(ctx, tx, queue); err != nil {
 		return nil, fmt.Errorf("reading the edges of %d vertices as of %s: %w", len(from), r.at.Format(time.RFC3339), err)
 	}
 	return edges, nil
+}
+
+// send runs statements that find everything by indexes, whatever their arguments:
+// making a plan for each, with all partitions of history, would take longer.
+func send(ctx context.Context, tx pgx.Tx, queue *pgx.Batch) error {
+	if queue.Len() == 0 {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `SET LOCAL plan_cache_mode = force_generic_plan`); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, queue).Close(); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `SET LOCAL plan_cache_mode = auto`)
+	return err
 }
 
 func decode(text []byte) (map[string]any, error) {
