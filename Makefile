@@ -20,7 +20,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-oidc e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-cypher bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
+.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-oidc e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

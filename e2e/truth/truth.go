@@ -148,20 +148,30 @@ func remembered(c Class) bool { return c == Neighbours }
 // ended reports whether a record is of a program or library that did not run any
 // more when the tools were asked, which the service learns at the kind's next collection.
 func ended(c Class, record string, readings ...Reading) bool {
-	if c != Running && c != Checksums {
+	if c != Running && c != Checksums && c != Go {
 		return false
 	}
-	program, _, _ := strings.Cut(record, " ")
+	program := programOf(c, record)
 	for _, r := range readings {
 		for _, records := range []Records{r.Must, r.May} {
 			for known := range records[c] {
-				if runs, _, _ := strings.Cut(known, " "); runs == program {
+				if programOf(c, known) == program {
 					return false
 				}
 			}
 		}
 	}
 	return true
+}
+
+// programOf is the file that a record is about: what a program is built of names it
+// last.
+func programOf(c Class, record string) string {
+	if c == Go {
+		return record[strings.LastIndexByte(record, ' ')+1:]
+	}
+	program, _, _ := strings.Cut(record, " ")
+	return program
 }
 
 // DropOne returns the service's records without one of each class that both
