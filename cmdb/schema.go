@@ -48,7 +48,7 @@ const (
 	Child       Label = "Child"       // key: host id / "child:" id of the container, guest or pod
 	Image       Label = "Image"       // key: id of the image's configuration, else its name
 	Unit        Label = "Unit"        // key: host id / "unit:" name
-	Certificate Label = "Certificate" // key: SHA-256 of the whole
+	Certificate Label = "Certificate" // key: hash of what a host says of it, its SHA-256 included
 	FileSet     Label = "FileSet"     // key: hash of what it holds
 	File        Label = "File"        // key: path
 	Disk        Label = "Disk"        // key: host id / "disk:" name
@@ -136,7 +136,7 @@ var Vertices = []VertexSpec{
 	{Child, false, "host id / child: id", []string{"name", "image"}, "a system within the host: a container, a guest of a hypervisor, a pod"},
 	{Image, true, "id of its configuration, else name", nil, "what containers are made of, shared by all that are made of the same"},
 	{Unit, false, "host id / unit: name", []string{"name", "state"}, "a unit of systemd that runs, should run, or is the host's own"},
-	{Certificate, true, "SHA-256", []string{"not_after"}, "an X.509 certificate, wherever it lies or is served"},
+	{Certificate, true, "hash of what is said of it", []string{"not_after"}, "an X.509 certificate, wherever it lies or is served; hosts that say the same of it share it"},
 	{FileSet, true, "hash of its files", nil, "files of programs, shared by hosts and services with the same ones"},
 	{File, true, "path", []string{"name"}, "a program, library or jar, by its place; what stands there is on the edge to it"},
 	{Disk, false, "host id / disk: name", nil, "a block device: a disk, or what lies on one"},

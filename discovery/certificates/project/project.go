@@ -2,6 +2,9 @@
 package project
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"net"
 	"slices"
 	"strconv"
@@ -22,7 +25,7 @@ const (
 )
 
 // Projector projects the kind "certificates": each is one for whoever has or serves
-// it. Authorities in bundles are only counted, in the fact.
+// it, and says the same of it. Authorities in bundles are only counted, in the fact.
 type Projector struct{}
 
 // Kind is the kind that it projects.
@@ -99,9 +102,11 @@ func served(listeners []certificates.Listener) []*serving {
 	return all
 }
 
-// vertex adds the certificate, with what it says itself.
+// vertex adds the certificate, with what it says itself. That is the host's word, not
+// known from the certificate's hash: a host that lies about the certificate of another
+// speaks of a vertex of its own.
 func vertex(e *cmdb.Elements, c certificates.Certificate) cmdb.Ref {
-	props := map[string]any{}
+	props := map[string]any{"sha256": c.SHA256}
 	for _, text := range []struct{ name, value string }{
 		{"subject", c.Subject}, {"issuer", c.Issuer}, {"serial", c.Serial}, {"not_before", moment(c.NotBefore)}, {"not_after", moment(c.NotAfter)},
 		{"algorithm", c.Key}, {"signature", c.Signature},
@@ -116,14 +121,26 @@ func vertex(e *cmdb.Elements, c certificates.Certificate) cmdb.Ref {
 	}
 	elements.Flag(props, "authority", c.Authority)
 	elements.Flag(props, "own_issuer", c.OwnIssuer)
-	return e.AddVertex(cmdb.Certificate, c.SHA256, props)
+	said, err := json.Marshal(props) // in the order of their names
+	if err != nil {
+		panic(err) // they are texts, numbers and flags
+	}
+	sum := sha256.Sum256(said)
+	return e.AddVertex(cmdb.Certificate, hex.EncodeToString(sum[:]), props)
 }
 
-// moment is a time as the graph compares it, "" for what is none.
+// moment is a time as the graph compares it, "" for what is none. A certificate may
+// be of a year that Postgres does not have: it is as good as of the first, or the last.
 func moment(text string) string {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return ""
 	}
-	return at.UTC().Format(time.RFC3339)
+	switch at = at.UTC(); {
+	case at.Year() < 1:
+		at = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	case at.Year() > 9999:
+		at = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	}
+	return at.Format(time.RFC3339)
 }

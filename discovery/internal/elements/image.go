@@ -6,11 +6,11 @@ import "assimilation/cmdb"
 // one by the hash of its configuration, whatever it is called; where only its name
 // is known, by that.
 func OfImage(e *cmdb.Elements, child cmdb.Ref, id, name string, digests []string) {
-	key, props := id, map[string]any{"id": id}
-	if key == "" {
+	key, props := cmdb.JoinKey(id), map[string]any{"id": id} // joined, so that no id is a name's key
+	if id == "" {
 		key, props = cmdb.JoinKey("name", name), map[string]any{"name": name}
 	}
-	if id == "" && name == "" || len(key) > cmdb.MaxKey {
+	if id == "" && name == "" {
 		return
 	}
 	here := map[string]any{}

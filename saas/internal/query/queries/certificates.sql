@@ -22,9 +22,9 @@ WITH used AS (
 SELECT {c.not_after} AS ends, floor(extract(epoch FROM {c.not_after}::timestamptz - now()) / 86400)::bigint AS days, {h.name} AS host, u.service AS service,
     (SELECT string_agg(p, ', ') FROM jsonb_array_elements_text(u.places) p) AS places, {c.subject} AS subject,
     (SELECT string_agg(n, ', ') FROM jsonb_array_elements_text({c.names}::jsonb) n) AS names, {c.issuer} AS issuer, {c.algorithm} AS algorithm,
-    {c.bits:int} AS bits, {c.key} AS sha256
+    {c.bits:int} AS bits, {c.sha256} AS sha256
 FROM {Certificate} c
 JOIN used u ON u.certificate = c.id
 JOIN {Host} h ON h.id = u.host
 WHERE {c.not_after}::timestamptz < now() + make_interval(days => least({$days:int}, 100000)::int)
-ORDER BY {c.not_after}, {c.key}, lower({h.name}), {h.key}, 4 NULLS LAST, 5
+ORDER BY {c.not_after}, {c.sha256}, lower({h.name}), {h.key}, 4 NULLS LAST, 5
