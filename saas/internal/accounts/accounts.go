@@ -163,6 +163,15 @@ func (s *Service) send(l mail.Letter) {
 	}
 }
 
+// sendLater is send for a letter that is written apart from the request, whose
+// time then does not tell whether there was one to write.
+func (s *Service) sendLater(write func(context.Context) (mail.Letter, bool, error)) {
+	s.Post.PutDraft(func(ctx context.Context) (mail.Letter, bool, error) {
+		l, ok, err := write(ctx)
+		return l, ok && s.letters.Allow(l.To, time.Now()), err
+	})
+}
+
 // audit writes an entry about people, whose tables are not the tenant's: after
 // the change, in a transaction of its own.
 func (s *Service) audit(ctx context.Context, a web.Actor, e audit.Entry) error {

@@ -200,8 +200,8 @@ func (s *Service) registerLetters(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "resend-signup", Method: http.MethodPost, Path: "/v1/signup/resend", Metadata: web.Anyone(), Tags: tags,
 		Summary: "Send the letter of a sign-up again; the answer does not tell whether there is one", DefaultStatus: http.StatusAccepted,
-	}, func(ctx context.Context, in *addressInput) (*struct{}, error) {
-		return nil, s.resend(ctx, in.client, in.Body.Email)
+	}, func(_ context.Context, in *addressInput) (*struct{}, error) {
+		return nil, s.resend(in.client, in.Body.Email)
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "confirm-signup", Method: http.MethodPost, Path: "/v1/signup/confirm", Metadata: web.Anyone(), Tags: tags,
@@ -216,8 +216,8 @@ func (s *Service) registerLetters(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "ask-reset", Method: http.MethodPost, Path: "/v1/reset", Metadata: web.Anyone(), Tags: tags,
 		Summary: "Have a link sent that sets a new password; the answer does not tell whether there is an account", DefaultStatus: http.StatusAccepted,
-	}, func(ctx context.Context, in *addressInput) (*struct{}, error) {
-		return nil, s.askReset(ctx, in.client, in.Body.Email)
+	}, func(_ context.Context, in *addressInput) (*struct{}, error) {
+		return nil, s.askReset(in.client, in.Body.Email)
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "reset", Method: http.MethodPost, Path: "/v1/reset/confirm", Metadata: web.Anyone(), Tags: tags,

@@ -116,7 +116,7 @@ func (s *Service) letterPages(w *web.Web) {
 			return badForm(err)
 		}
 		f := entryForm{Email: r.PostForm.Get("email")}
-		if err := s.resend(r.Context(), clientOf(r), f.Email); err != nil {
+		if err := s.resend(clientOf(r), f.Email); err != nil {
 			return again(rw, r, err, "Look into your mail", f, letterSentPage)
 		}
 		f.Done = "It was sent again."
@@ -151,7 +151,7 @@ func (s *Service) letterPages(w *web.Web) {
 			return badForm(err)
 		}
 		f := entryForm{Email: r.PostForm.Get("email")}
-		if err := s.askReset(r.Context(), clientOf(r), f.Email); err != nil {
+		if err := s.askReset(clientOf(r), f.Email); err != nil {
 			return again(rw, r, err, "Set a new password", f, ask)
 		}
 		return web.Render(rw, r, 0, "Look into your mail", "", donePage("Look into your mail", "If this address has an account, a letter with a link is on its way to it.", "/signin", "Sign in"))

@@ -14,7 +14,7 @@ import (
 
 // askReset sends a link by which a new password can be set. The answer does not
 // tell whether there is such an account.
-func (s *Service) askReset(ctx context.Context, from client, email string) error {
+func (s *Service) askReset(from client, email string) error {
 	if !s.tries.fromAddress(from.key, time.Now()) {
 		return errTooMany
 	}
@@ -22,12 +22,11 @@ func (s *Service) askReset(ctx context.Context, from client, email string) error
 	if err != nil {
 		return err
 	}
-	text, err := s.ResetLink(ctx, email)
-	if err != nil || text == "" {
-		return err
-	}
-	s.send(mail.Letter{To: email, Subject: "Set a new password", Text: "Somebody, we hope you, asked to set a new password for your account at Assimilation.\n\n" +
-		"Follow this link within an hour:\n\n" + text + "\n\nIf it was not you, do nothing: your password stays.\n"})
+	s.sendLater(func(ctx context.Context) (mail.Letter, bool, error) {
+		text, err := s.ResetLink(ctx, email)
+		return mail.Letter{To: email, Subject: "Set a new password", Text: "Somebody, we hope you, asked to set a new password for your account at Assimilation.\n\n" +
+			"Follow this link within an hour:\n\n" + text + "\n\nIf it was not you, do nothing: your password stays.\n"}, text != "", err
+	})
 	return nil
 }
 

@@ -64,21 +64,18 @@ func (s *Service) askToConfirm(ctx context.Context, email, password, tenantName 
 			stored, email, hash, tenantName, now, now.Add(signupLife)); err != nil {
 			return err
 		}
-		_, err := findUser(ctx, tx, email)
-		known = err == nil
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
+		known, err = isKnown(ctx, tx, email)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	s.sendConfirmation(email, secret, known)
+	s.send(s.confirmation(email, secret, known))
 	return nil
 }
 
-func (s *Service) sendConfirmation(email, secret string, known bool) {
+// confirmation is the letter about a sign-up.
+func (s *Service) confirmation(email, secret string, known bool) mail.Letter {
 	l := mail.Letter{To: email, Subject: "Confirm your e-mail address", Text: "Somebody, we hope you, signed up at Assimilation with this address.\n\n" +
 		"Follow this link within a day, and enter the password that you chose:\n\n" + s.link("/signup/confirm", secret) +
 		"\n\nIf it was not you, do nothing: no account is made.\n"}
@@ -87,12 +84,12 @@ func (s *Service) sendConfirmation(email, secret string, known bool) {
 			"Sign in:\n\n" + s.URL.JoinPath("/signin").String() + "\n\nIf you do not know the password any more:\n\n" + s.URL.JoinPath("/reset").String() +
 			"\n\nIf it was not you, you need not do anything.\n"}
 	}
-	s.send(l)
+	return l
 }
 
 // resend sends the link of a sign-up anew. Of what it finds its answer tells
 // nothing.
-func (s *Service) resend(ctx context.Context, from client, email string) error {
+func (s *Service) resend(from client, email string) error {
 	if !s.signups.Allow(from.key, time.Now()) {
 		return errTooMany
 	}
@@ -100,32 +97,34 @@ func (s *Service) resend(ctx context.Context, from client, email string) error {
 	if err != nil {
 		return err
 	}
-	if !s.Post.Reaches() {
-		return nil
-	}
-	secret, stored := newSecret()
-	now := time.Now()
-	found, known := false, false
-	err = s.DB.Global(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `
-			UPDATE assim.signups SET hash = $2, expires_at = $3
-			WHERE hash = (SELECT hash FROM assim.signups WHERE email = $1 AND expires_at > $4 ORDER BY created_at DESC LIMIT 1)`,
-			email, stored, now.Add(signupLife), now)
-		if err != nil {
+	s.sendLater(func(ctx context.Context) (mail.Letter, bool, error) {
+		secret, stored := newSecret()
+		now := time.Now()
+		var found, known bool
+		err := s.DB.Global(ctx, func(tx pgx.Tx) error {
+			tag, err := tx.Exec(ctx, `
+				UPDATE assim.signups SET hash = $2, expires_at = $3
+				WHERE hash = (SELECT hash FROM assim.signups WHERE email = $1 AND expires_at > $4 ORDER BY created_at DESC LIMIT 1)`,
+				email, stored, now.Add(signupLife), now)
+			if err != nil {
+				return err
+			}
+			found = tag.RowsAffected() > 0
+			known, err = isKnown(ctx, tx, email)
 			return err
-		}
-		found = tag.RowsAffected() > 0
-		_, err = findUser(ctx, tx, email)
-		known = err == nil
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		return err
+		})
+		return s.confirmation(email, secret, known), found, err
 	})
-	if err == nil && found {
-		s.sendConfirmation(email, secret, known)
+	return nil
+}
+
+// isKnown reports whether an address has an account.
+func isKnown(ctx context.Context, tx pgx.Tx, email string) (bool, error) {
+	_, err := findUser(ctx, tx, email)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // confirm ends a sign-up: whoever follows its link and knows the password that
@@ -250,12 +249,9 @@ func (s *Service) signUpInvited(ctx context.Context, from client, secret, passwo
 
 func (s *Service) mustBeFree(ctx context.Context, email string) error {
 	return s.DB.Global(ctx, func(tx pgx.Tx) error {
-		_, err := findUser(ctx, tx, email)
-		switch {
-		case err == nil:
+		known, err := isKnown(ctx, tx, email)
+		if err == nil && known {
 			return errTaken
-		case errors.Is(err, pgx.ErrNoRows):
-			return nil
 		}
 		return err
 	})

@@ -65,8 +65,8 @@ func (t *tries) allow(account, address string, known bool, now time.Time) bool {
 	key := account + "\x00" + address
 	f := t.failed[key]
 	if f == nil {
-		if len(t.failed) >= limiterKeys {
-			return false // a flood: who is known waits as well, for an hour at most
+		if len(t.failed) >= limiterKeys { // a flood of addresses, which must not lock anybody out
+			return known || t.strangers.Allow(account, now)
 		}
 		f = &failures{}
 		t.failed[key] = f

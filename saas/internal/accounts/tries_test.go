@@ -29,6 +29,18 @@ func TestAStrangerLocksNobodyOut(t *testing.T) {
 	}
 }
 
+// A flood from more addresses than are remembered shuts nobody out either.
+func TestAFloodLocksNobodyOut(t *testing.T) {
+	tries := newTries()
+	now := time.Unix(1_800_000_000, 0)
+	for i := range limiterKeys + 10 {
+		tries.allow(fmt.Sprint("account ", i), fmt.Sprint(i), false, now)
+	}
+	if !tries.allow("ada@example.org", "192.0.2.1", true, now) || !tries.allow("ada@example.org", "192.0.2.2", false, now) {
+		t.Error("ada is locked out by a flood of tries of other accounts")
+	}
+}
+
 func TestTheWaitDoubles(t *testing.T) {
 	tries := newTries()
 	now := time.Unix(1_800_000_000, 0)

@@ -35,7 +35,9 @@ func differences(before, after map[string]string) (words []string) {
 
 func pairs(detail map[string]string) (words []string) {
 	for _, name := range slices.Sorted(maps.Keys(detail)) {
-		words = append(words, name+" "+detail[name])
+		if detail[name] != "" {
+			words = append(words, name+" "+detail[name])
+		}
 	}
 	return words
 }

@@ -32,6 +32,9 @@ type Letter struct {
 	Text    string
 }
 
+// draft writes a letter when its turn comes; false: there is none to send.
+type draft func(context.Context) (Letter, bool, error)
+
 // Limits.
 const (
 	maxWaiting  = 1000 // letters in the queue
@@ -46,7 +49,7 @@ type Post struct {
 	from   string
 	toLog  bool
 	log    *slog.Logger
-	queue  chan Letter
+	queue  chan draft
 	sent   *prometheus.CounterVec
 	wait   time.Duration
 }
@@ -62,7 +65,7 @@ type Post struct {
 // ?ca=FILE names the authority that signed the server's certificate where that
 // is not one that the system knows.
 func New(address, from string, log *slog.Logger, metrics prometheus.Registerer) (*Post, error) {
-	p := &Post{from: from, log: log, queue: make(chan Letter, maxWaiting), wait: firstWait, sent: prometheus.NewCounterVec(
+	p := &Post{from: from, log: log, queue: make(chan draft, maxWaiting), wait: firstWait, sent: prometheus.NewCounterVec(
 		prometheus.CounterOpts{Name: "assim_mail_letters_total", Help: "Letters, by what became of them."}, []string{"fate"})}
 	metrics.MustRegister(p.sent)
 	switch address {
@@ -146,15 +149,17 @@ func (p *Post) Log() bool { return p.toLog }
 // Put queues a letter. What cannot be queued is counted and logged: the one who
 // asked must not learn from it whether the address is known.
 func (p *Post) Put(l Letter) {
-	switch {
-	case p.toLog:
-		p.log.Info("mail", "to", l.To, "subject", l.Subject, "text", l.Text)
-		return
-	case p.client == nil:
+	p.PutDraft(func(context.Context) (Letter, bool, error) { return l, true, nil })
+}
+
+// PutDraft queues a letter that is written later, so that not even the work of
+// writing it, as looking an address up, shows in the time that a request takes.
+func (p *Post) PutDraft(d draft) {
+	if !p.Reaches() && !p.toLog {
 		return
 	}
 	select {
-	case p.queue <- l:
+	case p.queue <- d:
 	default:
 		p.sent.WithLabelValues("dropped").Inc()
 		p.log.Warn("mail queue is full; a letter was dropped")
@@ -167,8 +172,17 @@ func (p *Post) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case l := <-p.queue:
-			p.send(ctx, l)
+		case write := <-p.queue:
+			l, ok, err := write(ctx)
+			switch {
+			case err != nil:
+				p.sent.WithLabelValues("failed").Inc()
+				p.log.Error("writing mail", "error", err)
+			case ok && p.toLog:
+				p.log.Info("mail", "to", l.To, "subject", l.Subject, "text", l.Text)
+			case ok:
+				p.send(ctx, l)
+			}
 		}
 	}
 }
