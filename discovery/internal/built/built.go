@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
 )
 
 // Part is a package that is part of a program.
@@ -19,8 +20,17 @@ type Part struct {
 	Within  string // of a jar in a jar: its name there
 }
 
-// MaxParts is how many parts of one file are told.
-const MaxParts = 4096
+// Limits of what one file tells. Whoever runs a program chooses what stands in it.
+const (
+	MaxParts = 4096
+	maxText  = 256 // bytes of a name or version; what is longer is cut
+)
+
+// part is a copy: what it was cut out of is not kept in memory with it.
+func part(manager, name, version, within string) Part {
+	short := func(s string) string { return strings.Clone(s[:min(len(s), maxText)]) }
+	return Part{manager, short(name), short(version), short(within)}
+}
 
 var errMalformed = errors.New("not as it should be")
 

@@ -9,20 +9,39 @@ import (
 
 // Limits of a jar.
 const (
-	maxDirectory = 16 << 20
+	maxDirectory = 8 << 20
 	maxEntries   = 64 << 10
 	maxProperty  = 64 << 10 // bytes of one file that is read
+	// maxRead is what is read of a jar in all. Its entries may all be the same bytes, so
+	// a small file can ask for much; each place that is read counts as so much more.
+	maxRead = 256 << 20
+	place   = 16 << 10
 )
+
+// meter is a jar of which no more than left bytes are read.
+type meter struct {
+	file io.ReaderAt
+	left int64
+}
+
+func (m *meter) ReadAt(p []byte, offset int64) (int, error) {
+	if m.left -= int64(len(p)) + place; m.left < 0 {
+		return 0, errMalformed
+	}
+	return m.file.ReadAt(p, offset)
+}
 
 // Jar returns the artifacts in a jar of that size and name: those whose Maven
 // properties are in it, also of others that were put into it; else what its manifest
 // says, else its name. A jar within it is opened if it is not compressed, as those of
 // Spring Boot are; else it says its name alone.
 func Jar(file io.ReaderAt, size int64, name string) []Part {
-	return jar(file, size, path.Base(name), "")
+	whole := &meter{file, maxRead}
+	return whole.jar(whole, size, path.Base(name), "")
 }
 
-func jar(file io.ReaderAt, size int64, name, within string) (parts []Part) {
+// jar reads a jar that is the whole file, or a part of it.
+func (m *meter) jar(file io.ReaderAt, size int64, name, within string) (parts []Part) {
 	manifest := ""
 	add := func(group, artifact, version string) {
 		if artifact == "" || version == "" || len(parts) == MaxParts {
@@ -31,7 +50,7 @@ func jar(file io.ReaderAt, size int64, name, within string) (parts []Part) {
 		if group != "" {
 			artifact = group + ":" + artifact
 		}
-		parts = append(parts, Part{"maven", artifact, version, within})
+		parts = append(parts, part("maven", artifact, version, within))
 	}
 	entries, err := directory(file, size)
 	if err != nil {
@@ -39,17 +58,20 @@ func jar(file io.ReaderAt, size int64, name, within string) (parts []Part) {
 	}
 	var inner []Part
 	for _, e := range entries {
+		if m.left < 0 {
+			break
+		}
 		switch {
-		case e.name == "META-INF/MANIFEST.MF":
+		case e.name == manifestName:
 			manifest, _ = e.text(file)
-		case strings.HasPrefix(e.name, "META-INF/maven/") && strings.HasSuffix(e.name, "/pom.properties"):
+		case isProperties(e.name):
 			text, _ := e.text(file)
 			add(property(text, "groupId="), property(text, "artifactId="), property(text, "version="))
 		case strings.HasSuffix(e.name, ".jar") && within == "" && len(inner) < MaxParts:
 			if content, ok := e.stored(file); ok {
-				inner = append(inner, jar(content, content.Size(), path.Base(e.name), e.name)...)
+				inner = append(inner, m.jar(content, content.Size(), path.Base(e.name), e.name)...)
 			} else if artifact, version := fromName(path.Base(e.name)); artifact != "" {
-				inner = append(inner, Part{"maven", artifact, version, e.name})
+				inner = append(inner, part("maven", artifact, version, e.name))
 			}
 		}
 	}
@@ -92,6 +114,12 @@ func fromName(name string) (artifact, version string) {
 	return "", ""
 }
 
+const manifestName = "META-INF/MANIFEST.MF"
+
+func isProperties(name string) bool {
+	return strings.HasPrefix(name, "META-INF/maven/") && strings.HasSuffix(name, "/pom.properties")
+}
+
 // entry is a file in a jar.
 type entry struct {
 	name         string
@@ -101,7 +129,7 @@ type entry struct {
 }
 
 // directory reads the central directory of a ZIP file (APPNOTE.TXT, 4.3), not of one
-// that needs the extension for more than 4 GB.
+// that needs the extension for more than 4 GB. Only what is looked at later is listed.
 func directory(file io.ReaderAt, size int64) (entries []entry, err error) {
 	tail := make([]byte, min(size, 22+64<<10))
 	if _, err := file.ReadAt(tail, size-int64(len(tail))); err != nil && err != io.EOF {
@@ -125,7 +153,9 @@ func directory(file io.ReaderAt, size int64) (entries []entry, err error) {
 		if 46+name+extra+comment > len(all) {
 			return nil, errMalformed
 		}
-		entries = append(entries, entry{string(all[46 : 46+name]), little.Uint16(all[10:]), little.Uint32(all[20:]), little.Uint32(all[24:]), little.Uint32(all[42:])})
+		if n := string(all[46 : 46+name]); n == manifestName || isProperties(n) || strings.HasSuffix(n, ".jar") {
+			entries = append(entries, entry{n, little.Uint16(all[10:]), little.Uint32(all[20:]), little.Uint32(all[24:]), little.Uint32(all[42:])})
+		}
 		all = all[46+name+extra+comment:]
 	}
 	return entries, nil

@@ -25,21 +25,20 @@ func goParts(info []byte) (parts []Part) {
 		return nil
 	}
 	word, _, _ := strings.Cut(version, " ") // experiments stand behind
-	parts = append(parts, Part{Manager: "go", Name: "stdlib", Version: strings.TrimPrefix(word, "go")})
+	parts = append(parts, part("go", "stdlib", strings.TrimPrefix(word, "go"), ""))
 	if len(modules) < 33 || modules[len(modules)-17] != '\n' {
 		return parts
 	}
 	for line := range strings.Lines(modules[16 : len(modules)-16]) {
-		words := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		words := strings.SplitN(strings.TrimSuffix(line, "\n"), "\t", 4) // a checksum may stand behind
 		if len(words) < 3 || len(parts) == MaxParts {
 			continue
 		}
 		switch words[0] {
 		case "mod", "dep":
-			parts = append(parts, Part{Manager: "go", Name: words[1], Version: words[2]})
+			parts = append(parts, part("go", words[1], words[2], ""))
 		case "=>": // is built in its place
-			last := &parts[len(parts)-1]
-			last.Name, last.Version = words[1], words[2]
+			parts[len(parts)-1] = part("go", words[1], words[2], "")
 		}
 	}
 	return parts
@@ -54,6 +53,10 @@ func sized(b []byte) (text string, rest []byte, ok bool) {
 	return string(b[width : width+int(n)]), b[width+int(n):], true
 }
 
+// maxTree bounds the JSON of a Rust program: of a thousand crates it has 100 kB. What
+// is read of it takes many times that much memory.
+const maxTree = 1 << 20
+
 // rustParts reads the section .dep-v0: compressed JSON (RFC 1950), of which the
 // packages that are part of the program itself count
 // (github.com/rust-secure-code/cargo-auditable, PARSING.md).
@@ -61,7 +64,7 @@ func rustParts(info []byte) (parts []Part) {
 	if len(info) < 2 {
 		return nil
 	}
-	text, err := inflate(bytes.NewReader(info[2:]), 8<<20)
+	text, err := inflate(bytes.NewReader(info[2:]), maxTree)
 	if err != nil {
 		return nil
 	}
@@ -71,7 +74,7 @@ func rustParts(info []byte) (parts []Part) {
 	}
 	for _, p := range tree.Get("packages").Items() {
 		if p.Get("kind").Text() != "build" && len(parts) < MaxParts {
-			parts = append(parts, Part{Manager: "cargo", Name: p.Get("name").Text(), Version: p.Get("version").Text()})
+			parts = append(parts, part("cargo", p.Get("name").Text(), p.Get("version").Text(), ""))
 		}
 	}
 	return parts

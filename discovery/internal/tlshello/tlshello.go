@@ -61,8 +61,11 @@ func Ask(ctx context.Context, server netip.AddrPort, name string) (*Answer, erro
 	}
 }
 
+// greet connects from the server's own address, which is this host's. A listener may be
+// bound to one that is another's (ip(7), IP_FREEBIND): no packet goes there.
 func greet(ctx context.Context, server netip.AddrPort, ask func(net.Conn) (*Answer, error)) (*Answer, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", server.String())
+	own := net.TCPAddrFromAddrPort(netip.AddrPortFrom(server.Addr(), 0))
+	conn, err := (&net.Dialer{LocalAddr: own}).DialContext(ctx, "tcp", server.String())
 	if err != nil {
 		return nil, err
 	}

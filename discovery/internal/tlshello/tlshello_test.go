@@ -16,8 +16,10 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -187,6 +189,32 @@ func TestOthers(t *testing.T) {
 	}
 }
 
+// TestForeignAddress shows that no packet leaves the host: anybody may listen at an
+// address that is another machine's (ip(7), IP_FREEBIND).
+func TestForeignAddress(t *testing.T) {
+	for address, setting := range map[string]string{"192.0.2.77:0": "ipv4", "[2001:db8::77]:0": "ipv6"} {
+		if b, err := os.ReadFile("/proc/sys/net/" + setting + "/ip_nonlocal_bind"); err != nil || strings.TrimSpace(string(b)) != "0" {
+			t.Logf("%s: this kernel takes any address for its own, or has none of them", setting)
+			continue
+		}
+		anywhere := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+			const freebind = 15 // the same for IPv6, ipv6(7)
+			if controlled := c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_IP, freebind, 1) }); controlled != nil {
+				return controlled
+			}
+			return err
+		}}
+		l, err := anywhere.Listen(t.Context(), "tcp", address)
+		if err != nil {
+			t.Logf("listening at %s: %v", address, err)
+			continue
+		}
+		defer l.Close()
+		if _, err := Ask(t.Context(), l.Addr().(*net.TCPAddr).AddrPort(), ""); !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			t.Errorf("%s was asked: %v", l.Addr(), err)
+		}
+	}
+}
 func FuzzServer(f *testing.F) {
 	f.Add([]byte("\x16\x03\x03\x00\x04\x02\x00\x00\x00"))
 	f.Add(recorded(f, &tls.Config{Certificates: []tls.Certificate{certificate(f, "a", 0)}, MaxVersion: tls.VersionTLS12}, false))
