@@ -111,6 +111,7 @@ var rules = []rule{
 var acrossFeatures = []struct{ from, to, because string }{
 	{"*", "web", "the frame that all features are served in: who asks, what they may, how a page looks"},
 	{"*", "mail", "letters go by one queue"},
+	{"*", "outbound", "what tenants name is asked by one client, which keeps to the public internet"},
 	{"*", "secondfactor", "codes are computed in one place, which stores nothing"},
 	{"*", "audit", "every change that a person makes is recorded in its own transaction"},
 	{"changes", "history", "differences are between two times that must be held"},

@@ -72,9 +72,11 @@ func TestPolicyReachesRelaysAndTheAuditLog(t *testing.T) {
 	if n := query[int](w, w.a.id, `SELECT count(*) FROM assim.audit WHERE action = 'site.policy'`); n != 4 {
 		t.Errorf("%d changes are in the audit log", n)
 	}
-	detail := query[string](w, w.a.id, `SELECT detail::text FROM assim.audit WHERE action = 'site.policy' ORDER BY id LIMIT 1`)
-	if !strings.Contains(detail, "residency site, beat 1000 ms") || !strings.Contains(detail, "residency replicate, beat 500 ms") {
-		t.Errorf("the audit log says %s", detail)
+	change := query[string](w, w.a.id, `SELECT before::text || after::text FROM assim.audit WHERE action = 'site.policy' ORDER BY id LIMIT 1`)
+	for _, want := range []string{`"residency": "site"`, `"beat_ms": "1000"`, `"residency": "replicate"`, `"beat_ms": "500"`} {
+		if !strings.Contains(change, want) {
+			t.Errorf("the audit log says %s, without %s", change, want)
+		}
 	}
 }
 
