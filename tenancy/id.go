@@ -19,12 +19,13 @@ import (
 type ID[K any] struct{ uuid.UUID }
 
 type (
-	tenantKind  struct{}
-	siteKind    struct{}
-	relayKind   struct{}
-	hostKind    struct{}
-	userKind    struct{}
-	verdictKind struct{}
+	tenantKind   struct{}
+	siteKind     struct{}
+	relayKind    struct{}
+	hostKind     struct{}
+	userKind     struct{}
+	verdictKind  struct{}
+	exporterKind struct{}
 )
 
 // The things that have an identifier.
@@ -41,6 +42,8 @@ type (
 	UserID = ID[userKind]
 	// VerdictID names what a relay, or the service, concluded.
 	VerdictID = ID[verdictKind]
+	// ExporterID names a place that a tenant wants its data sent to.
+	ExporterID = ID[exporterKind]
 )
 
 // NewID returns a random identifier of kind K, as in NewID[tenancy.TenantID]().

@@ -21,6 +21,7 @@ const (
 	SetTenant     Action = "set the tenant" // its name, its history
 	ReadAudit     Action = "read the audit log"
 	ManageMembers Action = "manage members" // invite, remove, give a role up to one's own
+	SetExport     Action = "set what is sent elsewhere"
 	SetEntry      Action = "set how people enter"
 )
 
@@ -53,6 +54,7 @@ var rights = map[Action]Right{
 	SetTenant:     {Role: Admin},
 	ReadAudit:     {Role: Admin},
 	ManageMembers: {Role: Admin, Proof: true},
+	SetExport:     {Role: Admin, Proof: true},
 	SetEntry:      {Role: Owner, Proof: true},
 }
 

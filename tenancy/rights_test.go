@@ -19,6 +19,7 @@ var matrix = map[Action][2]string{
 	SetTenant:     {"oa", ""},
 	ReadAudit:     {"oa", ""},
 	ManageMembers: {"oa", ""},
+	SetExport:     {"oa", ""},
 	SetEntry:      {"o", ""},
 }
 
@@ -56,12 +57,12 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// What changes people, or how they come in, wants a proof that is fresh; what is
+// What changes people, how they come in, or where data goes, wants a proof that is fresh; what is
 // a person's own is not reached for them by a token.
 func TestWhatWantsProof(t *testing.T) {
 	for _, a := range Actions() {
 		right, _ := RightFor(a)
-		wants := a == OwnSecrets || a == OwnTokens || a == ManageMembers || a == SetEntry
+		wants := a == OwnSecrets || a == OwnTokens || a == ManageMembers || a == SetExport || a == SetEntry
 		if right.Proof != wants || right.Personal != (a == OwnSecrets) {
 			t.Errorf("%q: %+v", a, right)
 		}

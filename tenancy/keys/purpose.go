@@ -22,3 +22,9 @@ func OfSecondFactor(u tenancy.UserID) string { return "second factor of user " +
 func OfIdentityProvider(t tenancy.TenantID) string {
 	return "identity provider of tenant " + t.String()
 }
+
+// OfExporter is the purpose of what opens a collector that a tenant's data is
+// sent to (assim.exporters.secret).
+func OfExporter(t tenancy.TenantID, e tenancy.ExporterID) string {
+	return "exporter " + e.String() + " of tenant " + t.String()
+}

@@ -51,6 +51,13 @@ GRANT EXECUTE ON FUNCTION assim.forget_history(integer) TO @writers@;
 GRANT EXECUTE ON FUNCTION assim.turn_history() TO @global@;
 REVOKE EXECUTE ON FUNCTION assim.forget_topology(uuid[], text[], text[], text[], text[], text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.forget_topology(uuid[], text[], text[], text[], text[], text[]) TO @writers@;
+-- Exporters; what opens a tenant's collector is for the writer only.
+GRANT SELECT, INSERT, UPDATE, DELETE ON assim.exporters, assim.undelivered TO @writers@;
+GRANT SELECT (tenant, id, name, protocol, endpoint, compression, signals, headers, ca, certificate, created_at, event_id, changed, sampled_at, leased_until,
+    next_at, tries, problem, sent_at, sent) ON assim.exporters TO @readers@;
+GRANT SELECT ON assim.undelivered TO @readers@;
+REVOKE EXECUTE ON FUNCTION assim.exporters_awake(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION assim.exporters_awake(timestamptz) TO @global@;
 REVOKE EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) TO @global@;
 

@@ -75,6 +75,9 @@ var seed = []string{
 	`INSERT INTO assim.questions (tenant, id, site, kind, asked_at) VALUES (@, @, @, 'topology', now())`,
 	`INSERT INTO assim.findings (tenant, host, rule, subject, detail, opened_at) VALUES (@, @, 'r', 's', 'd', now())`,
 	`INSERT INTO assim.audit (tenant, actor, action) VALUES (@, 'a', 'b')`,
+	`INSERT INTO assim.exporters (tenant, id, name, protocol, endpoint, compression, signals, headers, secret, created_at, event_id, changed, sampled_at, next_at)
+		VALUES (@, @, 'n', 'grpc', 'e', 'gzip', '{}', '{}', 's', now(), 0, '{}', now(), now())`,
+	`INSERT INTO assim.undelivered (tenant, exporter, at, signal, records, first_at, last_at, reason, sample) VALUES (@, @, now(), 'events', 1, now(), now(), 'r', '{}')`,
 	`INSERT INTO assim.users (id, email, password_hash) VALUES (@, 'of ' || @, 'h')`,
 	`INSERT INTO assim.members (tenant, user_id, role) VALUES (@, @, 'owner')`,
 	`INSERT INTO assim.sessions (hash, user_id, tenant, expires_at) VALUES (@::bytea, @, @, now())`,
