@@ -4,6 +4,7 @@
 package outbound
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,9 +28,8 @@ var ErrNotPublic = errors.New("is not a public address")
 // ErrTooLarge is the error of an answer that does not end.
 var ErrTooLarge = errors.New("the answer is too large")
 
-// Client makes the client. private lets it reach any address, also without TLS:
-// for a service whose tenants are one's own.
-func Client(private bool) *http.Client {
+// Dialer connects to the public internet only, or to any address where private.
+func Dialer(private bool) *net.Dialer {
 	dialer := &net.Dialer{Timeout: timeout}
 	if !private {
 		// After the name was resolved: of what is dialled, not of what was asked.
@@ -44,17 +44,32 @@ func Client(private bool) *http.Client {
 			return nil
 		}
 	}
+	return dialer
+}
+
+// Client makes the client. private lets it reach any address, also without TLS:
+// for a service whose tenants are one's own.
+func Client(private bool) *http.Client {
+	client := Sender(private, nil)
+	client.CheckRedirect = func(_ *http.Request, via []*http.Request) error {
+		if len(via) > maxRedirects {
+			return errors.New("too many redirects")
+		}
+		return nil
+	}
+	return client
+}
+
+// Sender makes a client that goes where it is sent and nowhere else: for requests
+// whose headers are secret. secure may be nil.
+func Sender(private bool, secure *tls.Config) *http.Client {
 	transport := &http.Transport{ // no proxy: it would dial for us
-		DialContext: dialer.DialContext, TLSHandshakeTimeout: timeout, ResponseHeaderTimeout: timeout, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
+		DialContext: Dialer(private).DialContext, TLSClientConfig: secure, TLSHandshakeTimeout: timeout, ResponseHeaderTimeout: timeout,
+		DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
 	}
 	return &http.Client{
 		Timeout: timeout, Transport: bounded{transport, private},
-		CheckRedirect: func(_ *http.Request, via []*http.Request) error {
-			if len(via) > maxRedirects {
-				return errors.New("too many redirects")
-			}
-			return nil
-		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
