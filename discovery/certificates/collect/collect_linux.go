@@ -26,6 +26,9 @@ const (
 	maxNames        = 128
 	maxPaths        = 64
 	bundle          = 9 // so many certificates are a bundle; no chain has them
+	// maxTexts bounds what the certificates say in all, in bytes: anybody may serve some,
+	// and a fact that is too large is refused as a whole.
+	maxTexts = 3 << 20
 )
 
 // Ask asks a TLS server for its certificates, as tlshello.Ask does.
@@ -39,6 +42,7 @@ type Collector struct {
 	name    string // by which listeners are asked beside none
 	now     func() time.Time
 	answers map[listener]answer
+	rounds  int // collections in a row that were unfinished
 
 	mu        sync.Mutex
 	listeners []listener // that there are now
@@ -65,9 +69,16 @@ func (c *Collector) Kind() discovery.Kind { return kind.Kind }
 // Collect returns the one fact. As long as listeners are left that were not asked yet
 // it says so, and returns none.
 func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {
-	problem, unfinished := c.askNew(ctx)
-	if unfinished {
+	c.mu.Lock()
+	listeners := c.listeners
+	c.mu.Unlock()
+	problem, unfinished := c.askNew(ctx, listeners)
+	if !unfinished {
+		c.rounds = 0
+	} else if c.rounds++; c.rounds < maxRounds {
 		return nil, discovery.ErrUnfinished
+	} else {
+		problem = errors.Join(problem, &discovery.Degraded{What: "the certificates of listeners that are new each time"})
 	}
 	s := store{Reader: conffile.NewReader(c.root), found: map[[sha256.Size]byte]*kind.Certificate{}}
 	for _, path := range paths(s.Reader) {
@@ -75,9 +86,6 @@ func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {
 	}
 	facts := kind.Facts{Bundles: s.bundles}
 	for _, said := range c.answers {
-		for sum, der := range said.chain {
-			s.add(sum, der, "")
-		}
 		facts.Listeners = append(facts.Listeners, said.rows...)
 	}
 	order.By(facts.Listeners, func(a, b *kind.Listener) int {
@@ -89,6 +97,11 @@ func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {
 		}
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.IP, b.IP), named)
 	})
+	for _, l := range listeners {
+		for _, der := range c.answers[l].chain {
+			s.add(sha256.Sum256(der), der, "")
+		}
+	}
 	facts.Certificates = make([]kind.Certificate, 0, len(s.found))
 	for _, one := range s.found {
 		facts.Certificates = append(facts.Certificates, *one)
@@ -106,6 +119,7 @@ type store struct {
 	*conffile.Reader
 	found   map[[sha256.Size]byte]*kind.Certificate
 	bundles []kind.Bundle
+	texts   int // bytes of what the certificates say
 }
 
 // file takes the certificates of a file.
@@ -113,6 +127,10 @@ func (s *store) file(path string) {
 	text, _ := s.File(path)
 	path = discovery.Clean(path, maxPath)
 	if n := certificate.Count(text); n >= bundle {
+		if s.texts += len(path); s.texts > maxTexts {
+			s.Limit()
+			return
+		}
 		s.bundles = append(s.bundles, kind.Bundle{Path: path, Certificates: int64(n)})
 		return
 	}
@@ -129,21 +147,29 @@ func (s *store) add(sum [sha256.Size]byte, der []byte, path string) {
 		if err != nil {
 			return
 		}
-		if len(s.found) == maxCertificates {
-			s.Limit()
-			return
-		}
+		c.Names = c.Names[:min(len(c.Names), maxNames)]
 		for i, name := range c.Names {
 			c.Names[i] = conffile.Clean(name)
+			s.texts += len(c.Names[i])
 		}
 		known = &kind.Certificate{
 			SHA256: discovery.Hash(sum).String(), Paths: []string{}, Subject: conffile.Clean(c.Subject), Issuer: conffile.Clean(c.Issuer),
-			Names: c.Names[:min(len(c.Names), maxNames)], Serial: conffile.Clean(c.Serial), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
+			Names: c.Names, Serial: conffile.Clean(c.Serial), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
 			Key: conffile.Clean(c.Key), Bits: c.Bits, Signature: conffile.Clean(c.Signature), Authority: c.Authority, OwnIssuer: c.OwnIssuer,
+		}
+		s.texts += len(known.Subject) + len(known.Issuer) + len(known.Serial) + len(known.Key) + len(known.Signature)
+		if len(s.found) == maxCertificates || s.texts > maxTexts {
+			s.Limit()
+			return
 		}
 		s.found[sum] = known
 	}
-	if path != "" && len(known.Paths) < maxPaths && !slices.Contains(known.Paths, path) {
+	if path == "" || len(known.Paths) == maxPaths || slices.Contains(known.Paths, path) {
+		return
+	}
+	if s.texts += len(path); s.texts > maxTexts {
+		s.Limit()
+	} else {
 		known.Paths = append(known.Paths, path)
 	}
 }

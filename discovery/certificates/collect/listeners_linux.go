@@ -27,6 +27,9 @@ const (
 	// roundLasts bounds one collection. What is left is asked at the next, which is
 	// soon: until then the collection is unfinished.
 	roundLasts = 8 * time.Second
+	// maxRounds is more than maxListeners that hang can take. Beyond, somebody makes new
+	// ones all the time: what is known is told without them.
+	maxRounds = 64
 )
 
 // listener is an endpoint of the host that may serve TLS.
@@ -47,7 +50,7 @@ type answer struct {
 	rows  []kind.Listener // none: it does not serve TLS, or refused
 	// refused says why one that speaks TLS did not show its certificate.
 	refused error
-	chain   map[[sha256.Size]byte][]byte
+	chain   [][]byte // certificates in DER
 }
 
 // Follow takes the TCP listeners that are asked out of facts of the kind "sockets".
@@ -111,10 +114,7 @@ func (c *Collector) listener(exe string, l jsontext.Value) (listener, bool) {
 
 // askNew asks the listeners that are new, or were asked long ago, and forgets those
 // that are gone; unfinished says that some are left.
-func (c *Collector) askNew(ctx context.Context) (problem error, unfinished bool) {
-	c.mu.Lock()
-	listeners := c.listeners
-	c.mu.Unlock()
+func (c *Collector) askNew(ctx context.Context, listeners []listener) (problem error, unfinished bool) {
 	if len(listeners) > maxListeners {
 		listeners = listeners[:maxListeners]
 		problem = &discovery.Degraded{What: "the certificates of more than 64 listeners: the others are not asked"}
@@ -147,7 +147,7 @@ func (c *Collector) askNew(ctx context.Context) (problem error, unfinished bool)
 // askOne asks a listener, by no name and then by the host's; answered is false if it
 // was not there, and is asked again at the next collection.
 func (c *Collector) askOne(ctx context.Context, l listener) (said answer, answered bool) {
-	said = answer{asked: c.now(), chain: map[[sha256.Size]byte][]byte{}}
+	said = answer{asked: c.now()}
 	unnamed, err := c.askNamed(ctx, l, "")
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return said, false
@@ -206,7 +206,7 @@ func (a *answer) take(l listener, named bool, said *tlshello.Answer) {
 	for _, der := range said.Chain {
 		sum := sha256.Sum256(der)
 		row.Chain = append(row.Chain, discovery.Hash(sum).String())
-		a.chain[sum] = der
+		a.chain = append(a.chain, der)
 	}
 	slices.Sort(row.Protocols)
 	a.rows = append(a.rows, row)

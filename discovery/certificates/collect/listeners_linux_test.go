@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -165,6 +166,26 @@ func TestSlowListeners(t *testing.T) {
 	}
 }
 
+// TestNewEachTime shows that listeners that hang, and are others at each collection, do
+// not keep the certificates from being told.
+func TestNewEachTime(t *testing.T) {
+	now := time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
+	c := New(files(t), kind.Hello{}, func(context.Context, netip.AddrPort, string) (*tlshello.Answer, error) {
+		now = now.Add(askWithin)
+		return nil, context.DeadlineExceeded
+	}, "", func() time.Time { return now })
+	for round := range maxRounds {
+		var many []sockets.Service
+		for i := range maxListeners {
+			many = append(many, listens(fmt.Sprint(round), fmt.Sprintf("10.0.0.%d", i+1), 443))
+		}
+		facts, err := follows(t, c, many...).Collect(t.Context())
+		if last := round == maxRounds-1; errors.Is(err, discovery.ErrUnfinished) == last || err == nil || (len(facts) == 1) != last {
+			t.Fatalf("round %d: %d facts, %v", round, len(facts), err)
+		}
+	}
+}
+
 // TestRefusal shows that a listener that speaks TLS and does not show its certificate
 // is a gap, and what is no TLS is none.
 func TestRefusal(t *testing.T) {
@@ -195,6 +216,42 @@ func TestOff(t *testing.T) {
 	collectListeners(t, follows(t, New(fstest.MapFS{}, off, s.ask, "x", time.Now), listens("/usr/sbin/nginx", "::", 443)))
 	if len(s.asked) > 0 {
 		t.Errorf("asked %v", s.asked)
+	}
+}
+
+// TestManyNames shows that who serves certificates that say very much hides no other.
+func TestManyNames(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{}
+	for i := range maxNames {
+		template.DNSNames = append(template.DNSNames, strings.Repeat(`"`, 400)+strconv.Itoa(i)) // each of which takes two bytes
+	}
+	serial := int64(0)
+	ask := func(context.Context, netip.AddrPort, string) (*tlshello.Answer, error) {
+		serial++
+		template.SerialNumber = big.NewInt(serial)
+		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+		return &tlshello.Answer{Chain: [][]byte{der}}, err
+	}
+	c := New(files(t), kind.Hello{}, ask, "www.example", time.Now)
+	own := len(collectListeners(t, c).Certificates)
+	var many []sockets.Service
+	for i := range maxListeners {
+		many = append(many, listens(fmt.Sprint(i), fmt.Sprintf("10.0.0.%d", i+1), 8443))
+	}
+	facts, err := follows(t, c, many...).Collect(t.Context())
+	if len(facts) != 1 {
+		t.Fatal(err)
+	}
+	var body kind.Facts
+	if err := json.Unmarshal(facts[0].Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	if lie := slices.DeleteFunc(body.Certificates, func(c kind.Certificate) bool { return len(c.Paths) == 0 }); own == 0 || len(lie) != own || err == nil {
+		t.Errorf("%d certificates in files, %d before; %v", len(lie), own, err)
 	}
 }
 

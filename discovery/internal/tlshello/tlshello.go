@@ -26,7 +26,7 @@ type Answer struct {
 
 // Limits of an answer.
 const (
-	maxAnswer = 256 << 10 // bytes in all
+	maxAnswer = 64 << 10 // bytes in all; a chain has some 4 kB
 	maxChain  = 16
 )
 

@@ -17,8 +17,12 @@ import (
 	kind "assimilation/discovery/language-packages"
 )
 
-// maxPackages bounds the fact.
-const maxPackages = 16 << 10
+// Limits of the fact. What runs is chosen by whoever runs it: without the second one
+// its names could make the fact larger than any that is taken.
+const (
+	maxPackages = 16 << 10
+	maxTexts    = 3 << 20 // bytes of all names, versions and places
+)
 
 // Collector reads what is installed, and what runs.
 type Collector struct {
@@ -59,7 +63,11 @@ func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {
 type list struct {
 	*conffile.Reader
 	packages []kind.Package
+	texts    int // bytes of these
 }
+
+// full reports that no more fits.
+func (l *list) full() bool { return len(l.packages) >= maxPackages || l.texts >= maxTexts }
 
 // installed takes what the package managers put into the system.
 func (l *list) installed() {
@@ -96,10 +104,12 @@ func (l *list) directories(name string) []string {
 func (l *list) add(manager, name, version, place string) {
 	switch {
 	case name == "" || version == "":
-	case len(l.packages) == maxPackages:
+	case l.full():
 		l.Limit()
 	default:
-		l.packages = append(l.packages, kind.Package{Manager: manager, Name: conffile.Clean(name), Version: conffile.Clean(version), Place: conffile.Clean(place)})
+		p := kind.Package{Manager: manager, Name: conffile.Clean(name), Version: conffile.Clean(version), Place: conffile.Clean(place)}
+		l.packages = append(l.packages, p)
+		l.texts += len(p.Name) + len(p.Version) + len(p.Place)
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -51,14 +53,16 @@ func (c *Collector) Follow(_ string, facts []discovery.Fact) {
 }
 
 // running adds the parts of the programs of services, and of the jars of those that
-// are a Java. What was read before is not read again.
+// are a Java. What was read before is not read again, also where time ended
+// a collection; all is sorted, so that each goes on, and leaves out the same.
 func (c *Collector) running(ctx context.Context, l *list) error {
 	c.mu.Lock()
 	programs := c.programs
 	c.mu.Unlock()
 	known := make(map[content][]built.Part, len(c.known))
+	defer func() { c.known = known }()
 	java := false
-	for exe := range programs {
+	for _, exe := range slices.Sorted(maps.Keys(programs)) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -66,14 +70,13 @@ func (c *Collector) running(ctx context.Context, l *list) error {
 		c.parts(l, known, exe, func(file io.ReaderAt, _ int64) []built.Part { return built.Program(file) })
 	}
 	if java {
-		for jar := range c.jars(l, programs) {
+		for _, jar := range slices.Sorted(maps.Keys(c.jars(l, programs))) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			c.parts(l, known, jar, func(file io.ReaderAt, size int64) []built.Part { return built.Jar(file, size, jar) })
 		}
 	}
-	c.known = known
 	return nil
 }
 
@@ -99,6 +102,10 @@ func (c *Collector) jars(l *list, programs map[string]bool) map[string]bool {
 
 // parts adds what a file is built of.
 func (c *Collector) parts(l *list, known map[content][]built.Part, name string, read func(io.ReaderAt, int64) []built.Part) {
+	if l.full() {
+		l.Limit()
+		return
+	}
 	info, err := fs.Stat(c.root, path.Clean(name)[1:])
 	if err != nil || !info.Mode().IsRegular() {
 		return // it was removed since the program began

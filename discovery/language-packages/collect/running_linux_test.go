@@ -3,7 +3,9 @@ package collect
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -16,6 +18,7 @@ import (
 	"testing/fstest"
 
 	"assimilation/discovery"
+	"assimilation/discovery/internal/conffile"
 	kind "assimilation/discovery/language-packages"
 	"assimilation/discovery/sockets"
 )
@@ -159,5 +162,60 @@ func BenchmarkCollect(b *testing.B) {
 	c := follows(b, os.DirFS("/"), sockets.Service{Exe: "/usr/local/go/bin/go"})
 	for b.Loop() {
 		_, _ = c.Collect(b.Context())
+	}
+}
+
+// ending is a context that ends after it was asked some times.
+type ending struct {
+	context.Context
+	left *int
+}
+
+func (e ending) Err() error {
+	if *e.left--; *e.left < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// A collection that time ends goes on at the next: who makes it long does not keep
+// it from ever ending.
+func TestGoesOnAfterItsTime(t *testing.T) {
+	root := counted{fstest.MapFS{}, map[string]int{}}
+	var all []sockets.Service
+	for i := range 10 {
+		name := fmt.Sprintf("srv/%d", i)
+		root.MapFS[name] = &fstest.MapFile{Data: []byte("\x7fELF")}
+		all = append(all, sockets.Service{Name: "s", Exe: "/" + name})
+	}
+	c := follows(t, root, all...)
+	left := 4
+	if _, err := c.Collect(ending{t.Context(), &left}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	packagesOf(t, c)
+	for i := range 10 {
+		if n := root.opened[fmt.Sprintf("srv/%d", i)]; n != 1 {
+			t.Errorf("program %d was read %d times", i, n)
+		}
+	}
+}
+
+// What somebody runs cannot make the fact larger than is taken, which would hide all
+// packages of the host.
+func TestNamesDoNotHideTheOthers(t *testing.T) {
+	root := counted{fstest.MapFS{"usr/lib/python3/dist-packages/requests-2.31.0.dist-info/METADATA": {}}, map[string]int{}}
+	l := list{Reader: conffile.NewReader(root), packages: []kind.Package{}}
+	l.installed()
+	long := strings.Repeat("\"", 1024) // each of which takes two bytes
+	for range maxPackages {
+		l.add("npm", long, long, long)
+	}
+	fact, err := discovery.NewFact(kind.Kind, "", kind.Facts{Packages: l.packages})
+	if err != nil || l.packages[0].Name != "requests" {
+		t.Errorf("%d packages of %d bytes: %v", len(l.packages), len(fact.Body), err)
+	}
+	if l.Err() == nil {
+		t.Error("nothing says that some are left out")
 	}
 }
