@@ -38,6 +38,9 @@ func Check(ctx context.Context, config Config, log *slog.Logger) (notes []string
 	if config.PrivateIssuers {
 		notes = append(notes, "attention: tenants may name identity providers in this service's own network (ASSIM_PRIVATE_ISSUERS)")
 	}
+	if config.PrivateCollectors {
+		notes = append(notes, "attention: tenants may have data sent into this service's own network, and without TLS (ASSIM_PRIVATE_COLLECTORS)")
+	}
 	if config.TrustedProxies == "" {
 		notes = append(notes, "attention: no proxy is trusted (ASSIM_TRUSTED_PROXIES): behind one, all people share its allowance of log-ins")
 	}

@@ -33,7 +33,10 @@ type Config struct {
 	// PrivateIssuers lets tenants name identity providers at private addresses: where
 	// the tenants are one's own (ASSIM_PRIVATE_ISSUERS=true).
 	PrivateIssuers bool
-	Version        string
+	// PrivateCollectors lets tenants have their data sent to private addresses, and
+	// without TLS (ASSIM_PRIVATE_COLLECTORS=true).
+	PrivateCollectors bool
+	Version           string
 
 	proxies []netip.Prefix
 }
@@ -52,6 +55,8 @@ func Default(getenv func(string) string) Config {
 		SMTP:           getenv("ASSIM_SMTP"),
 		MailFrom:       getenv("ASSIM_MAIL_FROM"),
 		PrivateIssuers: getenv("ASSIM_PRIVATE_ISSUERS") == "true",
+
+		PrivateCollectors: getenv("ASSIM_PRIVATE_COLLECTORS") == "true",
 	}
 	if c.MasterKeyFile == "" {
 		c.MasterKeyFile = "/var/lib/assim-saas/master.key"

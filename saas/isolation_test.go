@@ -56,6 +56,10 @@ func bodyOf(o operation) string {
 		return `{"second_factor_required":false,"sso_required":false}`
 	case "/v1/entry/provider":
 		return `{"issuer":"https://127.0.0.1","client_id":"c","client_secret":"s"}`
+	case "/v1/exporters", "/v1/exporters/{exporter}":
+		if o.method != "GET" && o.method != "DELETE" {
+			return `{"name":"new","protocol":"http","endpoint":"https://otlp.example.org"}`
+		}
 	case "/v1/entry/domains":
 		return `{"domain":"new.example.org"}`
 	}
@@ -83,11 +87,15 @@ func TestStrangersReachNothing(t *testing.T) {
 	if status, body := ada.do("POST", "/v1/entry/domains", `{"domain":"ada-domain.example"}`); status != http.StatusCreated {
 		t.Fatalf("naming a domain: %d %s", status, body)
 	}
+	var exporter struct{ ID string }
+	if _, body := ada.do("POST", "/v1/exporters", `{"name":"ada-exporter","protocol":"http","endpoint":"https://ada-otlp.example.org","headers":{"x-key":"ada-secret"}}`); json.Unmarshal([]byte(body), &exporter) != nil || exporter.ID == "" {
+		t.Fatalf("making an exporter: %s", body)
+	}
 	before := ada.count(`SELECT count(*)::int FROM assim.audit`)
 
 	ids := map[string][]string{
 		"{host}": {web.id.String(), web.name}, "{site}": {ada.source.Site.String(), "ada-paris"}, "{token}": {token},
-		"{relay}": {ada.source.Relay.String()}, "{id}": {apiToken, member, invited.ID}, "{site_id}": {ada.source.Site.String()}, "{domain}": {"ada-domain.example"}, "{verdict}": {condemned}, "{kind}": {"sockets"}, "{name}": {"allservers"},
+		"{relay}": {ada.source.Relay.String()}, "{id}": {apiToken, member, invited.ID}, "{site_id}": {ada.source.Site.String()}, "{domain}": {"ada-domain.example"}, "{exporter}": {exporter.ID}, "{verdict}": {condemned}, "{kind}": {"sockets"}, "{name}": {"allservers"},
 	}
 	var requests []operation
 	for _, o := range operations(eve.client) {
@@ -100,10 +108,10 @@ func TestStrangersReachNothing(t *testing.T) {
 		requests = append(requests, operation{"GET", path})
 	}
 	for _, path := range []string{"/hosts/{host}/retire", "/sites/{site}/policy", "/sites/{site}/tokens", "/sites/{site}/tokens/{token}/revoke", "/sites/{site}/relays/{relay}/revoke", "/account/tokens/{id}/revoke",
-		"/members/{id}/role", "/members/{id}/site", "/members/{id}/remove", "/invitations/{id}/revoke", "/entry/domains/{domain}/prove", "/entry/domains/{domain}/remove"} {
+		"/members/{id}/role", "/members/{id}/site", "/members/{id}/remove", "/invitations/{id}/revoke", "/entry/domains/{domain}/prove", "/entry/domains/{domain}/remove", "/export/{exporter}", "/export/{exporter}/test", "/export/{exporter}/remove"} {
 		requests = append(requests, operation{"POST", path})
 	}
-	for _, page := range []string{"/members", "/audit", "/audit/export?format=csv", "/audit/export?format=json", "/entry", "/audit?object=" + site, "/v1/audit?object=" + site, "/v1/audit/export?format=json"} {
+	for _, page := range []string{"/members", "/audit", "/audit/export?format=csv", "/audit/export?format=json", "/entry", "/audit?object=" + site, "/v1/audit?object=" + site, "/v1/audit/export?format=json", "/export", "/export/{exporter}"} {
 		requests = append(requests, operation{"GET", page})
 	}
 	for _, query := range []string{"/v1/changes?host=", "/v1/events?host=", "/v1/findings?host=", "/v1/hosts?name=", "/v1/verdicts?host=", "/verdicts?host=", "/v1/events?after=0&host=", "/v1/queries/hostipports?host=", "/v1/queries/hostsubgraph?host=", "/v1/queries/why?host=", "/v1/queries/impact?entity=", "/v1/queries/safe-to-reboot?host=", "/v1/graph/draw?type=network&format=json&host=", "/v1/graph/draw?type=ring&host=", "/map?type=network&host=", "/changes?window=all&host=", "/events?host=", "/findings?host=", "/v1/map?host=", "/v1/map.svg?host=", "/map?host=", "/v1/search?q=", "/search?q="} {
@@ -127,6 +135,8 @@ func TestStrangersReachNothing(t *testing.T) {
 			form := bodyOf(o)
 			switch {
 			case strings.HasPrefix(path, "/v1/"):
+			case strings.HasPrefix(path, "/export/"):
+				form = "name=new&protocol=http&endpoint=https%3A%2F%2Fotlp.example.org"
 			case strings.HasSuffix(path, "/tokens"):
 				form = "kind=probe"
 			case strings.HasSuffix(path, "/role"), strings.HasSuffix(path, "/site"):
@@ -194,19 +204,22 @@ func TestRoles(t *testing.T) {
 		"GET /v1/entry": tenancy.Owner, "PUT /v1/entry": tenancy.Owner, "GET /v1/entry/provider": tenancy.Owner, "PUT /v1/entry/provider": tenancy.Owner, "DELETE /v1/entry/provider": tenancy.Owner,
 		"GET /v1/entry/domains": tenancy.Owner, "POST /v1/entry/domains": tenancy.Owner, "POST /v1/entry/domains/{domain}/prove": tenancy.Owner, "DELETE /v1/entry/domains/{domain}": tenancy.Owner,
 		"POST /v1/api-tokens": tenancy.Viewer, "DELETE /v1/api-tokens/{id}": tenancy.Viewer, "DELETE /v1/sessions/{id}": tenancy.Viewer,
+		"GET /v1/exporters": tenancy.Admin, "POST /v1/exporters": tenancy.Admin, "GET /v1/exporters/{exporter}": tenancy.Admin, "PUT /v1/exporters/{exporter}": tenancy.Admin, "DELETE /v1/exporters/{exporter}": tenancy.Admin,
+		"POST /v1/exporters/{exporter}/test": tenancy.Admin, "GET /v1/exporters/{exporter}/undelivered": tenancy.Admin,
 		"POST /v1/graph/query": tenancy.Viewer, "PUT /v1/history": tenancy.Admin,
 	}
 	pages := map[string]tenancy.Role{
 		"POST /sites": tenancy.Admin, "POST /sites/{site}/policy": tenancy.Admin, "POST /sites/{site}/tokens": tenancy.Admin, "POST /sites/{site}/tokens/{token}/revoke": tenancy.Admin,
 		"POST /sites/{site}/relays/{relay}/revoke": tenancy.Admin, "POST /hosts/{host}/retire": tenancy.Operator, "POST /account/tokens": tenancy.Viewer,
 		"GET /members": tenancy.Viewer, "GET /audit": tenancy.Admin, "GET /audit/export": tenancy.Admin, "GET /entry": tenancy.Owner, "POST /entry/rules": tenancy.Owner, "POST /entry/domains": tenancy.Owner,
-		"POST /entry/provider/remove": tenancy.Owner, "POST /members/{id}/role": tenancy.Admin, "POST /members/{id}/remove": tenancy.Admin, "POST /members/{id}/site": tenancy.Admin, "POST /invitations/{id}/revoke": tenancy.Admin,
+		"POST /entry/provider/remove": tenancy.Owner, "POST /members/{id}/role": tenancy.Admin, "POST /members/{id}/remove": tenancy.Admin, "GET /export": tenancy.Admin, "GET /export/{exporter}": tenancy.Admin, "POST /export": tenancy.Admin, "POST /export/{exporter}": tenancy.Admin,
+		"POST /export/{exporter}/test": tenancy.Admin, "POST /export/{exporter}/remove": tenancy.Admin, "POST /members/{id}/site": tenancy.Admin, "POST /invitations/{id}/revoke": tenancy.Admin,
 	}
 	s := newService(t)
 	ada := s.signUp("ada@example.org", "Example", "paris")
 	ada.twoHosts("")
 	ids := map[string][]string{"{host}": {"nothing"}, "{site}": {"nothing"}, "{token}": {"abcdefghijkl"}, "{relay}": {tenancy.NewID[tenancy.RelayID]().String()},
-		"{id}": {"nothing"}, "{site_id}": {"nothing"}, "{domain}": {"nothing"}, "{verdict}": {"nothing"}, "{kind}": {"os"}, "{name}": {"allservers"}}
+		"{id}": {"nothing"}, "{site_id}": {"nothing"}, "{domain}": {"nothing"}, "{exporter}": {"nothing"}, "{verdict}": {"nothing"}, "{kind}": {"os"}, "{name}": {"allservers"}}
 	for _, o := range operations(ada.client) {
 		name := o.method + " " + o.path
 		if entrances[o.path] || o.path == "/v1/logout" {

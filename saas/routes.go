@@ -23,6 +23,7 @@ import (
 	"assimilation/saas/internal/hosts"
 	"assimilation/saas/internal/ingest"
 	"assimilation/saas/internal/members"
+	"assimilation/saas/internal/otelexport"
 	"assimilation/saas/internal/query"
 	"assimilation/saas/internal/relaychan"
 	"assimilation/saas/internal/search"
@@ -53,20 +54,20 @@ type parts struct {
 }
 
 // mount makes every feature and adds its routes: the one list of what the
-// service answers.
-func (p parts) mount(w *web.Web) error {
+// service answers. What it returns has to run.
+func (p parts) mount(w *web.Web) (*otelexport.Service, error) {
 	channel := relaychan.New(p.db, p.master, p.log, p.metrics)
 	core, err := ingest.New(p.db, p.log, p.metrics)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	questions, err := query.New(p.db)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	programs, err := downloads.New(p.config.Downloads, p.public, p.log)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	happened := &events.Service{DB: p.db}
 	wiring := &topology.Service{DB: p.db, Log: p.log}
@@ -80,6 +81,8 @@ func (p parts) mount(w *web.Web) error {
 	wrong := &findings.Service{DB: p.db}
 	asked := cypher.New(p.db)
 	who := &depmap.Service{DB: p.db, Topology: wiring.Ask, Vendor: query.VendorOf}
+	exports := otelexport.New(otelexport.Config{DB: p.db, Master: p.master, Log: p.log, Metrics: p.metrics, Private: p.config.PrivateCollectors,
+		Summary: happened.Say, Say: changed.Say, Units: unitsOf(questions)})
 	finder := &search.Service{DB: p.db}
 	deeds := &audit.Service{DB: p.db}
 	overview := &console.Service{DB: p.db, Changes: changed.Recent, Verdicts: p.verdicts.Open, Events: happened.Recent}
@@ -95,6 +98,7 @@ func (p parts) mount(w *web.Web) error {
 	p.company.Register(w.API)
 	p.entry.Register(w.API)
 	deeds.Register(w.API)
+	exports.Register(w.API)
 	places.Register(w.API)
 	wiring.Register(w.API)
 	machines.Register(w.API)
@@ -114,6 +118,7 @@ func (p parts) mount(w *web.Web) error {
 	p.company.Pages(w)
 	p.entry.Pages(w)
 	deeds.Pages(w)
+	exports.Pages(w)
 	places.Pages(w)
 	wiring.Pages(w)
 	machines.Pages(w)
@@ -125,7 +130,29 @@ func (p parts) mount(w *web.Web) error {
 	asked.Pages(w)
 	who.Pages(w)
 	finder.Pages(w)
-	return nil
+	return exports, nil
+}
+
+// unitsOf lists the services of a tenant's hosts by the question that people ask,
+// too.
+func unitsOf(questions *query.Service) func(context.Context, tenancy.TenantID, int) ([]otelexport.Unit, error) {
+	const page = 5000
+	return func(ctx context.Context, tenant tenancy.TenantID, most int) (all []otelexport.Unit, err error) {
+		for len(all) < most {
+			answer, err := questions.Ask(ctx, tenant, "units", url.Values{"state": {"any"}}, query.Page{Offset: len(all), Limit: min(page, most-len(all))})
+			if err != nil {
+				return nil, err
+			}
+			for _, row := range answer.Items {
+				text := func(column string) string { s, _ := row[column].(string); return s }
+				all = append(all, otelexport.Unit{Host: text("host_id"), Name: text("unit"), State: text("state")})
+			}
+			if answer.NextCursor == "" {
+				break
+			}
+		}
+		return all, nil
+	}
 }
 
 // Rebuild projects all facts of a tenant anew, mends its graph where it

@@ -21,6 +21,7 @@ import (
 	"assimilation/saas/internal/history"
 	"assimilation/saas/internal/mail"
 	"assimilation/saas/internal/members"
+	"assimilation/saas/internal/otelexport"
 	"assimilation/saas/internal/outbound"
 	"assimilation/saas/internal/sso"
 	"assimilation/saas/internal/verdicts"
@@ -49,6 +50,7 @@ type SaaS struct {
 	hub      *web.Hub
 	post     *mail.Post
 	verdicts *verdicts.Service
+	exports  *otelexport.Service
 	handler  http.Handler
 	metrics  http.Handler
 }
@@ -90,7 +92,7 @@ func New(ctx context.Context, config Config, log *slog.Logger) (*SaaS, error) {
 	})
 	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, people: people, company: company, entry: entry, verdicts: s.verdicts}
 	s.metrics = front.Metrics()
-	if err = p.mount(front); err == nil {
+	if s.exports, err = p.mount(front); err == nil {
 		s.handler, err = front.Handler()
 	}
 	if err != nil {
@@ -120,6 +122,7 @@ func (s *SaaS) Run(ctx context.Context) error {
 	group.Go(func() error { return s.hub.Run(ctx) })
 	group.Go(func() error { return s.post.Run(ctx) })
 	group.Go(func() error { return s.verdicts.Watch(ctx) })
+	group.Go(func() error { return s.exports.Run(ctx) })
 	group.Go(func() error { return (&history.Keeper{DB: s.db, Log: s.log}).Run(ctx) })
 	err := group.Wait()
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.Canceled) {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,8 @@ type Options struct {
 	Listen string
 	// Through is the URL by which relays reach the service, if not directly.
 	Through string
+	// Env is more of the service's environment.
+	Env []string
 }
 
 // New starts the service and signs a tenant up, with the site "site".
@@ -67,7 +70,7 @@ func New(t testing.TB, o Options) *World {
 	Run(t, env, saas, "migrate")
 	w.SaaS = Start(t, "assim-saas", func() *exec.Cmd {
 		cmd := exec.Command(saas, "serve")
-		cmd.Env = append(os.Environ(), env...)
+		cmd.Env = slices.Concat(os.Environ(), env, o.Env)
 		return cmd
 	})
 	Answers(t, w.URL+"/readyz")

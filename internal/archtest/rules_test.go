@@ -120,6 +120,7 @@ var acrossFeatures = []struct{ from, to, because string }{
 	{"query", "history", "a question reads the tables of another time"},
 	{"*", "relaychan", "the relays' door: envelopes are opened and answers sealed in one place"},
 	{"*", "allowance", "what relays may count of a token is leased in one place, in its caller's transaction"},
+	{"otelexport", "outbound", "what tenants name is dialled in one way, which reaches the public internet only"},
 	{"ingest", "graph", "the storage core: ingest opens the transaction and hands it on"},
 	{"ingest", "history", "the storage core: ingest opens the transaction and hands it on"},
 }

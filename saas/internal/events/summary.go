@@ -32,6 +32,9 @@ type detail struct {
 	Ending     string    `json:"ending"`
 }
 
+// Say tells an event in a line; "" when its type says all.
+func (s *Service) Say(kind string, detail json.RawMessage) string { return summary(kind, detail) }
+
 // summary says an event in a line; "" when its type says all.
 func summary(kind string, raw json.RawMessage) string {
 	var d detail

@@ -8,9 +8,11 @@
 -- column state text
 -- column services text: that it started
 -- column triggers text: of a timer
+-- column host_id text
 SELECT {h.name} AS host, {u.name} AS unit, {u.state} AS state,
     (SELECT string_agg({s.name}, ', ' ORDER BY {s.name}) FROM {STARTED_BY} b JOIN {Service} s ON s.id = b.start_id WHERE b.end_id = u.id) AS services,
-    (SELECT string_agg(t, ', ') FROM jsonb_array_elements_text({u.triggers}::jsonb) t) AS triggers
+    (SELECT string_agg(t, ', ') FROM jsonb_array_elements_text({u.triggers}::jsonb) t) AS triggers,
+    {h.key} AS host_id
 FROM {Unit} u
 JOIN {HAS_UNIT} x ON x.end_id = u.id
 JOIN {Host} h ON h.id = x.start_id
