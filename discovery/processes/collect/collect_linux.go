@@ -20,8 +20,9 @@ import (
 // Limits of the fact.
 const (
 	maxServices = 512
-	maxFiles    = 1024  // of one service, of each sort
-	maxAll      = 16384 // of all services together
+	maxFiles    = 1024    // of one service, of each sort
+	maxTexts    = 4 << 20 // bytes of the body
+	frame       = 256     // bytes of a service beside its texts
 )
 
 // Collector looks for the processes of services.
@@ -87,14 +88,26 @@ func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking at processes: %w", err)
 	}
-	facts, left := kind.Facts{Processes: []kind.Process{}}, maxAll
 	denied, cut := "", wanted.cut
-	for _, g := range groups {
-		p, whole := g.fact(&left)
-		facts.Processes = append(facts.Processes, p)
-		cut = cut || !whole
+	all, claims := make([]kind.Process, len(groups)), make([]process.Claim, len(groups))
+	for i, g := range groups {
+		p := g.fact()
+		bytes := frame
+		for _, texts := range [][]string{{p.Name, p.Exe, p.Container}, p.Argv, p.Units, p.Libraries, p.Jars, p.Stale} {
+			bytes += process.Encoded(texts...)
+		}
+		all[i], claims[i] = p, process.Claim{UID: p.UID, Bytes: bytes}
+		cut = cut || g.cut
 		if g.denied && denied == "" {
 			denied = p.Name
+		}
+	}
+	facts := kind.Facts{Processes: []kind.Process{}}
+	fits, whole := process.Share(claims, maxTexts)
+	cut = cut || !whole
+	for i, p := range all {
+		if fits[i] {
+			facts.Processes = append(facts.Processes, p)
 		}
 	}
 	order.By(facts.Processes, func(a, b *kind.Process) int {
@@ -110,7 +123,7 @@ func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {
 		problems = append(problems, &discovery.Degraded{Needs: discovery.SysPtrace, What: "the libraries of " + denied + " and perhaps others"})
 	}
 	if cut {
-		problems = append(problems, &discovery.Degraded{What: fmt.Sprintf("more than %d services, or %d files of one: the others are left out", maxServices, maxFiles)})
+		problems = append(problems, &discovery.Degraded{What: fmt.Sprintf("more than %d services, more of one user than all can have, or %d files of one: the others are left out", maxServices, maxFiles)})
 	}
 	return []discovery.Fact{fact}, errors.Join(problems...)
 }

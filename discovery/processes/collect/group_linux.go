@@ -28,6 +28,31 @@ type group struct {
 	jars      []string
 	stale     []string
 	denied    bool // files of one of them could not be read
+	cut       bool // it has more files
+	room      room
+}
+
+// Limits of the names of files that are kept while processes are looked at, in bytes:
+// anybody may run programs that map very many.
+const (
+	maxOfUser = 2 << 20
+	maxOfAll  = 6 << 20
+)
+
+// room is what is kept, by process.User, and in all by everybody.
+type room map[int64]int
+
+const everybody = -2
+
+// take reports whether there is room for a name.
+func (r room) take(uid int64, bytes int) bool {
+	user := process.User(uid)
+	if r[user]+bytes > maxOfUser || r[everybody]+bytes > maxOfAll {
+		return false
+	}
+	r[user] += bytes
+	r[everybody] += bytes
+	return true
 }
 
 // look returns the processes of services, in the order in which they were found.
@@ -45,7 +70,7 @@ func (c *Collector) look(ctx context.Context, wanted services) ([]*group, error)
 		return strings.Compare(*a, *b)
 	})
 	var groups []*group
-	byKey := map[string]*group{}
+	byKey, names := map[string]*group{}, room{}
 	for _, dir := range dirs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -61,12 +86,12 @@ func (c *Collector) look(ctx context.Context, wanted services) ([]*group, error)
 		}
 		g := byKey[key]
 		if g == nil {
-			g = &group{Process: p}
+			g = &group{Process: p, room: names}
 			byKey[key] = g
 			groups = append(groups, g)
 		}
-		if p.Unit != "" && !slices.Contains(g.units, p.Unit) {
-			g.units = append(g.units, p.Unit)
+		if p.Unit != "" {
+			g.keep(p.Unit, &g.units)
 		}
 		if g.members++; g.members <= maxMembers {
 			g.files(c.root, dir, process.File{Path: exe, Stale: stale})
@@ -98,27 +123,34 @@ func (g *group) note(f process.File, to *[]string) {
 		return
 	}
 	if f.Path != g.Exe {
-		*to = append(*to, f.Path)
+		g.keep(f.Path, to)
 	}
 	if f.Stale {
-		g.stale = append(g.stale, f.Path)
+		g.keep(f.Path, &g.stale)
 	}
 }
 
-// fact is the group as it is told, with no more than left files; whole is false if
-// there are more.
-func (g *group) fact(left *int) (p kind.Process, whole bool) {
-	whole = true
-	bounded := func(names []string) []string {
-		slices.Sort(names)
-		names = slices.Compact(names)
-		limit := min(len(names), maxFiles, *left)
-		*left -= limit
-		whole = whole && limit == len(names)
-		return names[:limit]
+// keep adds a name to a sorted list; where that is full, the last one goes. It is
+// copied out of what it was read from.
+func (g *group) keep(name string, to *[]string) {
+	at, known := slices.BinarySearch(*to, name)
+	if known {
+		return
 	}
+	if at == maxFiles || !g.room.take(g.UID, len(name)) {
+		g.cut = true
+		return
+	}
+	*to = slices.Insert(*to, at, strings.Clone(name))
+	if len(*to) > maxFiles {
+		*to, g.cut = (*to)[:maxFiles], true
+	}
+}
+
+// fact is the group as it is told.
+func (g *group) fact() kind.Process {
 	return kind.Process{
 		Name: g.Name, Exe: g.Exe, Argv: g.Argv, UID: g.UID, GID: g.GID, Container: g.Container,
-		Units: bounded(g.units), Libraries: bounded(g.libraries), Jars: bounded(g.jars), Stale: bounded(g.stale),
-	}, whole
+		Units: g.units, Libraries: g.libraries, Jars: g.jars, Stale: g.stale,
+	}
 }

@@ -69,20 +69,15 @@ func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	fact, err := discovery.NewFact(kind.Kind, "", found.facts(&c.clients))
-	for tooLarge(err) && len(c.clients.seen) > 0 {
-		c.clients.evict(len(c.clients.seen)/2 + 1)
-		fact, err = discovery.NewFact(kind.Kind, "", found.facts(&c.clients))
-	}
+	body, cut := found.facts(&c.clients)
+	fact, err := discovery.NewFact(kind.Kind, "", body)
 	if err != nil {
 		return nil, err
 	}
+	if cut {
+		return []discovery.Fact{fact}, errors.Join(&discovery.Degraded{What: "services of users who have very many: some are left out"}, c.degraded())
+	}
 	return []discovery.Fact{fact}, c.degraded()
-}
-
-func tooLarge(err error) bool {
-	invalid, is := errors.AsType[*discovery.Invalid](err)
-	return is && invalid.TooLarge
 }
 
 // degraded reports the right that is missing, or that clients were forgotten.

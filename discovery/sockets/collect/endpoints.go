@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"assimilation/discovery/internal/order"
+	"assimilation/discovery/internal/process"
 	kind "assimilation/discovery/sockets"
 )
 
@@ -23,8 +24,12 @@ func (e *endpoints) listen(who *identity, at []kind.Listen) {
 	e.listens[who.key] = append(e.listens[who.key], at...)
 }
 
-// facts is the body: the listeners now, and the remembered clients.
-func (e *endpoints) facts(remembered *clients) kind.Facts {
+// maxTexts bounds the services, in bytes of the body, which may have a third more.
+const maxTexts = 6 << 20
+
+// facts is the body: the listeners now, and the remembered clients. Services of users
+// who have too many are left out, as cut then says.
+func (e *endpoints) facts(remembered *clients) (body kind.Facts, cut bool) {
 	who := map[string]*identity{}
 	connects := map[string][]kind.Connect{}
 	for c, s := range remembered.seen {
@@ -38,7 +43,8 @@ func (e *endpoints) facts(remembered *clients) kind.Facts {
 			who[key] = listening
 		}
 	}
-	body := kind.Facts{Services: make([]kind.Service, 0, len(who))}
+	all := make([]kind.Service, 0, len(who))
+	claims := make([]process.Claim, 0, len(who))
 	for key, w := range who {
 		s := w.service
 		s.Listens = sortListens(e.listens[key])
@@ -46,7 +52,16 @@ func (e *endpoints) facts(remembered *clients) kind.Facts {
 		order.By(s.Connects, func(a, b *kind.Connect) int {
 			return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.IP, b.IP), cmp.Compare(a.Port, b.Port))
 		})
-		body.Services = append(body.Services, s)
+		const frame, endpoint = 128, 160 // bytes of a service without its texts, and of an endpoint
+		bytes := frame + process.Encoded(s.Argv...) + process.Encoded(s.Name, s.Exe, s.Container) + endpoint*(len(s.Listens)+len(s.Connects))
+		all, claims = append(all, s), append(claims, process.Claim{UID: s.UID, Bytes: bytes})
+	}
+	fits, whole := process.Share(claims, maxTexts)
+	body.Services = make([]kind.Service, 0, len(all))
+	for i, s := range all {
+		if fits[i] {
+			body.Services = append(body.Services, s)
+		}
 	}
 	order.By(body.Services, func(a, b *kind.Service) int {
 		return cmp.Or(
@@ -54,7 +69,7 @@ func (e *endpoints) facts(remembered *clients) kind.Facts {
 			cmp.Compare(a.GID, b.GID), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Name, b.Name),
 		)
 	})
-	return body
+	return body, !whole
 }
 
 // sortListens sorts and leaves one of each endpoint: the one that was bound to
