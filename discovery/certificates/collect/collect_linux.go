@@ -16,6 +16,7 @@ import (
 	kind "assimilation/discovery/certificates"
 	"assimilation/discovery/internal/certificate"
 	"assimilation/discovery/internal/conffile"
+	"assimilation/discovery/internal/hostfiles"
 	"assimilation/discovery/internal/order"
 	"assimilation/discovery/internal/tlshello"
 )
@@ -60,7 +61,7 @@ func Local(hello kind.Hello) *Collector {
 	if err != nil {
 		name = "" // then none is asked by it
 	}
-	return New(os.DirFS("/"), hello, tlshello.Ask, name, time.Now)
+	return New(hostfiles.Root(), hello, tlshello.Ask, name, time.Now)
 }
 
 // Kind is the kind "certificates".

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"sync"
 
 	"assimilation/discovery"
 	kind "assimilation/discovery/checksums"
+	"assimilation/discovery/internal/hostfiles"
 	"assimilation/discovery/internal/jsontext"
 	"assimilation/discovery/internal/order"
 )
@@ -35,7 +35,7 @@ type Collector struct {
 func New(root fs.FS) *Collector { return &Collector{root: root, sums: sums{}} }
 
 // Local returns the collector of this host.
-func Local() *Collector { return New(os.DirFS("/")) }
+func Local() *Collector { return New(hostfiles.Root()) }
 
 // Kind is the kind "checksums".
 func (c *Collector) Kind() discovery.Kind { return kind.Kind }

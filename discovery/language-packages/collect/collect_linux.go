@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"assimilation/discovery"
 	"assimilation/discovery/internal/built"
 	"assimilation/discovery/internal/conffile"
+	"assimilation/discovery/internal/hostfiles"
 	"assimilation/discovery/internal/jsontext"
 	"assimilation/discovery/internal/order"
 	kind "assimilation/discovery/language-packages"
@@ -37,7 +37,7 @@ type Collector struct {
 func New(root fs.FS) *Collector { return &Collector{root: root} }
 
 // Local returns the collector of this host.
-func Local() *Collector { return New(os.DirFS("/")) }
+func Local() *Collector { return New(hostfiles.Root()) }
 
 // Kind is the kind "language-packages".
 func (c *Collector) Kind() discovery.Kind { return kind.Kind }
