@@ -20,7 +20,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-oidc e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
+.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-oidc e2e-otel e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -117,6 +117,11 @@ e2e-oidc: ## single sign-on with a real provider, made of ory/fosite; its first 
 	@ops/postgres/up.sh
 	go build -C e2e/oidc/provider -o $(CURDIR)/bin/oidc-provider .
 	ASSIM_OIDC_PROVIDER=$(CURDIR)/bin/oidc-provider go test -count=1 -v -run TestARealProviderLetsPeopleIn ./saas
+
+e2e-otel: ## real OpenTelemetry Collectors by gRPC and HTTP: a host death, a package change and metrics; while they are down nothing is lost; needs root; the collector's first build takes two minutes
+	@ops/postgres/up.sh
+	go build -C e2e/otel/collector -o $(CURDIR)/bin/otel-collector .
+	go test -count=1 -v -timeout 20m ./e2e/otel -collector $(CURDIR)/bin/otel-collector
 
 bench-swim: ## time to detection and bytes per host beside memberlist's LAN defaults, N=16, 64, 256; needs root; KILLS=6
 	@ops/postgres/up.sh

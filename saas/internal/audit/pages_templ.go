@@ -96,7 +96,7 @@ func auditPage(v pageView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Select("action", "What", v.Action, []ui.Option{{Value: "", Text: "everything"}, {Value: "session", Text: "sessions"}, {Value: "account", Text: "accounts"}, {Value: "api-token", Text: "API tokens"}, {Value: "member", Text: "members"}, {Value: "entry", Text: "how people come in"}, {Value: "tenant", Text: "the tenant"}, {Value: "site", Text: "sites"}, {Value: "relay", Text: "relays"}, {Value: "token", Text: "enrolment tokens"}, {Value: "host", Text: "hosts"}, {Value: "history", Text: "history"}}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Select("action", "What", v.Action, []ui.Option{{Value: "", Text: "everything"}, {Value: "session", Text: "sessions"}, {Value: "account", Text: "accounts"}, {Value: "api-token", Text: "API tokens"}, {Value: "member", Text: "members"}, {Value: "entry", Text: "how people come in"}, {Value: "tenant", Text: "the tenant"}, {Value: "site", Text: "sites"}, {Value: "relay", Text: "relays"}, {Value: "token", Text: "enrolment tokens"}, {Value: "host", Text: "hosts"}, {Value: "history", Text: "history"}, {Value: "exporter", Text: "what is sent elsewhere"}}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

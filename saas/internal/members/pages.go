@@ -104,7 +104,7 @@ func (s *Service) joiningPages(w *web.Web) {
 }
 
 func (s *Service) show(w http.ResponseWriter, r *http.Request, a web.Actor, link string) error {
-	v := pageView{tenant: a.TenantName, me: a.User, may: a.May(tenancy.ManageMembers), mayRename: a.May(tenancy.SetTenant), mayAudit: a.May(tenancy.ReadAudit), mayEntry: a.May(tenancy.SetEntry), role: a.Role, link: link}
+	v := pageView{tenant: a.TenantName, me: a.User, may: a.May(tenancy.ManageMembers), mayRename: a.May(tenancy.SetTenant), mayAudit: a.May(tenancy.ReadAudit), mayEntry: a.May(tenancy.SetEntry), mayExport: a.May(tenancy.SetExport), role: a.Role, link: link}
 	var err error
 	if v.members, v.next, err = s.members(r.Context(), a, web.Text(r.URL.Query().Get("cursor")), perPage); err != nil {
 		return err
@@ -135,18 +135,18 @@ type site struct {
 
 // pageView is what the page shows, and what its reader may do.
 type pageView struct {
-	tenant      string
-	me          tenancy.UserID
-	may         bool
-	mayRename   bool
-	mayAudit    bool
-	mayEntry    bool
-	role        tenancy.Role
-	link        string
-	members     []memberView
-	next        string
-	invitations []invitationView
-	sites       []site
+	tenant              string
+	me                  tenancy.UserID
+	may                 bool
+	mayRename           bool
+	mayAudit            bool
+	mayEntry, mayExport bool
+	role                tenancy.Role
+	link                string
+	members             []memberView
+	next                string
+	invitations         []invitationView
+	sites               []site
 }
 
 // roles lists the roles that the reader may give, highest first.

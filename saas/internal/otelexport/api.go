@@ -55,7 +55,7 @@ type outcome struct {
 
 // ByExporter is part of inputs; huma sees exported ones only.
 type ByExporter struct {
-	Exporter string `path:"exporter" maxLength:"36" doc:"id"`
+	Exporter string `path:"exporter" maxLength:"36" example:"6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52" doc:"id"`
 }
 
 // Register adds the REST operations.

@@ -131,7 +131,7 @@ func (s *Service) add(ctx context.Context, a web.Actor, in Settings) (v view, er
 		}
 		e.Changed.At = e.Changed.At.Add(time.Microsecond) // after all of that time
 		_, err := tx.Exec(ctx, `INSERT INTO assim.exporters (tenant, id, name, protocol, endpoint, compression, signals, headers, ca, certificate, secret, created_at, event_id, changed, sampled_at, next_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, '-infinity', $12)`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'epoch', $12)`,
 			a.Tenant, e.ID, e.Name, e.Protocol, e.Endpoint, e.Compression, e.Signals, e.Headers, e.CA, e.Certificate, s.wrap(a.Tenant, e.ID, sec), now, e.EventID, e.Changed)
 		if err != nil {
 			return err
