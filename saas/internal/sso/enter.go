@@ -14,6 +14,7 @@ import (
 var (
 	errNotVerified = huma.Error403Forbidden("your identity provider does not vouch for an e-mail address of yours")
 	errStranger    = huma.Error403Forbidden("you were not invited to this tenant, and your address is of no domain that it has proved")
+	errUnproved    = huma.Error403Forbidden("there is an account of your address that nobody has proved to be theirs, perhaps somebody else's; set its password anew by a link that the service's operator makes (assim-saas reset-link), then come again")
 	errNoRole      = huma.Error403Forbidden("your organisation gives you no role here")
 )
 
@@ -61,16 +62,19 @@ func enter(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, issuer strin
 }
 
 // introduce finds whom a subject that is new is: a member by their address, or
-// somebody new of a domain that is proved to be the tenant's.
+// somebody new of a domain that is proved to be the tenant's. Where the service sends
+// no mail, anybody can sign up with any address: such an account, whose password a
+// stranger may know, does not come in by the address alone.
 func introduce(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, s said) (f found, err error) {
 	_, host, ok := strings.Cut(s.Email, "@")
 	if !ok || strings.ContainsFunc(s.Email, func(r rune) bool { return r <= ' ' || r > '~' }) || len(s.Email) > 254 {
 		return f, errNotVerified
 	}
 	f.email = s.Email
-	var member, proved bool
+	var member, verified, proved bool
 	err = tx.QueryRow(ctx, `
-		SELECT u.id, EXISTS (SELECT FROM assim.members m WHERE m.tenant = $1 AND m.user_id = u.id) FROM assim.users u WHERE u.email = $2`, tenant, s.Email).Scan(&f.user, &member)
+		SELECT u.id, EXISTS (SELECT FROM assim.members m WHERE m.tenant = $1 AND m.user_id = u.id), u.verified_at IS NOT NULL FROM assim.users u WHERE u.email = $2`,
+		tenant, s.Email).Scan(&f.user, &member, &verified)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return f, err
 	}
@@ -85,6 +89,8 @@ func introduce(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, s said) 
 		return f, errStranger
 	case s.Role == "":
 		return f, errNoRole
+	case !f.user.IsZero() && !verified:
+		return f, errUnproved
 	}
 	if f.user.IsZero() {
 		f.user = tenancy.NewID[tenancy.UserID]()

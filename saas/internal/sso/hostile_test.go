@@ -304,6 +304,16 @@ func TestAProviderOpensNoOtherTenant(t *testing.T) {
 	}
 	// Even where the domain's DNS says that it is eve's, ada's tenant stays closed.
 	evil.own("example.org")
+	if status, cookie := evil.enter(l); status != 403 || cookie != "" {
+		t.Errorf("an account that nobody has proved to be theirs: %d %q", status, cookie)
+	}
+	err := r.db.Global(t.Context(), func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `UPDATE assim.users SET verified_at = now() WHERE email = 'ada@example.org'`)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	_, cookie := evil.enter(l)
 	email, in, _ := r.whoami(cookie)
 	if email != "ada@example.org" || in != evil.id {
@@ -329,6 +339,22 @@ func (r *rig) id(name string) (id string) {
 		r.t.Fatal(err)
 	}
 	return id
+}
+
+// Where no mail is sent a stranger can sign up with any address. That opens nothing of
+// whom the address belongs to, when they come in by their organisation.
+func TestAStrangersAccountIsNotTheirs(t *testing.T) {
+	r, l := newRig(t, true), newLiar(t)
+	corp := r.signUp("owner@corp.example", "Corp")
+	corp.set(l, `,"default_role":"admin"`)
+	corp.own("example.org")
+	r.signUp("ada@example.org", "A stranger's")
+	if status, cookie := corp.enter(l); status != 403 || cookie != "" {
+		t.Errorf("she came in, with %q (%d)", cookie, status)
+	}
+	if n := r.number(`SELECT count(*) FROM assim.members m JOIN assim.tenants t ON t.id = m.tenant WHERE t.name = 'Corp'`); n != 1 {
+		t.Errorf("the stranger is one of %d members", n)
+	}
 }
 
 func TestLiesAreNotBelieved(t *testing.T) {
