@@ -87,7 +87,7 @@ var seed = []string{
 	`INSERT INTO assim.signups (hash, email, password_hash, tenant_name, created_at, expires_at) VALUES (@::bytea, @, 'h', @, now(), now())`,
 	`INSERT INTO assim.links (hash, purpose, user_id, created_at, expires_at) VALUES (@::bytea, 'reset', @, now(), now())`,
 	`INSERT INTO assim.site_members (tenant, user_id, site, role) VALUES (@, @, @, 'operator')`,
-	`INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at) VALUES (@, @, @::bytea, 'e', 'viewer', 'x', now(), now())`,
+	`INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at, inviter) VALUES (@, @, @::bytea, 'e', 'viewer', 'x', now(), now(), @)`,
 	`INSERT INTO assim.entry_rules (tenant) VALUES (@)`,
 	`INSERT INTO assim.identity_providers (tenant, issuer, client_id, client_secret, updated_at) VALUES (@, 'i', 'c', 's', now())`,
 	`INSERT INTO assim.domains (tenant, domain, challenge) VALUES (@, 'd', 'c')`,

@@ -169,6 +169,31 @@ func TestARoleAtASiteHoldsThereOnly(t *testing.T) {
 	}
 }
 
+// Who is taken out, or has another role, has left no door open.
+func TestInvitationsEndWithTheirInviter(t *testing.T) {
+	r := newRig(t)
+	ada := r.signUp("ada@example.org", "Example")
+	for _, test := range []struct{ name, email, method, body string }{
+		{"removed", "eve@evil.example", "DELETE", ""}, {"another role", "mallory@evil.example", "PUT", `{"role":"viewer"}`},
+	} {
+		admin, id := r.guest(ada, test.email, "admin")
+		w := r.do("192.0.2.1", "POST", "/v1/invitations", `{"email":"back@evil.example","role":"admin"}`, "Cookie", admin)
+		_, secret, found := strings.Cut(w.Body.String(), "token=")
+		if secret, _, _ = strings.Cut(secret, `"`); w.Code != 201 || !found {
+			t.Fatalf("inviting: %d %s", w.Code, w.Body)
+		}
+		if w := r.do("192.0.2.1", "GET", "/invitation?token="+secret, ""); w.Code != 200 {
+			t.Fatalf("the invitation: %d", w.Code)
+		}
+		if status := r.call(ada.Token, test.method, "/v1/members/"+id, test.body, nil); status/100 != 2 {
+			t.Fatalf("%s: %d", test.name, status)
+		}
+		if w := r.do("192.0.2.1", "GET", "/invitation?token="+secret, ""); w.Code != 404 {
+			t.Errorf("%s: the invitation answers %d", test.name, w.Code)
+		}
+	}
+}
+
 func TestInvitationsAreForOneAddress(t *testing.T) {
 	r := newRig(t)
 	ada := r.signUp("ada@example.org", "Example")

@@ -43,7 +43,8 @@ type invitation struct {
 
 // invite asks somebody to join. The link goes to the address; where the service
 // sends no mail, it is answered, for the one who invites to hand on. An address
-// has one invitation: a new one takes the old one's place.
+// has one invitation: a new one takes the old one's place. It ends when who made it
+// is a member no more, or has another role.
 func (s *Service) invite(ctx context.Context, by web.Actor, email, wanted string) (i invitation, link string, err error) {
 	role, err := tenancy.ParseRole(wanted)
 	if err != nil {
@@ -78,10 +79,10 @@ func (s *Service) invite(ctx context.Context, by web.Actor, email, wanted string
 			return huma.Error409Conflict("too many invitations wait; revoke some")
 		}
 		_, err := tx.Exec(ctx, `
-			INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at, inviter) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 			ON CONFLICT (tenant, email) DO UPDATE SET id = EXCLUDED.id, hash = EXCLUDED.hash, role = EXCLUDED.role, invited_by = EXCLUDED.invited_by,
-				created_at = EXCLUDED.created_at, expires_at = EXCLUDED.expires_at`,
-			i.ID, by.Tenant, hash, i.Email, i.Role, i.InvitedBy, i.CreatedAt, i.ExpiresAt)
+				created_at = EXCLUDED.created_at, expires_at = EXCLUDED.expires_at, inviter = EXCLUDED.inviter`,
+			i.ID, by.Tenant, hash, i.Email, i.Role, i.InvitedBy, i.CreatedAt, i.ExpiresAt, by.User)
 		return err
 	})
 	if err != nil {

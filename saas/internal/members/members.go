@@ -58,12 +58,15 @@ func (s *Service) setRole(ctx context.Context, by web.Actor, id, wanted string) 
 			return audit.Entry{}, errAbove
 		}
 		_, err := tx.Exec(ctx, `UPDATE assim.members SET role = $3 WHERE tenant = $1 AND user_id = $2`, by.Tenant, m.User, role)
+		if err == nil && role != m.Role {
+			_, err = tx.Exec(ctx, `DELETE FROM assim.invitations WHERE tenant = $1 AND inviter = $2`, by.Tenant, m.User)
+		}
 		return audit.Entry{Action: "member.role", Before: map[string]string{"role": string(m.Role)}, After: map[string]string{"role": string(role)}}, err
 	})
 }
 
 // remove takes a member out, at once: their sessions and API tokens of this
-// tenant end, also for a day when they come back.
+// tenant end, also for a day when they come back, and so do their invitations.
 func (s *Service) remove(ctx context.Context, by web.Actor, id string) error {
 	return s.change(ctx, by, id, func(tx pgx.Tx, m member) (audit.Entry, error) {
 		for _, sql := range []string{

@@ -53,6 +53,9 @@ func enter(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, issuer strin
 		if _, err := tx.Exec(ctx, `UPDATE assim.members SET role = $3 WHERE tenant = $1 AND user_id = $2`, tenant, f.user, s.Role); err != nil {
 			return f, err
 		}
+		if _, err := tx.Exec(ctx, `DELETE FROM assim.invitations WHERE tenant = $1 AND inviter = $2`, tenant, f.user); err != nil {
+			return f, err
+		}
 		if !f.joined {
 			f.before = f.current
 		}
