@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Told is one difference in words.
@@ -144,7 +145,19 @@ func told(op Op, text string, run []Change) Told {
 	for i, c := range run {
 		full[i] = c.String()
 	}
-	return Told{op, clip(Clean(text, len(text))), clip(Clean(strings.Join(full, "; "), 4*maxChangeText))}
+	return Told{op, clip(plain(text)), clip(plain(strings.Join(full, "; ")))}
+}
+
+// plain takes out what whoever reads a text obeys rather than shows: control
+// characters, and those that turn the direction of what follows. Bodies come from
+// hosts, and may hold any.
+func plain(text string) string {
+	return Clean(strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Bidi_Control, r) {
+			return '\uFFFD'
+		}
+		return r
+	}, text), 4*maxChangeText)
 }
 
 // sum says what a fact is that was not there before, or how much was in one that
@@ -172,7 +185,7 @@ func sum(kind Kind, old, new []byte) (whole string, counts []Count) {
 			counts = append(counts, Count{noun(w, name), len(list)})
 		}
 	}
-	return clip(whole), counts
+	return clip(plain(whole)), counts
 }
 
 // Sum joins counts of several facts of a kind: "412 files, 3 bundles".

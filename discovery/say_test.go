@@ -84,6 +84,17 @@ func TestWhatIsSaidIsBounded(t *testing.T) {
 	}
 }
 
+// What a host says cannot turn around what is said about it, nor command a terminal.
+func TestWhatIsSaidIsOnlyShown(t *testing.T) {
+	s, err := discovery.Say(discovery.Kind{Name: "x-own"}, body(t, object{"disk": "sda"}), body(t, object{"disk": "\u202e\x1b[2Jadb\u2066\u009b1m"}))
+	if err != nil || len(s.Told) != 1 {
+		t.Fatal(s, err)
+	}
+	if want := "disk: sda -> \uFFFD [2Jadb\uFFFD 1m"; s.Told[0].Text != want || strings.ContainsAny(s.Told[0].Full, "\u202e\u2066\x1b\u009b") {
+		t.Errorf("%q, in full %q; want %q", s.Told[0].Text, s.Told[0].Full, want)
+	}
+}
+
 // FuzzSay shows that any two canonical bodies are told apart, in lines of bounded
 // length without control characters.
 func FuzzSay(f *testing.F) {
@@ -99,7 +110,7 @@ func FuzzSay(f *testing.F) {
 				return
 			}
 			for _, d := range s.Told {
-				if d.Text == "" || len(d.Text) > 520 || strings.ContainsFunc(d.Text+d.Full, unicode.IsControl) {
+				if d.Text == "" || len(d.Text) > 520 || strings.ContainsFunc(d.Text+d.Full+s.Whole, unicode.IsControl) {
 					t.Errorf("said %q", d.Text)
 				}
 			}
