@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"time"
 
 	"assimilation/wire"
@@ -28,6 +29,17 @@ func (a *Agent) revocation() *wire.Revocation {
 	return r
 }
 
+// supersedes reports whether a revocation is newer than the one known. Of two relays
+// that are revoked at once the earlier may be listed last: then the list grows, and its
+// time stays.
+func supersedes(r, known wire.Revocation) bool {
+	if r.At != known.At {
+		return r.At > known.At
+	}
+	return len(r.Relays) > len(known.Relays) &&
+		!slices.ContainsFunc(known.Relays, func(id [wire.IDSize]byte) bool { return !slices.Contains(r.Relays, id) })
+}
+
 // revoked takes the site's word, brought by a relay, that some of its relays are no
 // more to be trusted. An older word than the one known changes nothing, so that
 // nobody can take a revocation back with a recorded one.
@@ -39,7 +51,7 @@ func (a *Agent) revoked(m *wire.Revoke) wire.Reason {
 	if err != nil {
 		return wire.ReasonOf(err)
 	}
-	if known := a.revocation(); known != nil && known.At >= r.At {
+	if known := a.revocation(); known != nil && !supersedes(r, *known) {
 		return wire.Accepted
 	}
 	if err := a.Home.SaveRevocation(r); err != nil {
