@@ -8,7 +8,9 @@ import (
 
 func TestSupersedes(t *testing.T) {
 	a, b, c := [wire.IDSize]byte{1}, [wire.IDSize]byte{2}, [wire.IDSize]byte{3}
-	list := func(at int64, relays ...[wire.IDSize]byte) wire.Revocation { return wire.Revocation{At: at, Relays: relays} }
+	list := func(at int64, relays ...[wire.IDSize]byte) wire.Revocation {
+		return wire.Revocation{At: at, Relays: relays}
+	}
 	for _, test := range []struct {
 		name     string
 		r, known wire.Revocation
