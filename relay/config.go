@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 
+	"assimilation/internal/telemetry"
 	"assimilation/relay/internal/notify"
 	"assimilation/relay/internal/store"
 	"assimilation/wire"
@@ -33,6 +34,8 @@ type Config struct {
 	// Outbox is how many bytes of records may wait for the service: beyond that,
 	// steps between what was and what is are left out.
 	Outbox int64
+	// Telemetry sends the relay's own; nil: nothing.
+	Telemetry *telemetry.Telemetry
 	// Notify is how people at the site are told of verdicts.
 	Notify notify.Config
 }

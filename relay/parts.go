@@ -87,7 +87,7 @@ func (r *Relay) assemble(ctx context.Context, id store.Identity) (p parts, err e
 		return p, err
 	}
 	p.runner = &service.Runner{
-		Service: p.channel, Store: r.store, Log: r.log, Version: r.config.Version, Hosts: p.table.Hosts,
+		Service: p.channel, Store: r.store, Log: r.log, Version: r.config.Version, Traces: r.config.Telemetry.Traces(), Hosts: p.table.Hosts,
 		Cluster: told(at.cluster), Serves: told(at.serves), Doubted: p.table.Reset, Ahead: p.peers.Ahead,
 		Questioned: r.answer,
 	}

@@ -43,6 +43,7 @@ func New(c Config, log *slog.Logger) (*Relay, error) {
 		return nil, err
 	}
 	metrics := status.NewMetrics(c.Version)
+	c.Telemetry.Measure(metrics.Registry)
 	return &Relay{
 		config: c, log: log, metrics: metrics, watched: watch.NewMetrics(metrics.Registry), started: time.Now(), phase: status.Starting,
 	}, nil

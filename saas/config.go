@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"assimilation/internal/telemetry"
 )
 
 // Config is what the service is told. The zero value of a field that has a
@@ -36,6 +38,7 @@ type Config struct {
 	// PrivateCollectors lets tenants have their data sent to private addresses, and
 	// without TLS (ASSIM_PRIVATE_COLLECTORS=true).
 	PrivateCollectors bool
+	Telemetry         *telemetry.Telemetry // the service's own; nil: none
 	Version           string
 
 	proxies []netip.Prefix

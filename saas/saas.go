@@ -88,10 +88,11 @@ func New(ctx context.Context, config Config, log *slog.Logger) (*SaaS, error) {
 		LookupTXT: net.DefaultResolver.LookupTXT, Enter: people.Enter, SessionSeconds: accounts.SessionSeconds})
 	front := web.New(web.Config{
 		Auth: people, Places: company, Hub: s.hub, Log: log, Metrics: metrics, URL: public, Version: config.Version, Ready: db.Ping,
-		Proxies: config.proxies,
+		Proxies: config.proxies, Traces: config.Telemetry.Traces(),
 	})
 	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, people: people, company: company, entry: entry, verdicts: s.verdicts}
 	s.metrics = front.Metrics()
+	config.Telemetry.Measure(metrics)
 	if s.exports, err = p.mount(front); err == nil {
 		s.handler, err = front.Handler()
 	}

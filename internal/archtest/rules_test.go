@@ -53,7 +53,7 @@ var rules = []rule{
 	},
 	{
 		packages: []string{"probe/...", "cmd/assim-probe/...", "discovery/*/collect/..."},
-		imports:  []string{"net/http/...", "database/...", "modernc.org/...", "github.com/spf13/...", "github.com/prometheus/..."},
+		imports:  []string{"net/http/...", "database/...", "modernc.org/...", "github.com/spf13/...", "github.com/prometheus/...", "go.opentelemetry.io/...", "internal/telemetry"},
 		because:  "each would cost every host of a customer a megabyte or more",
 	},
 	{

@@ -142,12 +142,14 @@ func (o *options) outputFlag(c *cobra.Command) {
 	}
 }
 
-func (o *options) log() *slog.Logger {
+func (o *options) log() *slog.Logger { return o.config.Telemetry.Logger(o.handler()) }
+
+func (o *options) handler() slog.Handler {
 	level := slog.LevelInfo
 	if o.debug {
 		level = slog.LevelDebug
 	}
-	return slog.New(slog.NewTextHandler(o.Err, &slog.HandlerOptions{Level: level}))
+	return slog.NewTextHandler(o.Err, &slog.HandlerOptions{Level: level})
 }
 
 // token reads the token from the file, standard input or the environment; empty

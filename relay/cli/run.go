@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
+	"assimilation/internal/telemetry"
 	"assimilation/relay"
 )
 
@@ -25,14 +28,17 @@ func runCommand(o *options) *cobra.Command {
 	outbox := strconv.FormatInt(o.config.Outbox, 10)
 	fromEnvironment(&outbox, "ASSIM_OUTBOX_BYTES")
 	c.Flags().StringVar(&outbox, "outbox-bytes", outbox, "how much may wait for the service before steps between are left out")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		var err error
+	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		if o.config.Outbox, err = strconv.ParseInt(outbox, 10, 64); err != nil {
 			return &exit{exitUsage, fmt.Errorf("--outbox-bytes is a number of bytes, not %q", outbox)}
 		}
 		if err := o.advertised(); err != nil {
 			return err
 		}
+		if o.config.Telemetry, err = telemetry.Start(c.Context(), "assim-relay", Version, slog.New(o.handler())); err != nil {
+			return &exit{exitUsage, err}
+		}
+		defer func() { err = errors.Join(err, o.config.Telemetry.Close()) }()
 		r, err := o.relay()
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"assimilation/internal/telemetry"
 	"assimilation/saas"
 	"assimilation/tenancy"
 )
@@ -51,13 +53,14 @@ func root(out, errs io.Writer) *cobra.Command {
 	database := flags.String("database-url", "", "administrator's URL of Postgres with AGE (ASSIM_DATABASE_URL)")
 	flags.StringVar(&config.MasterKeyFile, "master-key-file", config.MasterKeyFile, "the key that wraps all private keys (ASSIM_MASTER_KEY_FILE)")
 	flags.BoolVar(&debug, "debug", false, "log every request")
-	logger := func() *slog.Logger {
+	handler := func() slog.Handler {
 		level := slog.LevelInfo
 		if debug {
 			level = slog.LevelDebug
 		}
-		return slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level}))
+		return slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level})
 	}
+	logger := func() *slog.Logger { return slog.New(handler()) }
 	root.PersistentPreRun = func(*cobra.Command, []string) {
 		if *database != "" {
 			config.DatabaseURL = *database
@@ -67,8 +70,12 @@ func root(out, errs io.Writer) *cobra.Command {
 	serve := &cobra.Command{
 		Use: "serve", Short: "Serve relays, the API and the dashboard until stopped", Args: cobra.NoArgs,
 		Example: `  assim-saas serve --listen 0.0.0.0:8080 --url https://assimilation.example`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			service, err := saas.New(cmd.Context(), config, logger())
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if config.Telemetry, err = telemetry.Start(cmd.Context(), "assim-saas", Version, logger()); err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, config.Telemetry.Close()) }()
+			service, err := saas.New(cmd.Context(), config, config.Telemetry.Logger(handler()))
 			if err != nil {
 				return err
 			}

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 
 	"assimilation/tenancy"
 )
@@ -69,6 +72,9 @@ func (db *DB) Global(ctx context.Context, fn func(pgx.Tx) error) error {
 }
 
 func (db *DB) run(ctx context.Context, pool *pgxpool.Pool, begin string, fn func(pgx.Tx) error) error {
+	name, _, _ := strings.Cut(begin, ";")
+	ctx, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("assimilation/tenancy/store").Start(ctx, name, trace.WithAttributes(semconv.DBSystemNamePostgreSQL))
+	defer span.End()
 	tx, err := pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
 	if err != nil {
 		if shutOutOf(err) {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/propagation"
+
 	"assimilation/relay/internal/store"
 	"assimilation/uplink"
 	"assimilation/wire"
@@ -82,6 +84,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, limit
 	if body != nil {
 		request.Header.Set("Content-Type", "application/octet-stream")
 	}
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(request.Header))
 	answer, err := c.http.Do(request)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,11 @@ import (
 	"errors"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"assimilation/relay/internal/outbox"
 	"assimilation/relay/internal/store"
 	"assimilation/uplink"
@@ -103,14 +108,28 @@ func (f *forwarder) send(ctx context.Context) (bool, error) {
 	f.box.Sending(batch)
 	f.flying++
 	go func() {
+		ctx, span := f.tracer().Start(ctx, "send a batch", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+			attribute.Int("assimilation.batch.records", len(batch.Encoded))))
+		defer span.End()
 		records, err := shorten(ctx, f.Store, batch.Encoded)
 		var ack uplink.Ack
 		if err == nil {
 			ack, err = f.Service.Send(ctx, batch.Records, records)
 		}
+		if err != nil {
+			span.RecordError(err)
+			span.SetStatus(codes.Error, "the batch was not taken")
+		}
 		f.answers <- answer{batch, ack, err}
 	}()
 	return true, nil
+}
+
+func (f *forwarder) tracer() trace.Tracer {
+	if f.Traces == nil {
+		return noop.Tracer{}
+	}
+	return f.Traces.Tracer("assimilation/relay")
 }
 
 // land takes in an answer.

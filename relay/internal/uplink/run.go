@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"assimilation/relay/internal/store"
 	"assimilation/tenancy"
 	"assimilation/uplink"
@@ -37,6 +39,8 @@ type Runner struct {
 	Store   *store.Store
 	Log     *slog.Logger
 	Version string
+	// Traces makes a span of each batch; nil: none.
+	Traces trace.TracerProvider
 	// Cluster and Serves are where other relays of the site, and probes, reach this
 	// one: host:port.
 	Cluster, Serves string

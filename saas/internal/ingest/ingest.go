@@ -23,6 +23,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"assimilation/discovery"
 	"assimilation/discovery/kinds"
@@ -115,6 +117,9 @@ func (s *Service) Batch(ctx context.Context, r relaychan.Request) ([]byte, error
 
 // Apply takes in one batch and says where the stream stands then.
 func (s *Service) Apply(ctx context.Context, from Source, header uplink.Header, payload []byte) (uplink.Ack, error) {
+	ctx, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("assimilation/saas").Start(ctx, "take in a batch", trace.WithAttributes(
+		attribute.String("assimilation.tenant.id", from.Tenant.String()), attribute.Int64("assimilation.batch.records", int64(header.Last-header.First)+1)))
+	defer span.End()
 	ack, err := s.attempt(ctx, from, header, payload)
 	if err == nil && isEarly(header, ack.Epoch, ack.Position) && s.await(ctx, from, header) {
 		ack, err = s.attempt(ctx, from, header, payload)

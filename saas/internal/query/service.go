@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/trace"
 
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
@@ -81,6 +82,8 @@ func (s *Service) ask(ctx context.Context, tenant tenancy.TenantID, q *Query, pa
 	if err != nil {
 		return Answer{}, err
 	}
+	ctx, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("assimilation/saas").Start(ctx, "query "+q.Name)
+	defer span.End()
 	var answer Answer
 	for _, c := range q.Columns {
 		answer.Columns = append(answer.Columns, c.Name)

@@ -4,9 +4,15 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 type metrics struct {
@@ -38,9 +44,19 @@ func newMetrics(registry *prometheus.Registry) *metrics {
 // observe counts, times and logs every request, and survives a handler that
 // panics.
 func (s *Web) observe(next http.Handler) http.Handler {
+	tracer := trace.Tracer(noop.Tracer{})
+	if s.config.Traces != nil {
+		tracer = s.config.Traces.Tracer("assimilation/saas")
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		answer := &answerWriter{ResponseWriter: w}
+		ctx := r.Context()
+		if strings.HasPrefix(r.URL.Path, "/relay/") { // a stranger's browser is no part of our traces
+			ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+		}
+		ctx, span := tracer.Start(ctx, r.Method, trace.WithSpanKind(trace.SpanKindServer))
+		r = r.WithContext(ctx)
 		defer func() {
 			if fault := recover(); fault != nil {
 				if fault == http.ErrAbortHandler {
@@ -58,6 +74,12 @@ func (s *Web) observe(next http.Handler) http.Handler {
 				route = "none"
 			}
 			took := time.Since(start)
+			span.SetName(route)
+			span.SetAttributes(semconv.HTTPRequestMethodKey.String(r.Method), semconv.HTTPRoute(route), semconv.HTTPResponseStatusCode(answer.code()))
+			if answer.code() >= http.StatusInternalServerError {
+				span.SetStatus(codes.Error, http.StatusText(answer.code()))
+			}
+			span.End()
 			s.metrics.requests.WithLabelValues(route, strconv.Itoa(answer.code())).Inc()
 			if route != "GET /v1/stream" {
 				s.metrics.duration.WithLabelValues(route).Observe(took.Seconds())

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"assimilation/tenancy"
 )
@@ -25,6 +26,7 @@ type Config struct {
 	Metrics *prometheus.Registry
 	URL     *url.URL // public address; https makes cookies secure
 	Version string
+	Traces  trace.TracerProvider // nil: there are no spans
 	// Proxies are the networks whose word on a client's address is believed.
 	Proxies []netip.Prefix
 	// Ready reports why the service cannot serve now, or nil.
