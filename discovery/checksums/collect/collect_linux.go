@@ -11,8 +11,8 @@ import (
 	"assimilation/discovery"
 	kind "assimilation/discovery/checksums"
 	"assimilation/discovery/internal/hostfiles"
-	"assimilation/discovery/internal/jsontext"
 	"assimilation/discovery/internal/order"
+	"assimilation/discovery/internal/process"
 )
 
 // Limits of the fact.
@@ -20,12 +20,17 @@ const (
 	maxFiles    = 8192
 	maxPrograms = 512
 	maxPath     = 1024
+	// maxRounds is what 8 GB take. Beyond, somebody changes large files all the time:
+	// the others are told without them.
+	maxRounds = 256
 )
 
 // Collector hashes files, and remembers of which content it knows the sum.
 type Collector struct {
 	root fs.FS
 	sums sums
+	// rounds is how many collections in a row were unfinished.
+	rounds int
 
 	mu       sync.Mutex
 	programs map[string]bool // those that listen, by their path
@@ -43,15 +48,9 @@ func (c *Collector) Kind() discovery.Kind { return kind.Kind }
 // Follow takes the programs that listen out of facts of the kind "sockets".
 func (c *Collector) Follow(_ string, facts []discovery.Fact) {
 	programs := map[string]bool{}
-	for _, fact := range facts {
-		body, err := jsontext.Parse(string(fact.Body))
-		if err != nil {
-			continue
-		}
-		for _, service := range body.Get("services").Items() {
-			if exe := service.Get("exe").Text(); exe != "" && service.Get("listens") != "" && len(programs) < maxPrograms {
-				programs[exe] = true
-			}
+	for _, service := range process.Services(facts) {
+		if exe := service.Get("exe").Text(); exe != "" && service.Get("listens") != "" && len(programs) < maxPrograms {
+			programs[exe] = true
 		}
 	}
 	c.mu.Lock()
@@ -65,33 +64,33 @@ func (c *Collector) Collect(ctx context.Context) ([]discovery.Fact, error) {
 	c.mu.Lock()
 	programs := c.programs
 	c.mu.Unlock()
-	found, problems := loaded(c.root, programs)
-	addSensitive(c.root, found)
-	all := make([]kind.File, 0, len(found))
-	for _, f := range found {
-		all = append(all, *f)
-	}
-	order.By(all, func(a, b *kind.File) int { return cmp.Compare(a.Path, b.Path) })
-	if len(all) > maxFiles {
-		all = all[:maxFiles]
+	found := files{by: map[string]*kind.File{}}
+	found.addSensitive(c.root)
+	problems := found.loaded(c.root, programs)
+	if found.cut {
 		problems = append(problems, &discovery.Degraded{What: fmt.Sprintf("more than %d files: the others are left out", maxFiles)})
 	}
 	round := c.sums.round(c.root)
-	kept := all[:0]
-	for _, f := range all {
+	kept := make([]kind.File, 0, len(found.order))
+	for _, f := range found.order {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := round.sum(&f); errors.Is(err, fs.ErrPermission) {
+		if err := round.sum(f); errors.Is(err, fs.ErrPermission) {
 			problems = append(problems, &discovery.Degraded{Needs: discovery.DACReadSearch, What: "the checksum of " + f.Path})
 		} else if err == nil || f.Stale && errors.Is(err, fs.ErrNotExist) {
-			kept = append(kept, f) // the others are gone, or no regular files
+			kept = append(kept, *f) // the others are gone, or no regular files
 		}
 	}
-	if round.left {
-		return nil, discovery.ErrUnfinished
-	}
 	c.sums = round.known
+	if !round.left {
+		c.rounds = 0
+	} else if c.rounds++; c.rounds < maxRounds {
+		return nil, discovery.ErrUnfinished
+	} else {
+		problems = append(problems, &discovery.Degraded{What: "the checksums of files that change all the time"})
+	}
+	order.By(kept, func(a, b *kind.File) int { return cmp.Compare(a.Path, b.Path) })
 	facts, err := split(kept)
 	return facts, errors.Join(append(problems, err)...)
 }

@@ -164,6 +164,63 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// A user who runs a program with very many files hides none of the system's.
+func TestOneUserHidesNoFile(t *testing.T) {
+	h := newHost()
+	h.put("home/eve/a", "eve's")
+	var many []string
+	for i := range maxFiles + 10 {
+		name := fmt.Sprintf("home/eve/%d.so", i)
+		h.put(name, name)
+		many = append(many, "/"+name)
+	}
+	h.process("0", 2, "/home/eve/a", many...)
+	for pid, uid := range map[string]int{"0": 1000, "10": 33, "11": 33, "30": 0} {
+		h.MapFS["proc/"+pid+"/status"] = &fstest.MapFile{Data: fmt.Appendf(nil, "Uid:\t%d\t%d\t%d\t%d\n", uid, uid, uid, uid)}
+	}
+	c := follows(t, h, "/home/eve/a", "/usr/lib/jvm/bin/java", "/usr/sbin/nginx")
+	facts, err := c.Collect(t.Context())
+	if len(facts) == 0 || err == nil {
+		t.Fatalf("%d facts, %v", len(facts), err)
+	}
+	files := map[string]kind.File{}
+	for _, fact := range facts {
+		var body kind.Facts
+		if err := json.Unmarshal(fact.Body, &body); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range body.Files {
+			files[f.Path] = f
+		}
+	}
+	for _, name := range []string{"/etc/passwd", "/usr/sbin/nginx", "/usr/lib/libssl.so.3", "/usr/lib/jvm/bin/java", "/srv/app.jar"} {
+		if files[name].SHA256 == "" {
+			t.Errorf("%s is not among %d files", name, len(files))
+		}
+	}
+	if len(files) > maxFiles {
+		t.Errorf("%d files", len(files))
+	}
+}
+
+// Files that are others at each look do not keep the rest from being told.
+func TestFilesThatNeverRest(t *testing.T) {
+	h := newHost()
+	h.process("40", 2, "/srv/a", "/srv/b")
+	large := strings.Repeat("x", budget)
+	c := follows(t, h, "/srv/a")
+	c.rounds = maxRounds - 3
+	for round := range 3 {
+		for i, name := range []string{"srv/a", "srv/b"} {
+			h.MapFS[name] = &fstest.MapFile{Data: []byte(large), Sys: &syscall.Stat_t{Ino: uint64(1000 + 2*round + i), Size: budget}}
+		}
+		facts, err := c.Collect(t.Context())
+		if last := round == 2; errors.Is(err, discovery.ErrUnfinished) == last || (len(facts) > 0) != last || err == nil {
+			t.Fatalf("round %d: %d facts, %v", round, len(facts), err)
+		}
+	}
+}
+
 // TestThisHost holds the sums against sha256sum(1), and finds the libraries of a
 // running program.
 func TestThisHost(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 
 	"assimilation/discovery"
 	"assimilation/discovery/internal/built"
-	"assimilation/discovery/internal/jsontext"
 	"assimilation/discovery/internal/process"
 )
 
@@ -36,15 +35,9 @@ type content struct {
 // those in containers: what these are built of is their image's affair.
 func (c *Collector) Follow(_ string, facts []discovery.Fact) {
 	programs := map[string]bool{}
-	for _, fact := range facts {
-		body, err := jsontext.Parse(string(fact.Body))
-		if err != nil {
-			continue
-		}
-		for _, service := range body.Get("services").Items() {
-			if exe := service.Get("exe").Text(); strings.HasPrefix(exe, "/") && service.Get("container") == "" && len(programs) < maxPrograms {
-				programs[exe] = true
-			}
+	for _, service := range process.Services(facts) {
+		if exe := service.Get("exe").Text(); strings.HasPrefix(exe, "/") && service.Get("container") == "" && len(programs) < maxPrograms {
+			programs[exe] = true
 		}
 	}
 	c.mu.Lock()

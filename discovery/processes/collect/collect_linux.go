@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	"assimilation/discovery"
-	"assimilation/discovery/internal/jsontext"
 	"assimilation/discovery/internal/order"
 	"assimilation/discovery/internal/process"
 	kind "assimilation/discovery/processes"
@@ -52,23 +51,17 @@ func (c *Collector) Kind() discovery.Kind { return kind.Kind }
 // Follow takes the services out of facts of the kind "sockets".
 func (c *Collector) Follow(_ string, facts []discovery.Fact) {
 	found := services{keys: map[string]bool{}, exes: map[string]bool{}}
-	for _, fact := range facts {
-		body, err := jsontext.Parse(string(fact.Body))
-		if err != nil {
-			continue
+	for _, s := range process.Services(facts) {
+		p := process.Process{Exe: s.Get("exe").Text(), UID: s.Get("uid").Int(), GID: s.Get("gid").Int(), Container: s.Get("container").Text()}
+		for _, arg := range s.Get("argv").Items() {
+			p.Argv = append(p.Argv, arg.Text())
 		}
-		for _, s := range body.Get("services").Items() {
-			p := process.Process{Exe: s.Get("exe").Text(), UID: s.Get("uid").Int(), GID: s.Get("gid").Int(), Container: s.Get("container").Text()}
-			for _, arg := range s.Get("argv").Items() {
-				p.Argv = append(p.Argv, arg.Text())
-			}
-			switch {
-			case p.Exe == "": // of the kernel, or not known
-			case len(found.keys) == maxServices:
-				found.cut = true
-			default:
-				found.keys[p.Key()], found.exes[p.Exe] = true, true
-			}
+		switch {
+		case p.Exe == "": // of the kernel, or not known
+		case len(found.keys) == maxServices:
+			found.cut = true
+		default:
+			found.keys[p.Key()], found.exes[p.Exe] = true, true
 		}
 	}
 	c.mu.Lock()
