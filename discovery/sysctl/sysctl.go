@@ -12,10 +12,11 @@ import (
 
 // Kind is the kind "sysctl": one instance for each directory under /proc/sys
 // (proc_sys(5)), so that one parameter that changes is one small fact. The kernel
-// tells nobody of changes.
+// tells nobody of changes; but a new link has parameters of its own.
 var Kind = discovery.Kind{
 	Name: "sysctl", Version: 1,
 	Interval: 15 * time.Minute, Timeout: 10 * time.Second,
+	After:    []string{"network"},
 	Body: Facts{},
 	Doc:  "parameters of the running kernel",
 }
