@@ -101,7 +101,7 @@ bench-probe: ## a quiet probe beside node_exporter and zabbix-agent2; needs root
 
 e2e-netns: ## a site of 3 switches with real lldpd: a host dies 30 times, all else happens 5 times; needs root, lldpd and nft
 	@ops/postgres/up.sh
-	go test -count=1 -v -timeout 60m ./e2e/netns -args -deaths 30 -others 5
+	go test -count=1 -v -timeout 60m ./e2e/netns -args -deaths 30 -others 5 -strict
 
 e2e-loss: ## the same site while 5 % of all datagrams are lost and probes freeze: nobody may die; WINDOW=30m
 	@ops/postgres/up.sh
