@@ -146,14 +146,21 @@ service:
 
 // print shows the collector's own words about these.
 func (c *collector) print(t *testing.T, texts ...string) {
-	parts := regexp.MustCompile(`(?m)^Resource(Log|Metrics) #`).Split(c.Log(), -1)
+	parts := regexp.MustCompile(`Resource(Log|Metrics) #`).Split(c.Log(), -1)
 	for _, text := range texts {
 		i := slices.IndexFunc(parts, func(p string) bool { return strings.Contains(p, text) })
 		if i < 0 {
 			t.Errorf("by %s: the collector did not print %q", c.protocol, text)
 			continue
 		}
-		lines := strings.Split(parts[i], "\n")
+		about, records, _ := strings.Cut(parts[i], "LogRecord #")
+		for record := range strings.SplitSeq(records, "LogRecord #") {
+			if strings.Contains(record, text) {
+				about += "LogRecord #" + record
+				break
+			}
+		}
+		lines := strings.Split(about, "\n")
 		t.Logf("the collector by %s:\nResource #%s", c.protocol, strings.Join(lines[:min(len(lines), 45)], "\n"))
 	}
 }

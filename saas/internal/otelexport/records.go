@@ -118,9 +118,11 @@ func (e event) say(summary func(kind string, detail json.RawMessage) string) sai
 // severityOf is how much an event matters: ends and arrivals inform.
 func severityOf(kind string) otellog.Severity {
 	switch {
-	case kind == "verdict.reached" || kind == "verdict.opened" || kind == "host.down":
+	case kind == "verdict.over", kind == "verdict.explained", kind == "verdict.clock-stepped":
+		return otellog.SeverityInfo
+	case strings.HasPrefix(kind, "verdict."):
 		return otellog.SeverityError
-	case strings.HasPrefix(kind, "refusal"), kind == "host.silent", kind == "host.agent-down", strings.HasSuffix(kind, ".gap"):
+	case strings.HasPrefix(kind, "refusal"), kind == "host.silent", kind == "host.down", kind == "host.agent-down", kind == "relay.gap":
 		return otellog.SeverityWarn
 	}
 	return otellog.SeverityInfo
