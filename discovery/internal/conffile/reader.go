@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"assimilation/discovery"
+	"assimilation/discovery/internal/hostfiles"
 )
 
 // Limits of one collection. Configuration is written by people: what is larger is
@@ -84,17 +85,11 @@ func (r *Reader) Line(name string) string {
 
 // Dir returns the names in a directory, sorted.
 func (r *Reader) Dir(name string) []string {
-	entries, err := fs.ReadDir(r.root, relative(name))
+	names, more, err := hostfiles.Names(r.root, relative(name), maxFiles)
 	if err != nil {
 		r.note(name, err)
 	}
-	if len(entries) > maxFiles {
-		entries, r.cut = entries[:maxFiles], true
-	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
-	}
+	r.cut = r.cut || more
 	return names
 }
 

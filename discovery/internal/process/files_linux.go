@@ -5,6 +5,8 @@ import (
 	"path"
 	"strings"
 	"syscall"
+
+	"assimilation/discovery/internal/hostfiles"
 )
 
 // Limits of what is read of a process.
@@ -81,9 +83,9 @@ lines:
 // path.
 func Jars(root fs.FS, dir string) []File {
 	var files []File
-	entries, _ := fs.ReadDir(root, dir+"/fd")
-	for _, e := range entries[:min(len(entries), maxDescriptors)] {
-		if link, err := fs.ReadLink(root, dir+"/fd/"+e.Name()); err == nil {
+	descriptors, _, _ := hostfiles.Names(root, dir+"/fd", maxDescriptors)
+	for _, name := range descriptors {
+		if link, err := fs.ReadLink(root, dir+"/fd/"+name); err == nil {
 			if file := fileOf(link); strings.HasSuffix(file.Path, ".jar") {
 				files = append(files, file)
 			}
@@ -144,9 +146,9 @@ func classPath(argv []string) (entries []string) {
 
 // jarsIn lists the jars in a directory, as "directory/*" on a class path means.
 func jarsIn(root fs.FS, dir string) (names []string) {
-	entries, _ := fs.ReadDir(root, strings.TrimPrefix(dir, "/"))
-	for _, e := range entries[:min(len(entries), maxJars)] {
-		names = append(names, dir+"/"+e.Name())
+	found, _, _ := hostfiles.Names(root, strings.TrimPrefix(dir, "/"), maxJars)
+	for _, name := range found {
+		names = append(names, dir+"/"+name)
 	}
 	return names
 }
