@@ -11,6 +11,7 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 # filling in the probe.
 LDFLAGS     := -s -w -funcalign=16 $(foreach cli,probe/cli relay/cli saas/cli cmd/assim/internal/cli,-X assimilation/$(cli).Version=$(VERSION))
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
 TEMPL       := github.com/a-h/templ/cmd/templ@v0.3.977
 # Nothing here needs a C compiler, but the race detector does.
 export CGO_ENABLED := 0
@@ -20,7 +21,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist up down logs test test-race test-pg18 e2e e2e-netns e2e-oidc e2e-otel e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
+.PHONY: help build dist packages e2e-packages cross units up down logs test test-race test-pg18 e2e e2e-netns e2e-oidc e2e-otel e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +38,35 @@ dist: ## what hosts download, for linux/amd64 and arm64, vetted, into dist/
 	            -o dist/$$program-linux-$$arch ./cmd/$$program; \
 	    done; \
 	done
-	@stat -c '%9s bytes  %n' dist/*
+	@stat -c '%9s bytes  %n' dist/*-linux-*
+
+packages: dist ## deb and rpm of each program, for amd64 and arm64, into dist/packages/
+	@ops/dev/console.sh
+	@for arch in amd64 arm64; do \
+	    GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o dist/assim-saas-linux-$$arch ./cmd/assim-saas; \
+	done
+	@ops/packages/build.sh dist dist/packages '$(VERSION)' go run $(NFPM)
+
+e2e-packages: packages ## install, upgrade, remove and purge the packages on a Debian root; needs root and the Debian mirror
+	@command -v mmdebstrap >/dev/null || apt-get -qq install -y --no-install-recommends mmdebstrap
+	@command -v rpm >/dev/null || apt-get -qq install -y --no-install-recommends rpm
+	@e2e/rest/root.sh .dev/rest/root
+	@ops/packages/check.sh dist/packages .dev/rest/root
+
+cross: ## vet and build the probe (which discovers nothing there yet) and the command line for Windows, macOS and FreeBSD
+	@for target in windows/amd64 darwin/arm64 freebsd/amd64; do \
+	    export GOOS=$${target%/*} GOARCH=$${target#*/}; \
+	    go vet ./cmd/assim-probe ./probe/... ./discovery ./discovery/collectors ./cmd/assim/...; \
+	    for program in assim-probe assim; do \
+	        go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o dist/cross/$$program-$$GOOS-$$GOARCH ./cmd/$$program; \
+	    done; \
+	done
+	@stat -c '%9s bytes  %n' dist/cross/*
+
+units: ## how exposed systemd finds each unit, of 10; fails above 3.0
+	@for unit in ops/systemd/*.service; do \
+	    systemd-analyze security --offline=true --threshold=30 --no-pager "$$unit" | tail -1; \
+	done
 
 up: ## start everything on this machine and print the dashboard's address; PG=18 on Postgres 18
 	@ops/dev/up.sh
