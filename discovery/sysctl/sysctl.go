@@ -16,9 +16,9 @@ import (
 var Kind = discovery.Kind{
 	Name: "sysctl", Version: 1,
 	Interval: 15 * time.Minute, Timeout: 10 * time.Second,
-	After:    []string{"network"},
-	Body: Facts{},
-	Doc:  "parameters of the running kernel",
+	After: []string{"network"},
+	Body:  Facts{},
+	Doc:   "parameters of the running kernel",
 }
 
 // Facts is the body.
