@@ -123,6 +123,10 @@ func parameters(q query.Query, e *estate.Estate, random *rand.Rand) url.Values {
 			values.Set(p.Name, "^lib(perl|net)1[0-9]*-dev$")
 		case p.Name == "prefix":
 			values.Set(p.Name, "openss")
+		case p.Name == "file":
+			values.Set(p.Name, []string{"sshd", "lib1.so.2", "lib2.so.3"}[random.IntN(3)])
+		case p.Name == "group":
+			values.Set(p.Name, "sudo")
 		case p.Name == "name", p.Name == "package":
 			values.Set(p.Name, []string{"openssl", "sudo", "curl", "bash"}[random.IntN(4)])
 		}
