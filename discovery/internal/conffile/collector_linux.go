@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"assimilation/discovery"
@@ -75,12 +76,44 @@ const goneFor = time.Second
 // Watch is filewatch.Watch of places under a root; it is no error that there are
 // none, and one that is removed leaves the others watched.
 func Watch(ctx context.Context, root string, places []string, changed func()) error {
+	return watch(ctx, root, places, func() {}, changed)
+}
+
+// WatchFound is Watch of places that are found anew with each change, as
+// directories within one that is watched.
+func WatchFound(ctx context.Context, root string, find func() []string, changed func()) error {
+	for ctx.Err() == nil {
+		places := find()
+		round, another := context.WithCancel(ctx)
+		look := func() {
+			if !slices.Equal(find(), places) {
+				another()
+			}
+		}
+		armed := func() { // what came before that was not told
+			if look(); round.Err() != nil {
+				changed()
+			}
+		}
+		err := watch(round, root, places, armed, func() {
+			changed()
+			look()
+		})
+		another()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func watch(ctx context.Context, root string, places []string, armed, changed func()) error {
 	files := make([]string, len(places))
 	for i, place := range places {
 		files[i] = root + place
 	}
 	for {
-		err := filewatch.Watch(ctx, files, changed)
+		err := filewatch.WatchFrom(ctx, files, armed, changed)
 		if errors.Is(err, fs.ErrNotExist) {
 			<-ctx.Done()
 			return nil

@@ -33,11 +33,18 @@ const (
 // files and links that come, go, or change owner or mode. It is an error,
 // fs.ErrNotExist, if none of the directories exists.
 func Watch(ctx context.Context, files []string, changed func()) error {
+	return WatchFrom(ctx, files, func() {}, changed)
+}
+
+// WatchFrom is Watch that calls armed once it watches: what happens from then on is
+// told.
+func WatchFrom(ctx context.Context, files []string, armed, changed func()) error {
 	s := &subscriber{changed: changed, ended: make(chan error, 1), names: map[int32][]string{}}
 	if err := process.join(s, files); err != nil {
 		return err
 	}
 	defer process.leave(s)
+	armed()
 	select {
 	case <-ctx.Done():
 		return nil

@@ -11,7 +11,6 @@ import (
 
 	"assimilation/discovery"
 	"assimilation/discovery/internal/conffile"
-	"assimilation/discovery/internal/filewatch"
 	kind "assimilation/discovery/scripts"
 )
 
@@ -119,28 +118,13 @@ func script(dir string, entry fs.DirEntry) (fs.FileInfo, error) {
 // Watch waits for changes in the folder. It also watches the one above, in which
 // the folder may appear and vanish.
 func (c *Collector) Watch(ctx context.Context, changed func()) error {
-	for ctx.Err() == nil {
+	return conffile.WatchFound(ctx, "", func() []string {
 		places := []string{filepath.Dir(c.dir) + "/"}
-		there := c.there()
-		if there {
+		if c.there() {
 			places = append(places, c.dir+"/")
 		}
-		round, another := context.WithCancel(ctx)
-		err := conffile.Watch(round, "", places, func() {
-			changed()
-			if c.there() != there {
-				another()
-			}
-		})
-		another()
-		switch {
-		case errors.Is(err, filewatch.ErrGone):
-			changed()
-		case err != nil:
-			return err
-		}
-	}
-	return nil
+		return places
+	}, changed)
 }
 
 func (c *Collector) there() bool {

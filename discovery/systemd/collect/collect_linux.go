@@ -85,21 +85,7 @@ func (c *Collector) Collect(context.Context) ([]discovery.Fact, error) {
 // Watch waits for units that are written, enabled or disabled. A target for which
 // something is enabled first gets a directory, which is watched from then on.
 func (c *Collector) Watch(ctx context.Context, changed func()) error {
-	for ctx.Err() == nil {
-		places := c.places()
-		round, another := context.WithCancel(ctx)
-		err := conffile.Watch(round, c.path, places, func() {
-			changed()
-			if !slices.Equal(c.places(), places) {
-				another()
-			}
-		})
-		another()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return conffile.WatchFound(ctx, c.path, c.places, changed)
 }
 
 // places are the directories in which something decides about units.
