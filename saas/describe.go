@@ -17,9 +17,36 @@ import (
 	"assimilation/saas/internal/web"
 )
 
-// Describe returns the description of the API, in OpenAPI 3.1, indented. It
-// needs no database: features are registered, and none is used.
+// Describe returns the description of the API, in OpenAPI 3.1, indented.
 func Describe() ([]byte, error) {
+	front, err := unused()
+	if err != nil {
+		return nil, err
+	}
+	description, err := front.Description()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, description, "", "  "); err != nil {
+		return nil, fmt.Errorf("indenting the description: %w", err)
+	}
+	b.WriteByte('\n')
+	return b.Bytes(), nil
+}
+
+// Routes lists every route that a feature answers.
+func Routes() ([]web.Route, error) {
+	front, err := unused()
+	if err != nil {
+		return nil, err
+	}
+	return front.Routes(), nil
+}
+
+// unused is the front of a service that needs no database: features are
+// registered, and none is used.
+func unused() (*web.Web, error) {
 	public, err := url.Parse("https://assimilation.example")
 	if err != nil {
 		return nil, fmt.Errorf("example address: %w", err)
@@ -38,14 +65,5 @@ func Describe() ([]byte, error) {
 	if _, err := p.mount(front); err != nil {
 		return nil, err
 	}
-	description, err := front.Description()
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	if err := json.Indent(&b, description, "", "  "); err != nil {
-		return nil, fmt.Errorf("indenting the description: %w", err)
-	}
-	b.WriteByte('\n')
-	return b.Bytes(), nil
+	return front, nil
 }

@@ -23,6 +23,7 @@ func (s *Web) Page(pattern string, action tenancy.Action, h func(http.ResponseWr
 	if _, known := tenancy.RightFor(action); !known {
 		s.faults = append(s.faults, fmt.Errorf("page %s does not say who may use it", pattern))
 	}
+	s.routes = append(s.routes, Route{pattern, PageRoute, action})
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		actor, problem := s.permit(r, action)
 		switch {
@@ -56,6 +57,7 @@ func (s *Web) Page(pattern string, action tenancy.Action, h func(http.ResponseWr
 
 // PublicPage serves a page to anyone.
 func (s *Web) PublicPage(pattern string, h func(http.ResponseWriter, *http.Request) error) {
+	s.routes = append(s.routes, Route{pattern, PublicPageRoute, ""})
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := h(w, r); err != nil {

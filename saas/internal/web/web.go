@@ -46,6 +46,7 @@ type Web struct {
 	// watching is of live streams, which take no turns.
 	watching watching
 	faults   []error // of registration
+	routes   []Route // but the API's
 
 	describe func() ([]byte, error) // Description, once
 }
@@ -66,6 +67,7 @@ func New(c Config) *Web {
 // authenticate by themselves or need not. A body over maxBody bytes is cut off
 // with an error of type *http.MaxBytesError.
 func (s *Web) Public(pattern string, maxBody int64, h http.Handler) {
+	s.routes = append(s.routes, Route{pattern, PublicRoute, ""})
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		h.ServeHTTP(w, r)
