@@ -1,7 +1,6 @@
 package query
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,31 +118,18 @@ func (s *Service) sendCSV(w http.ResponseWriter, r *http.Request, a web.Actor) e
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+q.Name+`.csv"`)
-	w.Header().Set("Cache-Control", "no-store")
-	out := csv.NewWriter(w)
-	out.Write(answer.Columns)
-	for _, item := range answer.Items {
-		record := make([]string, len(q.Columns))
-		for i, c := range q.Columns {
-			record[i] = cell(item[c.Name])
-			if c.Type == Text {
-				record[i] = noFormula(record[i])
+	web.SendCSV(w, q.Name, answer.Columns, func(yield func([]string) bool) {
+		for _, item := range answer.Items {
+			record := make([]string, len(q.Columns))
+			for i, c := range q.Columns {
+				record[i] = cell(item[c.Name])
+			}
+			if !yield(record) {
+				return
 			}
 		}
-		out.Write(record)
-	}
-	out.Flush()
-	return nil // the answer has begun: an error now is a client that left
-}
-
-// noFormula keeps a spreadsheet from taking what a host reported for a formula.
-func noFormula(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
+	})
+	return nil
 }
 
 // cell is a value as text.

@@ -1,5 +1,5 @@
-// The console's script: keeps what is on the page fresh, and copies, ages and
-// themes. Every page works without it.
+// The console's script: keeps what is on the page fresh, and copies, ages, themes
+// and the keyboard. Every page works without it.
 "use strict";
 (() => {
   const hour = 3600, day = 86400;
@@ -124,15 +124,78 @@
     const button = e.target.closest("button");
     if (button?.dataset.copy) copy(button);
     if (button && "themeSwitch" in button.dataset) theme(button);
+    if (button && "share" in button.dataset) share();
+    if (button && "keys" in button.dataset) help();
   });
-  // The search box, from anywhere.
-  document.addEventListener("keydown", (e) => {
-    const box = document.getElementById("search");
-    if (box && e.key.toLowerCase() === "k" && (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey) {
-      e.preventDefault();
-      box.focus();
-      box.select();
+  // A link to what is seen now: with the time where the page has a field for it.
+  const share = async () => {
+    const button = document.querySelector("[data-share]"), address = new URL(location.href);
+    const field = document.querySelector("main input[name=as_of]");
+    if (field && !address.searchParams.get("as_of")) address.searchParams.set("as_of", new Date().toISOString().replace(/\.\d+/, ""));
+    let said = "copied";
+    try {
+      await navigator.clipboard.writeText(address.href);
+    } catch {
+      window.history.replaceState(null, "", address); // without https there is no clipboard
+      said = "see the address bar";
     }
+    if (!button) return;
+    button.textContent = said;
+    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+  };
+
+  // The keyboard. What leads to pages stands in the navigation.
+  const typing = (el) => el?.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(el?.tagName ?? "");
+  const search = () => {
+    const box = document.getElementById("search");
+    box?.focus();
+    box?.select();
+    return Boolean(box);
+  };
+  const step = (by) => {
+    const links = [...document.querySelectorAll("main tbody tr")].map((row) => row.querySelector("a[href]")).filter(Boolean);
+    if (!links.length) return false;
+    const at = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
+    const link = links[at < 0 ? 0 : Math.min(links.length - 1, Math.max(0, at + by))];
+    link.focus();
+    link.closest("tr").scrollIntoView({block: "nearest"});
+    return true;
+  };
+  const help = () => {
+    const list = document.getElementById("keys");
+    if (!list) return false;
+    if (list.open) list.close(); else list.showModal();
+    return true;
+  };
+  let going = 0; // until when the key after g counts
+  const go = (key) => {
+    const link = document.querySelector(`.nav a[data-key="${CSS.escape(key)}"]`);
+    link?.click();
+    return Boolean(link);
+  };
+  const pressed = (key) => {
+    if (Date.now() < going) {
+      going = 0;
+      return go(key);
+    }
+    switch (key) {
+      case "/": return search();
+      case "j": return step(1);
+      case "k": return step(-1);
+      case "l": share(); return true;
+      case "?": return help();
+      case "g": going = Date.now() + 1500; return true;
+    }
+    return false;
+  };
+  document.addEventListener("keydown", (e) => {
+    const control = e.ctrlKey || e.metaKey;
+    if (e.key.toLowerCase() === "k" && control && !e.altKey && !e.shiftKey) {
+      if (search()) e.preventDefault();
+      return;
+    }
+    if (control || e.altKey || typing(document.activeElement) || document.activeElement?.id === "map-canvas") return;
+    if (pressed(e.key)) e.preventDefault();
   });
   document.addEventListener("submit", (e) => {
     const question = e.target.dataset.confirm;
@@ -142,6 +205,7 @@
     if (e.target.matches("form.filter select")) e.target.form.requestSubmit();
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && pending.size) soon(0); });
+  for (const tools of document.querySelectorAll(".top .needs-script")) tools.hidden = false;
   setInterval(age, 10000);
   listen();
 })();

@@ -1,0 +1,52 @@
+package web
+
+import (
+	"encoding/csv"
+	"iter"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// MaxCSV is how many rows a page's table has as a file: what is longer is for the
+// API.
+const MaxCSV = 10_000
+
+// WantsCSV reports whether a page is asked for as a file for a spreadsheet.
+func WantsCSV(r *http.Request) bool { return r.URL.Query().Get("format") == "csv" }
+
+// CSVOf is the address of the page's table as a file, from its beginning.
+func CSVOf(r *http.Request) string {
+	q := r.URL.Query()
+	q.Del("cursor")
+	q.Set("format", "csv")
+	return r.URL.Path + "?" + q.Encode()
+}
+
+// SendCSV sends a table under a file's name.
+func SendCSV(w http.ResponseWriter, name string, columns []string, rows iter.Seq[[]string]) {
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.csv"`)
+	w.Header().Set("Cache-Control", "no-store")
+	out := csv.NewWriter(w)
+	out.Write(columns)
+	for row := range rows {
+		for i := range row {
+			row[i] = noFormula(row[i])
+		}
+		out.Write(row)
+	}
+	out.Flush() // the answer has begun: an error now is a client that left
+}
+
+// noFormula keeps a spreadsheet from taking what a host reported for a formula; a
+// number is none.
+func noFormula(s string) string {
+	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return s
+	}
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		return s
+	}
+	return "'" + s
+}
