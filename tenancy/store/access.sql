@@ -23,7 +23,8 @@ GRANT SELECT ON assim.tenant_roles TO @writers@, @readers@;
 GRANT SELECT ON assim.tenants TO @writers@, @global@;
 GRANT SELECT ON assim.sites TO @writers@;
 GRANT SELECT (id, name, graph, seal_key, seal_key_hash, created_at) ON assim.tenants TO @readers@;
-GRANT SELECT (id, tenant, name, realm, site_key, orders_revision, created_at, residency, decided_at, beat_ms, places) ON assim.sites TO @readers@;
+GRANT SELECT (id, tenant, name, realm, site_key, orders_revision, created_at, residency, decided_at, beat_ms, places,
+    location, latitude, longitude) ON assim.sites TO @readers@;
 
 GRANT SELECT ON assim.relays, assim.tokens, assim.token_leases, assim.token_uses, assim.hosts, assim.streams, assim.stream_epochs, assim.writers,
     assim.fact_bodies, assim.facts, assim.fact_versions, assim.undo, assim.events, assim.findings, assim.audit, assim.labels,
@@ -58,6 +59,13 @@ GRANT SELECT (tenant, id, name, protocol, endpoint, compression, signals, header
 GRANT SELECT ON assim.undelivered TO @readers@;
 REVOKE EXECUTE ON FUNCTION assim.exporters_awake(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.exporters_awake(timestamptz) TO @global@;
+-- Webhooks; what signs is for the writer only. Stored answers may hold secrets.
+GRANT SELECT, INSERT, UPDATE, DELETE ON assim.webhooks, assim.webhook_messages, assim.webhook_tries, assim.answers TO @writers@;
+GRANT SELECT (tenant, id, name, url, types, site, state, previous_until, created_at, event_id, leased_until, next_at, failures, failing_since, problem,
+    sent_at, sent) ON assim.webhooks TO @readers@;
+GRANT SELECT ON assim.webhook_messages, assim.webhook_tries TO @readers@;
+REVOKE EXECUTE ON FUNCTION assim.webhooks_awake(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION assim.webhooks_awake(timestamptz) TO @global@;
 REVOKE EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) TO @global@;
 
@@ -90,3 +98,6 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO @writers@', f);
     END LOOP;
 END $access$;
+-- Named views, and what people asked.
+GRANT SELECT ON assim.views, assim.asked TO @writers@, @readers@;
+GRANT INSERT, UPDATE, DELETE ON assim.views, assim.asked TO @writers@;
