@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"assimilation/tenancy"
 )
 
 //go:embed migrations/*.sql
@@ -29,7 +32,7 @@ func Migrate(ctx context.Context, adminURL string, passwords Passwords) error {
 	if err != nil {
 		return fmt.Errorf("reading the database URL: %w", err)
 	}
-	if err := migrateTables(ctx, config); err != nil {
+	if err := migrateTables(ctx, config, 0); err != nil {
 		return fmt.Errorf("migrating database %s: %w", config.Database, err)
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
@@ -40,13 +43,17 @@ func Migrate(ctx context.Context, adminURL string, passwords Passwords) error {
 	if err := grantAccess(ctx, conn, config.Database, passwords); err != nil {
 		return fmt.Errorf("granting access to database %s: %w", config.Database, err)
 	}
+	if err := refreshTenants(ctx, conn, config.Database); err != nil {
+		return fmt.Errorf("granting access to the tenants of database %s: %w", config.Database, err)
+	}
 	if err := refreshGraphs(ctx, conn); err != nil {
 		return fmt.Errorf("refreshing the graphs of database %s: %w", config.Database, err)
 	}
 	return nil
 }
 
-func migrateTables(ctx context.Context, config *pgx.ConnConfig) error {
+// upto is the last version that is wanted; 0: the newest.
+func migrateTables(ctx context.Context, config *pgx.ConnConfig, upto int64) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
@@ -61,8 +68,63 @@ func migrateTables(ctx context.Context, config *pgx.ConnConfig) error {
 	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
+	if upto == 0 {
+		_, err = provider.Up(ctx)
+	} else {
+		_, err = provider.UpTo(ctx, upto)
+	}
 	return err
+}
+
+// MigrateTables makes the tables of a schema as it was at a version, which this
+// program must know, and nothing else: Migrate does the rest.
+func MigrateTables(ctx context.Context, adminURL string, version int64) error {
+	config, err := pgx.ParseConfig(adminURL)
+	if err != nil {
+		return fmt.Errorf("reading the database URL: %w", err)
+	}
+	if newest, err := NewestVersion(); err != nil || version < 1 || version > newest {
+		return errors.Join(err, fmt.Errorf("version %d of the schema is not known: this program's newest is %d", version, newest))
+	}
+	if err := migrateTables(ctx, config, version); err != nil {
+		return fmt.Errorf("migrating database %s to version %d: %w", config.Database, version, err)
+	}
+	return nil
+}
+
+// NewestVersion is the version that Migrate brings a database to.
+func NewestVersion() (newest int64, err error) {
+	files, err := fs.ReadDir(migrations, "migrations")
+	for _, f := range files {
+		version, broken := goose.NumericComponent(f.Name())
+		newest, err = max(newest, version), errors.Join(err, broken)
+	}
+	return newest, err
+}
+
+// refreshTenants gives every tenant's roles their memberships, which a cluster
+// that was restored to does not have.
+func refreshTenants(ctx context.Context, conn *pgx.Conn, database string) error {
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, accessLock); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT id FROM assim.tenants ORDER BY id`)
+		if err != nil {
+			return err
+		}
+		tenants, err := pgx.CollectRows(rows, pgx.RowTo[tenancy.TenantID])
+		if err != nil {
+			return err
+		}
+		r := rolesOf(database)
+		for _, tenant := range tenants {
+			if err := r.ensureTenant(ctx, tx, tenant); err != nil {
+				return fmt.Errorf("tenant %s: %w", tenant, err)
+			}
+		}
+		return nil
+	})
 }
 
 // accessLock serialises what changes roles and rights: Postgres answers

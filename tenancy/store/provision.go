@@ -33,7 +33,7 @@ func (db *DB) Provision(ctx context.Context, t Tenant) error {
 		if err := putTenant(ctx, tx, t); err != nil {
 			return err
 		}
-		if err := db.ensureTenantRoles(ctx, tx, t.ID); err != nil {
+		if err := db.roles.ensureTenant(ctx, tx, t.ID); err != nil {
 			return err
 		}
 		return ensureGraph(ctx, tx, Graph(t.ID))
@@ -54,21 +54,22 @@ func putTenant(ctx context.Context, tx pgx.Tx, t Tenant) error {
 	return err
 }
 
-func (db *DB) ensureTenantRoles(ctx context.Context, tx pgx.Tx, id tenancy.TenantID) error {
-	for _, r := range []struct{ role, group, login string }{
-		{readerRole(id), db.roles.readers, db.roles.reader},
-		{writerRole(id), db.roles.writers, db.roles.writer},
+// ensureTenant makes a tenant's roles, and the login of each its member.
+func (r roles) ensureTenant(ctx context.Context, tx pgx.Tx, id tenancy.TenantID) error {
+	for _, of := range []struct{ role, group, login string }{
+		{readerRole(id), r.readers, r.reader},
+		{writerRole(id), r.writers, r.writer},
 	} {
-		if err := ensureRole(ctx, tx, r.role, "NOLOGIN"); err != nil {
+		if err := ensureRole(ctx, tx, of.role, "NOLOGIN"); err != nil {
 			return err
 		}
 		// The login may become the role, and has none of its rights before that.
 		grants := fmt.Sprintf(`GRANT %[2]s TO %[1]s; GRANT %[1]s TO %[3]s WITH INHERIT FALSE, SET TRUE`,
-			quote(r.role), quote(r.group), quote(r.login))
+			quote(of.role), quote(of.group), quote(of.login))
 		if _, err := tx.Exec(ctx, grants); err != nil {
-			return fmt.Errorf("granting to role %s: %w", r.role, err)
+			return fmt.Errorf("granting to role %s: %w", of.role, err)
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO assim.tenant_roles (role, tenant) VALUES ($1, $2) ON CONFLICT DO NOTHING`, r.role, id)
+		_, err := tx.Exec(ctx, `INSERT INTO assim.tenant_roles (role, tenant) VALUES ($1, $2) ON CONFLICT DO NOTHING`, of.role, id)
 		if err != nil {
 			return err
 		}
