@@ -1,0 +1,184 @@
+package tenancytest
+
+import (
+	"fmt"
+	"html"
+	"math/rand/v2"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// What a stranger sends is sent twice: about the victim's thing, and about one that
+// nobody has, which looks alike. The two answers must be the same.
+
+func escape(s string) string { return url.PathEscape(s) }
+
+// likeness is a value that nobody has, of the form of the given one.
+func (s *Service) likeness(v string) string {
+	if s.Vocabulary[v] {
+		return v
+	}
+	if strings.Contains(v, s.Victim.Marker) {
+		return strings.ReplaceAll(v, s.Victim.Marker, strings.Repeat("q", len(s.Victim.Marker)))
+	}
+	if _, err := uuid.Parse(v); err == nil {
+		return uuid.NewString()
+	}
+	other := []byte(v)
+	for i, c := range other {
+		switch {
+		case '0' <= c && c <= '9':
+			other[i] = '0' + byte(rand.IntN(10))
+		case 'a' <= c && c <= 'f': // it may be hexadecimal
+			other[i] = 'a' + byte(rand.IntN(6))
+		case 'g' <= c && c <= 'z':
+			other[i] = 'g' + byte(rand.IntN(20))
+		case 'A' <= c && c <= 'Z':
+			other[i] = 'A' + byte(rand.IntN(26))
+		}
+	}
+	return string(other)
+}
+
+// request is a case of HTTP, and its double about nothing.
+type request struct {
+	route        Route
+	path, body   string
+	values       []string
+	pathNothing  string
+	bodyNothing  string
+	valueNothing []string
+}
+
+func (q request) name() string {
+	if q.body == "" {
+		return q.route.Method + " " + q.path
+	}
+	return q.route.Method + " " + q.path + " " + q.body
+}
+
+// requests are the cases of a route: each value that its path can name; then each
+// query parameter.
+func (s *Service) requests(r Route) (all []request) {
+	body, inBody := s.body(r, s.Victim)
+	for _, n := range r.filled(s.Victim) {
+		all = append(all, s.doubled(request{route: r, path: n.path, body: body, values: append(n.values, inBody...)}))
+	}
+	if !r.Safe() || len(r.Parameters()) > 0 {
+		return all
+	}
+	for key, values := range s.Victim.Values {
+		name, ok := strings.CutPrefix(key, "?")
+		if !ok || r.API && !contains(r.Queries, name) {
+			continue
+		}
+		for _, v := range values {
+			all = append(all, s.doubled(request{route: r, path: strings.TrimSuffix(r.Path, "{$}") + "?" + name + "=" + url.QueryEscape(v), values: []string{v}}))
+		}
+	}
+	return all
+}
+
+func contains(all []string, s string) bool {
+	for _, a := range all {
+		if a == s {
+			return true
+		}
+	}
+	return false
+}
+
+// doubled adds the double.
+func (s *Service) doubled(q request) request {
+	q.pathNothing, q.bodyNothing = q.path, q.body
+	for _, v := range q.values {
+		other := s.likeness(v)
+		q.valueNothing = append(q.valueNothing, other)
+		for _, spell := range spellings {
+			q.pathNothing = strings.ReplaceAll(q.pathNothing, spell(v), spell(other))
+			q.bodyNothing = strings.ReplaceAll(q.bodyNothing, spell(v), spell(other))
+		}
+	}
+	return q
+}
+
+// spellings are the ways in which a value may stand in an address or an answer.
+var spellings = []func(string) string{func(v string) string { return v }, url.PathEscape, url.QueryEscape, html.EscapeString, strings.ToLower, func(v string) string { return url.QueryEscape(url.QueryEscape(v)) }}
+
+// changing are what differs between any two answers.
+var changing = []*regexp.Regexp{
+	regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:\d\d| UTC)?`),
+	regexp.MustCompile(`\d\d:\d\d:\d\d`),
+	regexp.MustCompile(`\d+ ?(s|ms|µs|seconds?|minutes?|min)( ago)?\b|just now`),
+	regexp.MustCompile(`(?m)^(Date|Content-Length|Server-Timing|Retry-After|Etag): .*$`),
+	regexp.MustCompile(`[A-Za-z0-9_-]{40,}`), // secrets that are made for each answer
+}
+
+// plain is an answer without what it was asked about, and without time.
+func plain(a Answer, values []string) string {
+	text := a.All()
+	for _, v := range values {
+		for _, spell := range spellings {
+			text = strings.ReplaceAll(text, spell(v), "IT")
+		}
+	}
+	for _, c := range changing {
+		text = c.ReplaceAllString(text, "~")
+	}
+	return fmt.Sprint(a.Status, "\n", text)
+}
+
+// Strangers sends every request that the routes know as each of the attackers.
+func (s *Service) Strangers(report *Report, routes []Route, attackers ...As) {
+	for _, r := range routes {
+		if r.Program || r.Stream || report.Done() {
+			continue
+		}
+		for _, q := range s.requests(r) {
+			for _, as := range attackers {
+				report.Try("requests of strangers", as.Name+" "+q.name(), func() string { return s.stranger(as, q) })
+			}
+		}
+	}
+}
+
+func (s *Service) stranger(as As, q request) string {
+	got := s.Send(as, q.route.Method, q.path, q.body)
+	written := spelled(q.values)
+	if secret := s.Secrets.In(got.All(), written...); secret != "" {
+		return fmt.Sprintf("%d shows %q", got.Status, secret)
+	}
+	if got.Status >= 500 {
+		return fmt.Sprintf("answers %d: %.200s", got.Status, got.Body)
+	}
+	if q.path == q.pathNothing && q.body == q.bodyNothing {
+		return ""
+	}
+	nothing := s.Send(as, q.route.Method, q.pathNothing, q.bodyNothing)
+	if a, b := plain(got, q.values), plain(nothing, q.valueNothing); a != b {
+		return fmt.Sprintf("%d, for what nobody has %d; they differ at %s", got.Status, nothing.Status, difference(a, b))
+	}
+	return ""
+}
+
+func spelled(values []string) (all []string) {
+	for _, v := range values {
+		for _, spell := range spellings {
+			all = append(all, spell(v))
+		}
+	}
+	return all
+}
+
+// difference is where two texts part.
+func difference(a, b string) string {
+	i := 0
+	for i < len(a) && i < len(b) && a[i] == b[i] {
+		i++
+	}
+	from := max(0, i-30)
+	return fmt.Sprintf("%q and %q", a[from:min(len(a), i+60)], b[from:min(len(b), i+60)])
+}
