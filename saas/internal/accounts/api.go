@@ -131,11 +131,11 @@ func (s *Service) registerEntry(api huma.API) {
 		Summary: "Make an account and its tenant, and log in", DefaultStatus: http.StatusCreated,
 		Description: "Where the service sends mail, the answer is 202 whether or not the address has an account: a letter follows, whose link ends the sign-up.",
 	}, func(ctx context.Context, in *signupInput) (*signupOutput, error) {
-		a, pending, err := s.signUp(ctx, in.client, in.Body.Email, in.Body.Password, in.Body.Tenant)
+		a, mark, err := s.signUp(ctx, in.client, in.Body.Email, in.Body.Password, in.Body.Tenant)
 		switch {
 		case err != nil:
 			return nil, err
-		case pending:
+		case mark != "":
 			return &signupOutput{http.StatusAccepted, signedUpView{Pending: lookForLetter}}, nil
 		}
 		e, err := s.enter(ctx, a, in.client)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,7 +84,7 @@ func (r *rig) number(sql string, args ...any) (n int) {
 func TestAnAddressProvesItself(t *testing.T) {
 	r := newMailRig(t)
 	status, first, _, cookies := r.form("192.0.2.1", "/signup", "", "email", "ada@example.org", "password", password, "tenant", "Example")
-	if status != http.StatusAccepted || len(cookies) != 0 {
+	if status != http.StatusAccepted || slices.ContainsFunc(cookies, func(c *http.Cookie) bool { return c.Name == "assim" }) {
 		t.Fatalf("sign up: %d, cookies %v", status, cookies)
 	}
 	if n := r.number(`SELECT (SELECT count(*) FROM assim.users) + (SELECT count(*) FROM assim.tenants)`); n != 0 {
@@ -123,6 +124,44 @@ func TestAnAddressProvesItself(t *testing.T) {
 	unknown := r.do("192.0.2.3", "POST", "/v1/signup", credentials("new@example.org", password, "x"))
 	if known.Code != 202 || known.Code != unknown.Code || known.Body.String() != unknown.Body.String() {
 		t.Errorf("the API tells a known from an unknown address: %d %s, %d %s", known.Code, known.Body, unknown.Code, unknown.Body)
+	}
+}
+
+// TestTheBrowserThatSignedUp is let in by the link alone; its mark is of no use for
+// another sign-up, even one of the same address.
+func TestTheBrowserThatSignedUp(t *testing.T) {
+	r := newMailRig(t)
+	mark := func(from, password string) string {
+		t.Helper()
+		status, _, _, cookies := r.form(from, "/signup", "", "email", "ada@example.org", "password", password, "tenant", "Example")
+		if status != http.StatusAccepted || len(cookies) != 1 || cookies[0].Name != "assim-signup" || !cookies[0].HttpOnly {
+			t.Fatalf("sign up: %d %v", status, cookies)
+		}
+		return cookies[0].Name + "=" + cookies[0].Value
+	}
+	hers := mark("192.0.2.1", password)
+	first := r.mail.Wait("ada@example.org", 1).Link(t)
+	strangers := mark("198.51.100.1", password) // the same password, even
+	second := r.mail.Wait("ada@example.org", 2).Link(t)
+	for _, wrong := range []struct{ name, link, cookie string }{
+		{"another sign-up's mark", first, strangers}, {"her mark at another's link", second, hers}, {"no mark", first, ""}, {"a made-up mark", first, "assim-signup=AAAA"},
+	} {
+		if w := r.do("192.0.2.1", "GET", wrong.link, "", "Cookie", wrong.cookie); w.Code != 200 || len(w.Result().Cookies()) != 0 {
+			t.Errorf("%s: %d %v", wrong.name, w.Code, w.Result().Cookies())
+		}
+	}
+	w := r.do("192.0.2.1", "GET", first, "", "Cookie", hers)
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/" {
+		t.Fatalf("her own link: %d to %q", w.Code, w.Header().Get("Location"))
+	}
+	if status, me := r.whoami(sessionOf(t, w.Result().Cookies())); status != 200 || me.Role != "owner" || me.Tenant.Name != "Example" {
+		t.Errorf("whoami: %d %+v", status, me)
+	}
+	if w := r.do("192.0.2.1", "GET", first, "", "Cookie", hers); w.Code != 200 || len(w.Result().Cookies()) != 0 {
+		t.Errorf("the link a second time: %d %v", w.Code, w.Result().Cookies())
+	}
+	if n := r.number(`SELECT count(*) FROM assim.signups`); n != 0 {
+		t.Errorf("%d sign-ups wait still", n)
 	}
 }
 

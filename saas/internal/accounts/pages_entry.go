@@ -8,7 +8,11 @@ import (
 	"assimilation/saas/internal/web"
 )
 
-const codeStep = "code" // of a log-in: the cookie between password and code
+// What cookies hold between two steps.
+const (
+	codeStep   = "code"   // of a log-in: between password and code
+	signupStep = "signup" // of a sign-up: between form and letter
+)
 
 func (s *Service) entryPages(w *web.Web) {
 	w.PublicPage("GET /signup", func(rw http.ResponseWriter, r *http.Request) error {
@@ -59,11 +63,12 @@ func (s *Service) postSignup(front *web.Web, w http.ResponseWriter, r *http.Requ
 		}
 		return s.begin(front, w, r, a, "/")
 	}
-	a, pending, err := s.signUp(r.Context(), clientOf(r), f.Email, r.PostForm.Get("password"), f.Tenant)
+	a, mark, err := s.signUp(r.Context(), clientOf(r), f.Email, r.PostForm.Get("password"), f.Tenant)
 	switch {
 	case err != nil:
 		return again(w, r, err, "Sign up", f, signupPage)
-	case pending:
+	case mark != "":
+		http.SetCookie(w, front.StepCookie(signupStep, mark, int(signupLife.Seconds())))
 		return web.Render(w, r, http.StatusAccepted, "Look into your mail", "", letterSentPage(f))
 	}
 	return s.begin(front, w, r, a, "/")
@@ -122,13 +127,25 @@ func (s *Service) letterPages(w *web.Web) {
 		f.Done = "It was sent again."
 		return web.Render(rw, r, 0, "Look into your mail", "", letterSentPage(f))
 	})
-	// What is in a letter only shows a form: programs that look at mail follow links.
+	// What is in a letter only shows a form, but to the browser that signed up:
+	// programs that look at mail follow links.
 	showForm := func(pattern, title string, page func(entryForm) templ.Component) {
 		w.PublicPage(pattern, func(rw http.ResponseWriter, r *http.Request) error {
 			return web.Render(rw, r, 0, title, "", page(entryForm{Token: r.URL.Query().Get("token")}))
 		})
 	}
-	showForm("GET /signup/confirm", "Confirm your address", confirmPage)
+	w.PublicPage("GET /signup/confirm", func(rw http.ResponseWriter, r *http.Request) error {
+		f := entryForm{Token: r.URL.Query().Get("token")}
+		a, here, err := s.confirmHere(r.Context(), clientOf(r), f.Token, w.Step(r, signupStep))
+		switch {
+		case err != nil:
+			return err
+		case here:
+			http.SetCookie(rw, w.StepCookie(signupStep, "", -1))
+			return s.begin(w, rw, r, a, "/")
+		}
+		return web.Render(rw, r, 0, "Confirm your address", "", confirmPage(f))
+	})
 	showForm("GET /reset/new", "Set a new password", newPasswordPage)
 	showForm("GET /account/address/confirm", "Your new address", confirmAddressPage)
 	w.PublicPage("POST /signup/confirm", func(rw http.ResponseWriter, r *http.Request) error {

@@ -2,7 +2,11 @@ package accounts
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,40 +22,51 @@ import (
 // signUp takes a newcomer in. Where letters reach people, it only sends one: the
 // account, with its tenant, is made when its link is followed, and until then
 // nobody holds the address. The answer does not tell whether the address has an
-// account: the letter does. pending says that the newcomer is to look for it.
-func (s *Service) signUp(ctx context.Context, from client, email, password, tenantName string) (a account, pending bool, err error) {
+// account: the letter does. A mark says that the newcomer is to look for it; it is
+// what the newcomer's browser may show instead of the password.
+func (s *Service) signUp(ctx context.Context, from client, email, password, tenantName string) (a account, mark string, err error) {
 	if !s.signups.Allow(from.key, time.Now()) {
-		return account{}, false, errTooMany
+		return account{}, "", errTooMany
 	}
 	if email, err = normalEmail(email); err != nil {
-		return account{}, false, err
+		return account{}, "", err
 	}
 	if err := checkNewPassword(password, email); err != nil {
-		return account{}, false, err
+		return account{}, "", err
 	}
 	if tenantName, err = plainName("tenant", tenantName, maxTenantName); err != nil {
-		return account{}, false, err
+		return account{}, "", err
 	}
 	if s.Post.Reaches() {
-		return account{}, true, s.askToConfirm(ctx, email, password, tenantName)
+		mark, err = s.askToConfirm(ctx, email, password, tenantName)
+		return account{}, mark, err
 	}
 	if err := s.mustBeFree(ctx, email); err != nil {
-		return account{}, false, err
+		return account{}, "", err
 	}
 	hash, err := s.hasher.hash(ctx, password)
 	if err != nil {
-		return account{}, false, err
+		return account{}, "", err
 	}
 	a, err = s.make(ctx, from, email, hash, tenantName, false)
-	return a, false, err
+	return a, "", err
+}
+
+// markOf is what the browser that signed up is told apart by when the letter's
+// link is followed in it. Nobody can make it who does not hold the password's
+// hash, with its salt, and the service's key.
+func (s *Service) markOf(email, passwordHash string) string {
+	mac := hmac.New(sha256.New, []byte(s.Master.Derive("browsers that signed up")))
+	fmt.Fprintf(mac, "%s\x00%s", email, passwordHash)
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // askToConfirm stores the sign-up and sends its link. For an address that has an
 // account it does the same work, and the letter says so.
-func (s *Service) askToConfirm(ctx context.Context, email, password, tenantName string) error {
+func (s *Service) askToConfirm(ctx context.Context, email, password, tenantName string) (mark string, err error) {
 	hash, err := s.hasher.hash(ctx, password)
 	if err != nil {
-		return err
+		return "", err
 	}
 	secret, stored := newSecret()
 	now := time.Now()
@@ -68,16 +83,16 @@ func (s *Service) askToConfirm(ctx context.Context, email, password, tenantName 
 		return err
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	s.send(s.confirmation(email, secret, known))
-	return nil
+	return s.markOf(email, hash), nil
 }
 
 // confirmation is the letter about a sign-up.
 func (s *Service) confirmation(email, secret string, known bool) mail.Letter {
 	l := mail.Letter{To: email, Subject: "Confirm your e-mail address", Text: "Somebody, we hope you, signed up at Assimilation with this address.\n\n" +
-		"Follow this link within a day, and enter the password that you chose:\n\n" + s.link("/signup/confirm", secret) +
+		"Follow this link within a day; in another browser than you signed up with, it asks for the password that you chose:\n\n" + s.link("/signup/confirm", secret) +
 		"\n\nIf it was not you, do nothing: no account is made.\n"}
 	if known {
 		l = mail.Letter{To: email, Subject: "You have an account already", Text: "Somebody, perhaps you, tried to sign up at Assimilation with this address, which has an account already.\n\n" +
@@ -127,6 +142,26 @@ func isKnown(ctx context.Context, tx pgx.Tx, email string) (bool, error) {
 	return err == nil, err
 }
 
+// signup is what waits for its letter's link.
+type signup struct {
+	stored                  []byte // hash of the link's secret
+	email, hash, tenantName string
+}
+
+func (s *Service) findSignup(ctx context.Context, secret string) (w signup, err error) {
+	if w.stored = secretHash(secret); w.stored == nil {
+		return w, errLink
+	}
+	err = s.DB.Global(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `SELECT email, password_hash, tenant_name FROM assim.signups WHERE hash = $1 AND expires_at > $2`, w.stored, time.Now()).
+			Scan(&w.email, &w.hash, &w.tenantName)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return w, errLink
+	}
+	return w, err
+}
+
 // confirm ends a sign-up: whoever follows its link and knows the password that
 // was chosen is the one who signed up. Without the password, somebody else could
 // sign up with an address and have its owner open the account for them.
@@ -134,35 +169,46 @@ func (s *Service) confirm(ctx context.Context, from client, secret, password str
 	if !s.tries.fromAddress(from.key, time.Now()) {
 		return account{}, errTooMany
 	}
-	stored := secretHash(secret)
-	if stored == nil {
-		return account{}, errLink
-	}
-	var email, hash, tenantName string
-	err := s.DB.Global(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, `SELECT email, password_hash, tenant_name FROM assim.signups WHERE hash = $1 AND expires_at > $2`, stored, time.Now()).
-			Scan(&email, &hash, &tenantName)
-	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return account{}, errLink
-	} else if err != nil {
+	waiting, err := s.findSignup(ctx, secret)
+	if err != nil {
 		return account{}, err
 	}
-	if !s.tries.allow("signup "+email, from.key, false, time.Now()) {
+	if !s.tries.allow("signup "+waiting.email, from.key, false, time.Now()) {
 		return account{}, errTooMany
 	}
-	right, err := s.hasher.check(ctx, password, hash)
+	right, err := s.hasher.check(ctx, password, waiting.hash)
 	switch {
 	case err != nil:
 		return account{}, err
 	case !right:
 		return account{}, invalid("password", "is not the one that you chose when you signed up")
 	}
-	s.tries.right("signup "+email, from.key)
-	// The link ends first: of two who follow it one goes on.
+	s.tries.right("signup "+waiting.email, from.key)
+	return s.open(ctx, from, waiting)
+}
+
+// confirmHere is confirm in the browser that signed up, as its mark shows; with
+// any other mark it is false, and nothing happened.
+func (s *Service) confirmHere(ctx context.Context, from client, secret, mark string) (account, bool, error) {
+	if mark == "" || !s.tries.fromAddress(from.key, time.Now()) {
+		return account{}, false, nil
+	}
+	waiting, err := s.findSignup(ctx, secret)
+	if errors.Is(err, errLink) || err == nil && !hmac.Equal([]byte(mark), []byte(s.markOf(waiting.email, waiting.hash))) {
+		return account{}, false, nil
+	} else if err != nil {
+		return account{}, false, err
+	}
+	a, err := s.open(ctx, from, waiting)
+	return a, err == nil, err
+}
+
+// open makes the account of a sign-up that is proved. The link ends first: of two
+// who follow it one goes on.
+func (s *Service) open(ctx context.Context, from client, waiting signup) (account, error) {
 	var used int64
-	err = s.DB.Global(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `DELETE FROM assim.signups WHERE hash = $1`, stored)
+	err := s.DB.Global(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `DELETE FROM assim.signups WHERE hash = $1`, waiting.stored)
 		used = tag.RowsAffected()
 		return err
 	})
@@ -172,10 +218,10 @@ func (s *Service) confirm(ctx context.Context, from client, secret, password str
 	case used == 0:
 		return account{}, errLink
 	}
-	a, err := s.make(ctx, from, email, hash, tenantName, true)
+	a, err := s.make(ctx, from, waiting.email, waiting.hash, waiting.tenantName, true)
 	if err == nil {
 		err = s.DB.Global(ctx, func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, `DELETE FROM assim.signups WHERE email = $1`, email)
+			_, err := tx.Exec(ctx, `DELETE FROM assim.signups WHERE email = $1`, waiting.email)
 			return err
 		})
 	}
