@@ -65,7 +65,7 @@ func (p parts) mount(w *web.Web) (*otelexport.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	programs, err := downloads.New(p.config.Downloads, p.public, p.log)
+	programs, err := downloads.New(p.config.Downloads, p.public, p.config.Version, p.log)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (p parts) mount(w *web.Web) (*otelexport.Service, error) {
 	wiring := &topology.Service{DB: p.db, Log: p.log}
 	questions.Live, questions.Topology = wiring.Ports, wiring.Ask
 	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public, Verdicts: p.verdicts.OpenAt, Happened: happened.OfSite,
-		ForgetTopology: core.ForgetTopology, Questions: wiring.Questions}
+		ForgetTopology: core.ForgetTopology, Questions: wiring.Questions, Programs: programs.ForHosts}
 	changed := &changes.Service{DB: p.db, Kinds: kinds.Worded()}
 	questions.Say = changed.Say
 	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: changed, Happened: happened.OfHost}

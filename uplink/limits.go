@@ -28,6 +28,9 @@ const (
 	MaxPlaces    = 4096
 	MaxAnswer    = 24 << 20 // bytes of an answer's body
 
+	MaxPrograms = 32       // that a relay may hand out
+	MaxProgram  = 64 << 20 // bytes of one
+
 	maxKind     = 32
 	maxInstance = 128
 	// maxInstances is discovery.MaxInstances, which this package may not see.

@@ -68,8 +68,10 @@ func (r OrdersRequest) Check() error {
 		return malformed("nonce is not %d bytes", NonceSize)
 	case r.Time <= 0 || r.Time > maxTime:
 		return malformed("impossible time")
-	case !shortText(r.Cluster, MaxName) || !shortText(r.Serves, MaxName):
+	case !shortText(r.Cluster, MaxName) || !shortText(r.Serves, MaxName) || !shortText(r.Installs, MaxName):
 		return malformed("address is too long or not plain text")
+	case r.Programs != nil && len(r.Programs) != HashSize || r.InstallKey != nil && len(r.InstallKey) != HashSize:
+		return malformed("hash of programs or of a key is not %d bytes", HashSize)
 	case r.Wait < 0 || r.Wait > MaxWait:
 		return malformed("a wait of 0 to %d ms is possible", MaxWait)
 	}
@@ -119,6 +121,9 @@ func (o Orders) checkSite() error {
 		return malformed("beat of %d ms", o.Policy.Beat)
 	case o.Policy.Decided < 0 || o.Policy.Decided > maxTime:
 		return malformed("impossible time of a decision")
+	}
+	if err := checkPrograms(o.Programs); err != nil {
+		return err
 	}
 	if len(o.Revocation) > 0 {
 		if _, err := wire.ParseRevocation(o.Revocation); err != nil {

@@ -51,6 +51,13 @@ type OrdersRequest struct {
 	// Serves is where probes do. "": not told.
 	Cluster string `cbor:"9,keyasint,omitempty"`
 	Serves  string `cbor:"10,keyasint,omitempty"`
+	// Programs is ProgramsHash of what the relay has been told it may hand out to
+	// the site's hosts; nil: it hands out nothing, and is told of nothing.
+	Programs []byte `cbor:"11,keyasint,omitempty"`
+	// Installs is where hosts reach the relay's installer, host:port, and
+	// InstallKey what its TLS key hashes to, see Program.
+	Installs   string `cbor:"12,keyasint,omitempty"`
+	InstallKey []byte `cbor:"13,keyasint,omitempty"`
 }
 
 // Orders is the whole of what the service wants of a relay: a snapshot, so
@@ -64,7 +71,7 @@ type Orders struct {
 	Retired     []tenancy.HostID `cbor:"6,keyasint,omitempty"` // keys of these hosts are refused
 	Revoked     bool             `cbor:"7,keyasint,omitempty"` // this relay: stop
 	Time        int64            `cbor:"8,keyasint"`
-	NotModified bool             `cbor:"9,keyasint,omitempty"` // nothing newer than the request's revision; other fields unset but Questions
+	NotModified bool             `cbor:"9,keyasint,omitempty"` // nothing newer than the request's revision; other fields unset but Questions and Programs
 
 	// SiteSecret is what the site's relays share, 32 bytes: they derive from it the
 	// opaque names of domains and the key of their cluster.
@@ -76,6 +83,9 @@ type Orders struct {
 	// Revocation is an encoded wire.Revocation for the site's probes; empty: no
 	// relay of the site whose certificate would still be valid was revoked.
 	Revocation []byte `cbor:"14,keyasint,omitempty"`
+	// Programs is all that the relay may hand out, where that is not what the
+	// request says it was told; set beside NotModified, too.
+	Programs []Program `cbor:"15,keyasint,omitempty"`
 }
 
 // Residency says where the facts of class "topology" may be stored.

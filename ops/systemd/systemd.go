@@ -4,7 +4,8 @@ package systemd
 
 import "embed"
 
-// Units holds <program>.service for each program that has a unit.
+// Units holds <program>.service for each program that has a unit, and
+// <program>-<right>.conf for each right beyond it that an owner may give.
 //
-//go:embed *.service
+//go:embed *.service *.conf
 var Units embed.FS

@@ -1,5 +1,6 @@
 // Package downloads serves what a new machine needs: the install script, the
-// programs, their systemd units, and the checksums of all.
+// programs, their systemd units, and the checksums of all. Relays hand out in their
+// sites what ForHosts lists.
 //
 //	GET /install.sh           the script, with this service's address and checksums in it
 //	GET /download/SHA256SUMS  as sha256sum -c wants it
@@ -13,7 +14,6 @@ package downloads
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed" // of the script
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -28,23 +28,22 @@ import (
 	"sync"
 	"time"
 
+	"assimilation/ops/install"
 	"assimilation/ops/systemd"
 	"assimilation/saas/internal/web"
 )
 
-//go:embed install.sh
-var script string
-
 var (
 	programs  = []string{"assim-probe", "assim-relay", "assim"}
 	platforms = []string{"linux-amd64", "linux-arm64"}
-	units     = []string{"assim-probe.service", "assim-relay.service"}
+	units     = []string{"assim-probe.service", "assim-probe-firewall.conf", "assim-relay.service"}
 )
 
 // Service is the feature; make it with New.
 type Service struct {
 	dir   *os.Root
 	base  string
+	build string // version of the service, which the programs were built with
 	log   *slog.Logger
 	units map[string][]byte
 
@@ -59,14 +58,14 @@ type sum struct {
 	hex      string
 }
 
-// New serves the programs of a folder. public is the address by which other
-// machines reach the service.
-func New(folder string, public *url.URL, log *slog.Logger) (*Service, error) {
+// New serves the programs of a folder, which are of the service's own version.
+// public is the address by which other machines reach the service.
+func New(folder string, public *url.URL, version string, log *slog.Logger) (*Service, error) {
 	dir, err := os.OpenRoot(folder)
 	if err != nil {
 		return nil, fmt.Errorf("opening the folder of downloads: %w", err)
 	}
-	s := &Service{dir: dir, base: strings.TrimSuffix(public.String(), "/"), log: log, units: map[string][]byte{}, sums: map[string]sum{}}
+	s := &Service{dir: dir, base: strings.TrimSuffix(public.String(), "/"), build: version, log: log, units: map[string][]byte{}, sums: map[string]sum{}}
 	for _, name := range units {
 		if s.units[name], err = systemd.Units.ReadFile(name); err != nil {
 			return nil, err
@@ -103,12 +102,9 @@ func (s *Service) serveScript(w http.ResponseWriter, _ *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/x-shellscript; charset=utf-8")
-	_, _ = io.WriteString(w, strings.NewReplacer("'@BASE@'", quote(s.base), "'@SUMS@'", quote(sums)).Replace(script))
+	_, _ = io.WriteString(w, install.Script(install.Source{Base: s.base, Sums: sums}))
 	return nil
 }
-
-// quote makes a word of the shell that means s.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 func (s *Service) serveSums(w http.ResponseWriter, _ *http.Request) error {
 	sums, err := s.checksums()
@@ -151,10 +147,14 @@ func (s *Service) checksums() (string, error) {
 		}
 	}
 	for _, name := range units {
-		hash := sha256.Sum256(s.units[name])
-		fmt.Fprintf(&b, "%x  %s\n", hash, name)
+		fmt.Fprintf(&b, "%x  %s\n", sumOf(s.units[name]), name)
 	}
 	return b.String(), nil
+}
+
+func sumOf(content []byte) []byte {
+	hash := sha256.Sum256(content)
+	return hash[:]
 }
 
 func platformNames(program string) []string {

@@ -30,7 +30,7 @@ func serve(t *testing.T, folder string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := downloads.New(folder, address, slog.New(slog.DiscardHandler))
+	service, err := downloads.New(folder, address, "1.2.3", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestFilesAndChecksums(t *testing.T) {
 }
 
 func TestFolderMustExist(t *testing.T) {
-	if _, err := downloads.New(filepath.Join(t.TempDir(), "none"), &url.URL{}, slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := downloads.New(filepath.Join(t.TempDir(), "none"), &url.URL{}, "", slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("a folder that does not exist was opened")
 	}
 }

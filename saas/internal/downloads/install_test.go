@@ -335,7 +335,7 @@ func TestScriptIsClean(t *testing.T) {
 	if err != nil {
 		t.Skip("shellcheck is not here")
 	}
-	if said, err := exec.CommandContext(t.Context(), shellcheck, "install.sh").CombinedOutput(); err != nil {
+	if said, err := exec.CommandContext(t.Context(), shellcheck, "../../../ops/install/install.sh").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, said)
 	}
 }

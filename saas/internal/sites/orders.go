@@ -44,6 +44,9 @@ func (s *Service) Orders(ctx context.Context, r relaychan.Request) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
+	if orders.Programs, err = s.newPrograms(request); err != nil {
+		return nil, err
+	}
 	orders.Nonce, orders.Time = request.Nonce, time.Now().UnixMilli()
 	payload, err := orders.Encode()
 	if err != nil {
@@ -60,12 +63,13 @@ func (s *Service) seen(ctx context.Context, r relaychan.Request, request uplink.
 		now := time.Now()
 		var news, moved bool
 		err := tx.QueryRow(ctx, `
-			WITH before AS (SELECT seen_at, version, cluster, serves FROM assim.relays WHERE id = $1)
-			UPDATE assim.relays r SET seen_at = $2, sent_at = $3, version = $4, backlog = $5, cluster = $8, serves = $9 FROM before
-			WHERE id = $1 AND (r.sent_at < $3 OR r.sent_at > $6)
-			RETURNING before.seen_at IS NULL OR before.seen_at < $7 OR before.version <> $4, before.cluster <> $8 OR before.serves <> $9`,
+			WITH before AS (SELECT seen_at, version, cluster, serves, installs FROM assim.relays WHERE id = $1)
+			UPDATE assim.relays r SET seen_at = $2, sent_at = $3, version = $4, backlog = $5, cluster = $8, serves = $9, installs = $10, install_key = $11
+			FROM before WHERE id = $1 AND (r.sent_at < $3 OR r.sent_at > $6)
+			RETURNING before.seen_at IS NULL OR before.seen_at < $7 OR before.version <> $4 OR before.installs <> $10,
+				before.cluster <> $8 OR before.serves <> $9`,
 			r.Relay.ID, now, r.Header.SentAt, request.Version, request.Backlog, now.Add(maxSkew).UnixMilli(), now.Add(-silentAfter),
-			request.Cluster, request.Serves).Scan(&news, &moved)
+			request.Cluster, request.Serves, request.Installs, request.InstallKey).Scan(&news, &moved)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return nil
@@ -109,10 +113,28 @@ func (s *Service) await(ctx context.Context, relay relaychan.Relay, request upli
 		case len(questions) > 0:
 			return uplink.Orders{Revision: request.Revision, NotModified: true, Questions: questions}, nil
 		}
+		if programs, err := s.newPrograms(request); err != nil || len(programs) > 0 {
+			return uplink.Orders{Revision: request.Revision, NotModified: true}, err
+		}
 		if !nextChange(end, changes) {
 			return uplink.Orders{Revision: request.Revision, NotModified: true}, ctx.Err()
 		}
 	}
+}
+
+// newPrograms lists what the relay may hand out, where that is not what it knows.
+func (s *Service) newPrograms(request uplink.OrdersRequest) ([]uplink.Program, error) {
+	if request.Programs == nil {
+		return nil, nil
+	}
+	programs, err := s.Programs()
+	if err != nil {
+		return nil, err
+	}
+	if uplink.ProgramsHash(programs) == [uplink.HashSize]byte(request.Programs) {
+		return nil, nil
+	}
+	return programs, nil
 }
 
 // nextChange waits until it is worth looking again; false says that the time

@@ -22,6 +22,7 @@ import (
 	"assimilation/tenancy"
 	"assimilation/tenancy/keys"
 	"assimilation/tenancy/store"
+	"assimilation/uplink"
 )
 
 // Service is the feature; every field is required.
@@ -38,6 +39,8 @@ type Service struct {
 	ForgetTopology Forgetter
 	// Questions are told to the relay with its orders.
 	Questions Questions
+	// Programs lists what relays may hand out to hosts.
+	Programs func() ([]uplink.Program, error)
 }
 
 // Page is a part of a list: at most Limit items behind the one whose id is

@@ -32,13 +32,14 @@ import (
 
 // world is the service with two tenants, over HTTP.
 type world struct {
-	t       *testing.T
-	db      *store.DB
-	service *sites.Service
-	url     string
-	metrics *prometheus.Registry
-	log     *bytes.Buffer // what the service logged; read it after the requests
-	a, b    tenant
+	t        *testing.T
+	db       *store.DB
+	service  *sites.Service
+	url      string
+	metrics  *prometheus.Registry
+	log      *bytes.Buffer // what the service logged; read it after the requests
+	a, b     tenant
+	programs []uplink.Program // that relays may hand out
 }
 
 type tenant struct {
@@ -74,6 +75,7 @@ func newWorld(t *testing.T) *world {
 		DB: w.db, Keys: master, Channel: relaychan.New(w.db, master, log, w.metrics), Hub: hub, Log: log, URL: address,
 		ForgetTopology: func(context.Context, pgx.Tx, tenancy.TenantID, tenancy.SiteID) error { return nil },
 		Questions:      func(context.Context, relaychan.Relay) ([]uplink.Question, error) { return nil, nil },
+		Programs:       func() ([]uplink.Program, error) { return w.programs, nil },
 	}
 	w.service.Register(front.API)
 	w.service.Mount(front)

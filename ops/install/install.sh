@@ -5,20 +5,25 @@
 #   sh install.sh < token-file
 #   curl -fsSL URL/install.sh | sudo sh -s -- --uninstall
 #
+# Within a site, the relay serves it to hosts that reach nothing else.
+#
 # The token says what is installed: asm_rly_... a relay, asm_enr_... a probe.
 # Running it again upgrades; without a token, whatever is installed.
 set -eu
 LC_ALL=C
 export LC_ALL
 
-# Filled in by the service that serves this script.
+# Filled in by the service or the relay that serves this script.
 BASE='@BASE@'
 SUMS='@SUMS@'
+# Not empty: no authority vouches for the server. Whoever fetched the script told
+# the server by its key; the files that follow are told by SUMS.
+PINNED='@PINNED@'
 
 PREFIX=${ASSIM_PREFIX:-/usr/local}
 ETC=${ASSIM_ETC:-/etc/assim}
 UNITS=/etc/systemd/system
-SETTINGS='ASSIM_STATE ASSIM_RELAY ASSIM_LISTEN ASSIM_HTTP HTTPS_PROXY NO_PROXY'
+SETTINGS='ASSIM_STATE ASSIM_RELAY ASSIM_LISTEN ASSIM_HTTP ASSIM_INSTALL HTTPS_PROXY NO_PROXY'
 ALPHABET=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 dry_run=
@@ -41,16 +46,19 @@ do_it() {
 
 usage() {
 	cat <<END
-Usage: install.sh [--dry-run] [--uninstall]
+Usage: install.sh [--dry-run] [--uninstall [--purge]]
 
   --dry-run    say what would be done, and change nothing
-  --uninstall  stop and remove what is installed; its state is kept
+  --uninstall  stop and remove what is installed; its state and identity are kept
+  --purge      remove these, too
 
 Environment:
   ASSIM_TOKEN       the token (or: ASSIM_TOKEN_FILE, or standard input)
   ASSIM_TOKEN_FILE  file that holds the token
   ASSIM_RELAY       host:port of the relay, for a probe that cannot hear it by multicast
-  ASSIM_LISTEN, ASSIM_HTTP, HTTPS_PROXY, NO_PROXY: kept for the program, too
+  ASSIM_LISTEN, ASSIM_HTTP, ASSIM_INSTALL, HTTPS_PROXY, NO_PROXY: kept for the program, too
+  ASSIM_FIREWALL    yes: under systemd, give the probe the right to list the firewall's
+                    rules (CAP_NET_ADMIN, which could change them as well); no: take it back
   ASSIM_PREFIX      where bin/ is, default /usr/local
   ASSIM_ETC         where the token is kept, default /etc/assim
   ASSIM_STATE       where the program keeps its state, default /var/lib/assim-relay or -probe
@@ -64,9 +72,9 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 fetch() { # URL FILE
 	if has curl; then
-		curl -fsSL --retry 2 -o "$2" "$1" || return 1
+		curl -fsSL ${PINNED:+--insecure} --retry 2 -o "$2" "$1" || return 1
 	elif has wget; then
-		wget -q -O "$2" "$1" || return 1
+		wget -q ${PINNED:+--no-check-certificate} -O "$2" "$1" || return 1
 	else
 		die "neither curl nor wget is installed"
 	fi
@@ -155,6 +163,7 @@ choose() {
 	state=${state:-/var/lib/$program}
 	pid_file=$state/$program.pid
 	log_file=$state/$program.log
+	starter=$ETC/start-$role
 	unit=$UNITS/$program.service
 }
 
@@ -247,14 +256,28 @@ END
 	fi
 }
 
+# install_file NAME TARGET: downloads a file of systemd's.
+install_file() {
+	want=$(wanted_sum "$1")
+	[ -n "$want" ] || die "$BASE offers no $1"
+	fetch "$BASE/download/$1" "$temporary/$1" || die "downloading $1 did not work"
+	[ "$(sum_of "$temporary/$1")" = "$want" ] || die "checksum of $1 does not match; run this again"
+	replace "$2" 644 <"$temporary/$1"
+}
+
 # install_unit: puts down the unit of the service, with the token as a credential: the
 # program does not run as root, so it cannot read the file itself.
 install_unit() {
-	want=$(wanted_sum "$program.service")
-	[ -n "$want" ] || die "$BASE offers no $program.service"
-	fetch "$BASE/download/$program.service" "$temporary/unit" || die "downloading the systemd unit did not work"
-	[ "$(sum_of "$temporary/unit")" = "$want" ] || die "checksum of $program.service does not match; run this again"
-	replace "$unit" 644 <"$temporary/unit"
+	install_file "$program.service" "$unit"
+	case $role${ASSIM_FIREWALL:-} in
+	probeyes) install_file "$program-firewall.conf" "$unit.d/firewall.conf" ;;
+	probeno)
+		if [ -e "$unit.d/firewall.conf" ]; then
+			do_it rm -f "$unit.d/firewall.conf"
+			changed=1
+		fi
+		;;
+	esac
 	replace "$unit.d/token.conf" 644 <<END
 [Service]
 LoadCredential=token:$token_file
@@ -297,28 +320,34 @@ start_process() {
 	mkdir -p "$state"
 	chmod 700 "$state"
 	stop_process
-	detach="nohup"
-	if has setsid; then
-		detach="setsid nohup"
-	fi
-	(
-		set -a
-		if [ -e "$env_file" ]; then
-			# shellcheck disable=SC1090 # written by install_settings
-			. "$env_file"
-		fi
-		ASSIM_TOKEN_FILE=$token_file ASSIM_STATE=$state
-		# shellcheck disable=SC2086 # two words
-		exec $detach "$binary" run
-	) >>"$log_file" 2>&1 </dev/null &
-	echo $! >"$pid_file"
+	"$starter"
 	sleep 1
 	if ! runs; then
 		tail -n 5 "$log_file" >&2
 		die "$program ended at once; its log is $log_file"
 	fi
 	say "no systemd here: $program runs in the background as process $(cat "$pid_file"), log $log_file"
-	say "it will not start by itself after a reboot"
+	say "after a reboot $starter starts it again: put that line where this system keeps such, as /etc/rc.local,"
+	say "or with cron: (crontab -l; echo '@reboot $starter') | crontab -"
+}
+
+# install_starter: a script of its own starts the process, so that a reboot can.
+install_starter() {
+	detach="nohup"
+	if has setsid; then
+		detach="setsid nohup"
+	fi
+	replace "$starter" 700 <<END
+#!/bin/sh
+# Starts $program in the background. Written by its installer.
+set -a
+if [ -e "$env_file" ]; then
+	. "$env_file"
+fi
+ASSIM_TOKEN_FILE="$token_file" ASSIM_STATE="$state"
+$detach "$binary" run >>"$log_file" 2>&1 </dev/null &
+echo \$! >"$pid_file"
+END
 }
 
 start_unit() {
@@ -341,6 +370,7 @@ install_role() {
 		install_unit
 		start_unit
 	else
+		install_starter
 		start_process
 	fi
 	say "done; ask how it is: $program status"
@@ -354,16 +384,26 @@ uninstall_role() {
 		do_it systemctl daemon-reload
 	fi
 	stop_process
-	do_it rm -f "$binary" "$token_file" "$env_file"
-	say "removed $program; its state and identity are kept in $state"
+	do_it rm -f "$binary" "$token_file" "$env_file" "$starter"
+	if [ -z "$purge" ]; then
+		say "removed $program; its state and identity are kept in $state"
+		return
+	fi
+	do_it rm -rf "$state"
+	# A unit's state lies there, and the usual path is a link to it.
+	[ "$state" != "/var/lib/$program" ] || do_it rm -rf "/var/lib/private/$program"
+	do_it rmdir "$ETC" 2>/dev/null || :
+	say "removed $program, its state and its identity"
 }
 
 main() {
 	uninstall=
+	purge=
 	for argument in "$@"; do
 		case $argument in
 		--dry-run) dry_run=1 ;;
 		--uninstall) uninstall=1 ;;
+		--purge) purge=1 ;;
 		-h | --help)
 			usage
 			exit 0
@@ -372,6 +412,7 @@ main() {
 		*) die "unknown argument; see --help" ;;
 		esac
 	done
+	[ -z "$purge" ] || [ -n "$uninstall" ] || die "--purge goes with --uninstall"
 	if [ "$(id -u)" != 0 ] && [ -z "${ASSIM_PREFIX:-}" ]; then
 		die "root is needed to install: curl -fsSL $BASE/install.sh | ASSIM_TOKEN=... sudo -E sh"
 	fi
