@@ -50,6 +50,9 @@ type Service struct {
 	// Bodies are what routes that change something take, by Route.Name: JSON or a
 	// form, with @value@ for a value of Tenant.Values.
 	Bodies map[string]string
+	// Shy are routes that show nothing without a secret in their query, or need what no
+	// test has, by Route.Name.
+	Shy map[string]bool
 	// Vocabulary are values that are everybody's, as names of kinds and questions.
 	Vocabulary map[string]bool
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -114,7 +115,9 @@ var changing = []*regexp.Regexp{
 	regexp.MustCompile(`\d\d:\d\d:\d\d`),
 	regexp.MustCompile(`\d+ ?(s|ms|µs|seconds?|minutes?|min)( ago)?\b|just now`),
 	regexp.MustCompile(`(?m)^(Date|Content-Length|Server-Timing|Retry-After|Etag): .*$`),
-	regexp.MustCompile(`[A-Za-z0-9_-]{40,}`), // secrets that are made for each answer
+	uuidLike, // made for each answer, as secrets are
+	regexp.MustCompile(`asm_[a-z]+_[A-Za-z0-9_-]+`),
+	regexp.MustCompile(`[A-Za-z0-9_-]{32,}`),
 }
 
 // plain is an answer without what it was asked about, and without time.
@@ -132,17 +135,57 @@ func plain(a Answer, values []string) string {
 }
 
 // Strangers sends every request that the routes know as each of the attackers.
+// What changes something, and names nothing of the victim's, is not sent.
 func (s *Service) Strangers(report *Report, routes []Route, attackers ...As) {
 	for _, r := range routes {
-		if r.Program || r.Stream || report.Done() {
+		if r.Program || r.Stream {
 			continue
 		}
 		for _, q := range s.requests(r) {
 			for _, as := range attackers {
-				report.Try("requests of strangers", as.Name+" "+q.name(), func() string { return s.stranger(as, q) })
+				if report.Done() {
+					return
+				}
+				if r.Safe() || len(q.values) > 0 {
+					report.Try("requests of strangers", as.Name+" "+q.name(), func() string { return s.stranger(as, q) })
+				}
 			}
 		}
 	}
+}
+
+// Untold names what the suite must be told of the routes: what parameters stand for,
+// and what a request that changes something takes.
+func (s *Service) Untold(routes []Route) (missing []string) {
+	for _, r := range routes {
+		for _, p := range r.Parameters() {
+			for _, t := range []Tenant{s.Victim, s.Attacker} {
+				if len(p.Of(t)) == 0 && !r.Program {
+					missing = append(missing, fmt.Sprintf("%s: no value of %s stands for %s: give one as %q or %q", r.Name(), t.Marker, p.Name, p.Name, p.InFolder))
+				}
+			}
+		}
+		if _, told := s.Bodies[r.Name()]; !told && !r.Safe() && r.Method != http.MethodDelete && !r.Program {
+			missing = append(missing, fmt.Sprintf("%s: say in the table of bodies what it takes (\"\" for nothing), with @host@ and the like where it may name a thing", r.Name()))
+		}
+	}
+	return missing
+}
+
+// Deaf are the requests that show nothing to the victim itself, so that it proves
+// nothing when they show nothing to a stranger.
+func (s *Service) Deaf(routes []Route, victim As) (deaf []string) {
+	for _, r := range routes {
+		if !r.Safe() || r.Program || r.Stream {
+			continue
+		}
+		for _, n := range r.filled(s.Victim) {
+			if a := s.Send(victim, r.Method, n.path, ""); a.Status >= http.StatusBadRequest && !s.Shy[r.Name()] {
+				deaf = append(deaf, fmt.Sprintf("%s %s: %d %.200s", r.Method, n.path, a.Status, a.Body))
+			}
+		}
+	}
+	return deaf
 }
 
 func (s *Service) stranger(as As, q request) string {
