@@ -52,6 +52,7 @@ type InSite struct {
 // Register adds the REST operations.
 func (s *Service) Register(api huma.API) {
 	s.registerSites(api)
+	s.registerLocation(api)
 	s.registerRelays(api)
 	s.registerTokens(api)
 }

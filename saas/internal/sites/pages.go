@@ -21,8 +21,12 @@ import (
 
 const section = "/sites" // of the navigation
 
-// perPage is how many relays or tokens a site's page shows.
+// perPage is how many sites a list, and relays or tokens a site's page shows.
 const perPage = 200
+
+// fewHosts is how many hosts a site's page lists; with more it is a page of their
+// own that does.
+const fewHosts = 20
 
 // Pages adds the pages.
 func (s *Service) Pages(w *web.Web) {
@@ -33,6 +37,17 @@ func (s *Service) Pages(w *web.Web) {
 	})
 	w.Page("POST /sites/{site}/tokens", tenancy.ManageSite, s.postToken)
 	w.Page("POST /sites/{site}/policy", tenancy.ManageSite, s.postPolicy)
+	w.Page("POST /sites/{site}/location", tenancy.ManageSite, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+		if err := parseForm(r); err != nil {
+			return err
+		}
+		if err := s.locate(r.Context(), a, r.PathValue("site"), r.PostForm.Get("location"), r.PostForm.Get("coordinates")); err != nil {
+			return err
+		}
+		http.Redirect(w, r, backTo(r), http.StatusSeeOther)
+		return nil
+	})
+	w.Page("GET /tokens", tenancy.Read, s.showTokens)
 	// A reload, or the script's refresh, of the page that showed a token.
 	w.Page("GET /sites/{site}/tokens", tenancy.Read, func(w http.ResponseWriter, r *http.Request, _ web.Actor) error {
 		http.Redirect(w, r, backTo(r), http.StatusSeeOther)
@@ -57,21 +72,17 @@ func (s *Service) Pages(w *web.Web) {
 func pathOf(s Site) templ.SafeURL { return templ.SafeURL("/sites/" + s.ID.String()) }
 
 // backTo is the page of the site in the request's path; a reference that is no
-// id leads to the list, so that the redirect holds nothing a stranger wrote.
+// id leads to the list, so that the redirect holds nothing a stranger wrote. A form
+// of the page of all tokens says that it stands there.
 func backTo(r *http.Request) string {
+	if r.PostFormValue("from") == "tokens" {
+		return "/tokens"
+	}
 	id, err := tenancy.ParseID[tenancy.SiteID](r.PathValue("site"))
 	if err != nil {
 		return "/sites"
 	}
 	return "/sites/" + id.String()
-}
-
-func (s *Service) showList(w http.ResponseWriter, r *http.Request, a web.Actor) error {
-	sites, next, err := s.List(r.Context(), a.Tenant, Page{perPage, web.Text(r.URL.Query().Get("cursor"))})
-	if err != nil {
-		return err
-	}
-	return web.Render(w, r, 0, "Sites", section, listPage(sites, next, a.May(tenancy.CreateSite)))
 }
 
 // postSite makes the site and at once its first relay token: the next thing
@@ -216,6 +227,11 @@ func (s *Service) showSite(w http.ResponseWriter, r *http.Request, a web.Actor, 
 		if v.verdicts, err = s.Verdicts(r.Context(), tx, v.site.ID); err != nil {
 			return err
 		}
+		if v.site.Hosts > 0 && v.site.Hosts <= fewHosts {
+			if v.hosts, err = s.FewHosts(r.Context(), tx, v.site.ID, fewHosts); err != nil {
+				return err
+			}
+		}
 		v.happened, err = s.Happened(r.Context(), tx, v.site.ID)
 		return err
 	})
@@ -223,6 +239,15 @@ func (s *Service) showSite(w http.ResponseWriter, r *http.Request, a web.Actor, 
 		return err
 	}
 	return web.Render(w, r, status, v.site.Name, section, sitePage(v))
+}
+
+// siteLine is what stands under a site's name.
+func siteLine(s Site) string {
+	line := "Site"
+	if s.Location.Name != "" {
+		line += " in " + s.Location.Name
+	}
+	return line + " · created " + s.CreatedAt.Format("2 January 2006")
 }
 
 func usesOf(t Token) string {

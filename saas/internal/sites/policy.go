@@ -122,6 +122,14 @@ func (p Policy) words() map[string]string {
 	return map[string]string{"residency": string(p.Residency), "beat_ms": fmt.Sprint(p.BeatMS), "places": fmt.Sprint(len(p.Places))}
 }
 
+// residencyWord says where a site's topology is.
+func residencyWord(s Site) string {
+	if s.Policy.Residency == uplink.Replicate {
+		return "stored here too"
+	}
+	return "stays in the site"
+}
+
 // policyOrder is the policy as relays are told it.
 func policyOrder(ctx context.Context, tx pgx.Tx, relay relaychan.Relay) (p uplink.Policy, err error) {
 	var decided *time.Time

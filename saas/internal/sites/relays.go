@@ -67,10 +67,13 @@ func (s *Service) Relays(ctx context.Context, tenant tenancy.TenantID, siteRef s
 	return relays, next, err
 }
 
-func scanRelay(row pgx.CollectableRow, now time.Time) (Relay, error) {
+func scanRelay(row pgx.CollectableRow, now time.Time) (Relay, error) { return scanRelayWith(row, now) }
+
+// scanRelayWith reads a row that has more columns behind a relay's.
+func scanRelayWith(row pgx.CollectableRow, now time.Time, more ...any) (Relay, error) {
 	var r Relay
 	var encoded []byte
-	err := row.Scan(&r.ID, &r.Name, &r.Version, &r.Token, &r.Backlog, &r.CreatedAt, &r.SeenAt, &r.RevokedAt, &encoded)
+	err := row.Scan(append([]any{&r.ID, &r.Name, &r.Version, &r.Token, &r.Backlog, &r.CreatedAt, &r.SeenAt, &r.RevokedAt, &encoded}, more...)...)
 	if err != nil {
 		return Relay{}, err
 	}

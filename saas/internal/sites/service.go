@@ -35,6 +35,8 @@ type Service struct {
 	URL     *url.URL // public address of the service, as relays reach it
 	// Verdicts shows what is wrong at a site now, Happened its latest events.
 	Verdicts, Happened func(ctx context.Context, tx pgx.Tx, site tenancy.SiteID) (templ.Component, error)
+	// FewHosts shows the hosts of a site that has no more than a limit.
+	FewHosts func(ctx context.Context, tx pgx.Tx, site tenancy.SiteID, limit int) (templ.Component, error)
 	// ForgetTopology is called when a site's topology may no longer be stored.
 	ForgetTopology Forgetter
 	// Questions are told to the relay with its orders.

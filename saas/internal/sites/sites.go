@@ -28,18 +28,20 @@ type Site struct {
 	Relays    int64          `json:"relays" doc:"relays enrolled and not revoked"`
 	Hosts     int64          `json:"hosts" doc:"hosts enrolled and not retired"`
 	Policy    Policy         `json:"policy"`
+	Location  Location       `json:"location"`
 }
 
 const selectSite = `
 	SELECT s.id, s.name, s.realm, s.created_at,
 		(SELECT count(*) FROM assim.relays r WHERE r.site = s.id AND r.revoked_at IS NULL),
 		(SELECT count(*) FROM assim.hosts h WHERE h.site = s.id AND h.retired_at IS NULL),
-		s.residency, s.beat_ms, s.places
+		s.residency, s.beat_ms, s.places, s.location, s.latitude, s.longitude
 	FROM assim.sites s `
 
 func scanSite(row pgx.CollectableRow) (Site, error) {
 	var s Site
-	err := row.Scan(&s.ID, &s.Name, &s.Realm, &s.CreatedAt, &s.Relays, &s.Hosts, &s.Policy.Residency, &s.Policy.BeatMS, &s.Policy.Places)
+	err := row.Scan(&s.ID, &s.Name, &s.Realm, &s.CreatedAt, &s.Relays, &s.Hosts, &s.Policy.Residency, &s.Policy.BeatMS, &s.Policy.Places,
+		&s.Location.Name, &s.Location.Latitude, &s.Location.Longitude)
 	s.CreatedAt = s.CreatedAt.UTC()
 	return s, err
 }

@@ -234,11 +234,14 @@ func (s *Service) Tokens(ctx context.Context, tenant tenancy.TenantID, siteRef s
 	return tokens, next, err
 }
 
-func scanToken(row pgx.CollectableRow, now time.Time) (Token, error) {
+func scanToken(row pgx.CollectableRow, now time.Time) (Token, error) { return scanTokenWith(row, now) }
+
+// scanTokenWith reads a row that has more columns behind a token's.
+func scanTokenWith(row pgx.CollectableRow, now time.Time, more ...any) (Token, error) {
 	var t Token
 	var kind string
 	var labels []byte
-	err := row.Scan(&t.ID, &kind, &t.Name, &labels, &t.MaxUses, &t.Uses, &t.CreatedAt, &t.CreatedBy, &t.ExpiresAt, &t.RevokedAt, &t.LastUsedAt, &t.LastUsedBy)
+	err := row.Scan(append([]any{&t.ID, &kind, &t.Name, &labels, &t.MaxUses, &t.Uses, &t.CreatedAt, &t.CreatedBy, &t.ExpiresAt, &t.RevokedAt, &t.LastUsedAt, &t.LastUsedBy}, more...)...)
 	if err != nil {
 		return Token{}, err
 	}

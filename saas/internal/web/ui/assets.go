@@ -28,6 +28,7 @@ const (
 	script = "console.js"
 	style  = "console.css"
 	drawer = "map.js"
+	land   = "land.svg" // made by the command in land/
 )
 
 var mediaTypes = map[string]string{
@@ -45,7 +46,7 @@ type Asset struct {
 // Assets lists them, by file name.
 var Assets = sync.OnceValue(func() map[string]Asset {
 	all := map[string]Asset{}
-	for _, name := range []string{icon, script, style} {
+	for _, name := range []string{icon, script, style, land} {
 		body, err := files.ReadFile("assets/" + name)
 		if err != nil {
 			panic(fmt.Sprintf("embedded file: %v", err)) // the build holds it

@@ -2,7 +2,10 @@ package ui
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -42,6 +45,15 @@ func ToneOf(state string) Tone {
 		return Bad
 	}
 	return Idle
+}
+
+// LabelText is name=value pairs in one line, by name.
+func LabelText(labels map[string]string) string {
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		pairs = append(pairs, name+"="+labels[name])
+	}
+	return strings.Join(pairs, ", ")
 }
 
 // Count is a number with its noun: "1 host", "2 hosts".

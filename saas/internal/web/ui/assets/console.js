@@ -111,10 +111,14 @@
     try {
       await navigator.clipboard.writeText(target.textContent);
     } catch {
-      // Without https there is no clipboard: select the text instead.
+      // Without https there is no clipboard but by the old way; where that is gone,
+      // the text stays selected.
       getSelection().selectAllChildren(target);
-      button.textContent = "press Ctrl-C";
-      return;
+      if (!document.execCommand("copy")) {
+        button.textContent = "press Ctrl-C";
+        return;
+      }
+      getSelection().removeAllRanges();
     }
     button.textContent = "copied";
     setTimeout(() => { button.textContent = "copy"; }, 2000);
@@ -205,6 +209,7 @@
     if (e.target.matches("form.filter select")) e.target.form.requestSubmit();
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && pending.size) soon(0); });
+  document.querySelector("main input[autofocus]")?.select(); // a proposed name is typed over
   for (const tools of document.querySelectorAll(".top .needs-script")) tools.hidden = false;
   setInterval(age, 10000);
   listen();
