@@ -77,6 +77,7 @@ func (p parts) mount(w *web.Web) (*otelexport.Service, error) {
 	changed := &changes.Service{DB: p.db, Kinds: kinds.Worded()}
 	questions.Say = changed.Say
 	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: changed, Happened: happened.OfHost}
+	places.FewHosts = machines.Few
 	past := &history.Service{DB: p.db, FindHost: machines.FindID}
 	wrong := &findings.Service{DB: p.db}
 	asked := cypher.New(p.db)

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -63,7 +64,11 @@ func (s *Service) postSignup(front *web.Web, w http.ResponseWriter, r *http.Requ
 		}
 		return s.begin(front, w, r, a, "/")
 	}
-	a, mark, err := s.signUp(r.Context(), clientOf(r), f.Email, r.PostForm.Get("password"), f.Tenant)
+	tenant := f.Tenant
+	if strings.TrimSpace(tenant) == "" {
+		_, tenant, _ = strings.Cut(f.Email, "@") // an address without one is refused by itself
+	}
+	a, mark, err := s.signUp(r.Context(), clientOf(r), f.Email, r.PostForm.Get("password"), tenant)
 	switch {
 	case err != nil:
 		return again(w, r, err, "Sign up", f, signupPage)

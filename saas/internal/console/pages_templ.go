@@ -171,7 +171,7 @@ func firstSteps(v overview) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if v.mayCreate {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<form method=\"post\" action=\"/sites\" class=\"filter\"><label class=\"wide\">Name<input name=\"name\" required maxlength=\"100\" placeholder=\"paris\" autofocus></label> <button class=\"primary\">Create site</button></form>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<form method=\"post\" action=\"/sites\" class=\"filter\"><label class=\"wide\">Name<input name=\"name\" required maxlength=\"100\" value=\"main\" autofocus></label> <button class=\"primary\">Create site</button></form>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
