@@ -26,7 +26,7 @@ func (s *session) site() *cobra.Command {
 		Use: "show SITE", Short: "Show one site, by name or id", Args: arguments(1, 1),
 		Example: `  assim site show paris`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.one(cmd, "/v1/sites/"+url.PathEscape(args[0]), append(slices.Clone(columns), "policy"))
+			return s.one(cmd, "/v1/sites/"+url.PathEscape(args[0]), append(slices.Clone(columns), "location", "policy"))
 		},
 	}
 	create := &cobra.Command{
@@ -44,7 +44,7 @@ func (s *session) site() *cobra.Command {
 			return output.One(s.out, s.format, columns, site)
 		},
 	}
-	return group("site", "Places with their own network, relays and probes", list, show, create, s.siteSet([]string{"name", "id", "hosts", "relays", "policy"}))
+	return group("site", "Places with their own network, relays and probes", list, show, create, s.siteSet([]string{"name", "id", "hosts", "relays", "policy"}), s.siteLocate())
 }
 
 func (s *session) relay() *cobra.Command {
