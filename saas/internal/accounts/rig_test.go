@@ -12,9 +12,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"assimilation/internal/mailtest"
 	"assimilation/saas/internal/accounts"
 	"assimilation/saas/internal/mail"
-	"assimilation/saas/internal/mail/mailtest"
 	"assimilation/saas/internal/members"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy/keys"

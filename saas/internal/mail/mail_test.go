@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
-	"assimilation/saas/internal/mail/mailtest"
+	"assimilation/internal/mailtest"
 )
 
 func open(t *testing.T, url string) *Post {
