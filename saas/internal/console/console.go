@@ -4,12 +4,14 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/a-h/templ"
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/web"
+	"assimilation/saas/internal/web/ui"
 	"assimilation/tenancy"
 	"assimilation/tenancy/store"
 )
@@ -46,6 +48,8 @@ type overview struct {
 	mayCreate bool
 	counts    counts
 	sites     []site
+	world     world
+	bars      []ui.Bar // changes of each hour since yesterday
 	verdicts  templ.Component
 	events    templ.Component
 	changes   templ.Component
@@ -53,7 +57,7 @@ type overview struct {
 
 type counts struct {
 	hosts
-	Findings          int // open
+	Findings, Roots   int // open; roots are verdicts that no other explains
 	Changes, Refusals int // since yesterday
 }
 
@@ -86,30 +90,40 @@ type site struct {
 	hosts
 	Relays      int
 	RelaySeenAt *time.Time // of the relay heard last
+	Place       string
+	Lat, Long   *float64
 }
 
 func (s *Service) read(ctx context.Context, tx pgx.Tx, v *overview, since time.Time) error {
 	c := &v.counts
 	err := tx.QueryRow(ctx, `
 		SELECT (SELECT count(*)::int FROM assim.findings WHERE closed_at IS NULL),
-			(SELECT count(*)::int FROM assim.fact_versions WHERE at >= $1),
+			(SELECT count(*)::int FROM assim.verdicts v WHERE over_at IS NULL
+				AND NOT EXISTS (SELECT FROM assim.verdicts c WHERE c.tenant = v.tenant AND c.id = v.cause AND c.over_at IS NULL)),
 			(SELECT count(*)::int FROM assim.events WHERE at >= $1 AND type LIKE 'refusal%')`, since).
-		Scan(&c.Findings, &c.Changes, &c.Refusals)
+		Scan(&c.Findings, &c.Roots, &c.Refusals)
 	if err != nil {
 		return err
+	}
+	if v.bars, err = hourly(ctx, tx, since); err != nil {
+		return err
+	}
+	for _, b := range v.bars {
+		c.Changes += b.Count
 	}
 	rows, err := tx.Query(ctx, `
 		SELECT s.id, s.name,`+countHosts+`,
 			(SELECT count(*)::int FROM assim.relays r WHERE r.tenant = s.tenant AND r.site = s.id AND r.revoked_at IS NULL),
-			(SELECT max(r.seen_at) FROM assim.relays r WHERE r.tenant = s.tenant AND r.site = s.id AND r.revoked_at IS NULL)
+			(SELECT max(r.seen_at) FROM assim.relays r WHERE r.tenant = s.tenant AND r.site = s.id AND r.revoked_at IS NULL),
+			s.location, s.latitude, s.longitude
 		FROM assim.sites s LEFT JOIN assim.hosts h ON h.tenant = s.tenant AND h.site = s.id AND h.retired_at IS NULL `+joinProblem+`
-		GROUP BY s.tenant, s.id, s.name ORDER BY lower(s.name)`)
+		GROUP BY s.tenant, s.id, s.name, s.location, s.latitude, s.longitude ORDER BY lower(s.name)`)
 	if err != nil {
 		return err
 	}
 	v.sites, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (site, error) {
 		var s site
-		return s, row.Scan(&s.ID, &s.Name, &s.Up, &s.Down, &s.Silent, &s.ShutDown, &s.Unknown, &s.Relays, &s.RelaySeenAt)
+		return s, row.Scan(&s.ID, &s.Name, &s.Up, &s.Down, &s.Silent, &s.ShutDown, &s.Unknown, &s.Relays, &s.RelaySeenAt, &s.Place, &s.Lat, &s.Long)
 	})
 	if err != nil {
 		return err
@@ -117,6 +131,7 @@ func (s *Service) read(ctx context.Context, tx pgx.Tx, v *overview, since time.T
 	for _, s := range v.sites {
 		c.add(s.hosts)
 	}
+	v.world = worldOf(v.sites)
 	v.sites = v.sites[:min(maxSites, len(v.sites))]
 	if v.verdicts, err = s.Verdicts(ctx, tx); err != nil {
 		return err
@@ -126,4 +141,24 @@ func (s *Service) read(ctx context.Context, tx pgx.Tx, v *overview, since time.T
 	}
 	v.changes, err = s.Changes(ctx, tx, since)
 	return err
+}
+
+// hourly counts the changes of each hour since a time.
+func hourly(ctx context.Context, tx pgx.Tx, since time.Time) ([]ui.Bar, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT floor(extract(epoch FROM at - $1) / 3600)::int, count(*)::int FROM assim.fact_versions WHERE at >= $1 GROUP BY 1`, since)
+	if err != nil {
+		return nil, err
+	}
+	bars := make([]ui.Bar, day/time.Hour)
+	for i := range bars {
+		bars[i].From = since.Add(time.Duration(i) * time.Hour)
+		bars[i].Href = "/changes?" + url.Values{"window": {"1h"}, "as_of": {bars[i].From.Add(time.Hour).UTC().Format(time.RFC3339)}}.Encode()
+	}
+	var hour, n int
+	_, err = pgx.ForEachRow(rows, []any{&hour, &n}, func() error {
+		bars[min(hour, len(bars)-1)].Count += n // what took effect while this page was made, too
+		return nil
+	})
+	return bars, err
 }

@@ -106,7 +106,7 @@ func pastBody(v pastView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = slider(v.hours, v.ago).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Slider(v.hours, v.ago).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -69,4 +69,8 @@ func newAsset(name string, body []byte) Asset {
 // programs were built without npm: maps are then plain pictures.
 func MapScript() string { return asset(drawer) }
 
+// Land is the address of the picture of the world's land that sites are put on, of
+// 720 by 282 units: half a degree each, from 180° west and 84° north.
+func Land() string { return asset(land) }
+
 func asset(name string) string { return Assets()[name].Path }
