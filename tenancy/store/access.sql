@@ -101,3 +101,8 @@ END $access$;
 -- Named views, and what people asked.
 GRANT SELECT ON assim.views, assim.asked TO @writers@, @readers@;
 GRANT INSERT, UPDATE, DELETE ON assim.views, assim.asked TO @writers@;
+-- The end of tenants, and how much they may have.
+GRANT SELECT, INSERT, UPDATE, DELETE ON assim.deletions TO @global@;
+GRANT SELECT ON assim.quotas TO @writers@, @readers@;
+GRANT SELECT ON assim.usage, assim.usage_days, assim.refused_hosts TO @readers@;
+GRANT SELECT, INSERT, UPDATE, DELETE ON assim.usage, assim.usage_days, assim.refused_hosts TO @writers@;

@@ -22,34 +22,38 @@ const (
 )
 
 // Drop takes all of a tenant out of the database: its graph, its rows, its history,
-// its roles. From its beginning no transaction of the tenant begins any more; what
-// is interrupted goes on when it is called again, and a tenant that is not there is
-// no error. Backups are not touched.
+// its roles, its people who belong to no other, and what the planner remembers of
+// them. From its beginning no transaction of the tenant begins any more; what is
+// interrupted goes on when it is called again, and a tenant that is not there is no
+// error. A row of assim.tombstones stays, which says nothing of it but the day.
+// Backups are not touched.
 func (db *DB) Drop(ctx context.Context, tenant tenancy.TenantID) error {
-	for _, step := range []struct {
-		what string
-		do   func(context.Context, tenancy.TenantID) error
-	}{
-		{"shutting out", db.shutOut},
-		{"dropping the graph of", db.dropGraph},
-		{"removing the rows of", db.dropRows},
-		{"dropping the roles of", db.dropRoles},
-	} {
-		if err := step.do(ctx, tenant); err != nil {
-			return fmt.Errorf("%s tenant %s: %w", step.what, tenant, err)
+	return db.admin(ctx, func(conn *pgx.Conn) error {
+		// Another process may have begun: it is waited for. The lock goes with the session.
+		if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock(hashtextextended($1, 0))`, "assim drop "+tenant.String()); err != nil {
+			return fmt.Errorf("waiting to drop tenant %s: %w", tenant, err)
 		}
-	}
-	return nil
+		for _, step := range []struct {
+			what string
+			do   func(context.Context, tenancy.TenantID) error
+		}{
+			{"shutting out", db.shutOut},
+			{"dropping the graph of", db.dropGraph},
+			{"removing the rows of", db.dropRows},
+			{"dropping the roles of", db.dropRoles},
+			{"burying", db.bury},
+		} {
+			if err := step.do(ctx, tenant); err != nil {
+				return fmt.Errorf("%s tenant %s: %w", step.what, tenant, err)
+			}
+		}
+		return nil
+	})
 }
 
 // admin runs fn as the superuser, in a session of its own.
 func (db *DB) admin(ctx context.Context, fn func(*pgx.Conn) error) error {
-	conn, err := pgx.Connect(ctx, db.adminURL)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	return fn(conn)
+	return asAdmin(ctx, db.adminURL, fn)
 }
 
 // shutOut takes the tenant's roles from the logins. Transactions that have begun
@@ -61,8 +65,12 @@ func (db *DB) shutOut(ctx context.Context, tenant tenancy.TenantID) error {
 				return err
 			}
 			for role, login := range map[string]string{readerRole(tenant): db.roles.reader, writerRole(tenant): db.roles.writer} {
-				if exists, err := roleExists(ctx, tx, role); err != nil || !exists {
+				exists, err := roleExists(ctx, tx, role)
+				if err != nil {
 					return err
+				}
+				if !exists {
+					continue
 				}
 				if _, err := tx.Exec(ctx, `REVOKE `+quote(role)+` FROM `+quote(login)); err != nil {
 					return err
@@ -135,32 +143,6 @@ const dropQuietly = `SET search_path = ag_catalog; SET client_min_messages = 'wa
 func lostCount(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pgErr.Code == "XX000" && strings.Contains(pgErr.Message, "cache corrupted") || pgErr.Code == "08P01")
-}
-
-// dropRows deletes the tenant's rows of every table, and last the tenant's own,
-// which takes along what refers to it. History refers to nobody.
-func (db *DB) dropRows(ctx context.Context, tenant tenancy.TenantID) error {
-	return db.admin(ctx, func(conn *pgx.Conn) error {
-		rows, err := conn.Query(ctx, `
-			SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant' AND NOT a.attisdropped
-			WHERE c.relnamespace = 'assim'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-			    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'f')
-			ORDER BY 1`)
-		if err != nil {
-			return err
-		}
-		tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return err
-		}
-		for _, table := range tables {
-			if _, err := conn.Exec(ctx, `DELETE FROM `+quote("assim", table)+` WHERE tenant = $1`, tenant); err != nil {
-				return fmt.Errorf("table %s: %w", table, err)
-			}
-		}
-		_, err = conn.Exec(ctx, `DELETE FROM assim.tenants WHERE id = $1`, tenant)
-		return err
-	})
 }
 
 func (db *DB) dropRoles(ctx context.Context, tenant tenancy.TenantID) error {

@@ -65,6 +65,59 @@ func TestDropTakesATenantAndNobodyElse(t *testing.T) {
 	}
 }
 
+// ofNoTenant are the tables without a column "tenant", and why Drop need not look
+// for one in them.
+var ofNoTenant = map[string]string{
+	"tenants":         "the tenant itself",
+	"users":           "people, who go with their last tenant",
+	"known_addresses": "of users", "recovery_codes": "of users", "links": "of users",
+	"signups":    "people who are none yet; what waits for one who goes is taken along",
+	"tombstones": "what is to stay", "operations": "of the whole deployment",
+}
+
+// A table that is new has a column "tenant", or a reason here to have none; a row
+// of a tenant that Drop left anywhere is found.
+func TestDropKnowsEveryTable(t *testing.T) {
+	w, admin := newWorld(t)
+	const carrying = `EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant' AND NOT a.attisdropped)`
+	const tables = `SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'assim'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND `
+	for _, table := range strings1(t, admin, tables+`NOT `+carrying) {
+		if ofNoTenant[table] == "" {
+			t.Errorf("table %s has no column tenant: Drop does not know whose its rows are", table)
+		}
+	}
+	carriers := strings1(t, admin, tables+carrying)
+	state := func() map[string]string {
+		t.Helper()
+		all := map[string]string{}
+		for _, table := range carriers {
+			var goes int
+			var stays string
+			sql := `SELECT count(*) FILTER (WHERE t::text LIKE '%' || $1 || '%'), coalesce(md5(string_agg(t::text, '|' ORDER BY t::text) FILTER (WHERE t::text LIKE '%' || $2 || '%')), '') FROM assim.` + table + ` t`
+			if err := admin.QueryRow(t.Context(), sql, w.a.String(), w.b.String()).Scan(&goes, &stays); err != nil {
+				t.Fatal(err)
+			}
+			all[table] = fmt.Sprint(goes, " ", stays)
+		}
+		return all
+	}
+	before := state()
+	if err := w.db.Drop(t.Context(), w.a); err != nil {
+		t.Fatal(err)
+	}
+	for table, now := range state() {
+		if left, _ := strings.CutPrefix(now, "0 "); strings.HasPrefix(before[table], "0 ") {
+			t.Errorf("the test has no row in %s", table)
+		} else if !strings.HasPrefix(now, "0 ") || !strings.HasSuffix(before[table], " "+left) {
+			t.Errorf("%s was %s, is %s", table, before[table], now)
+		}
+	}
+	var people, stones int
+	if err := admin.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM assim.users), (SELECT count(*) FROM assim.tombstones WHERE id NOT IN ($1, $2))`, w.a, w.b).Scan(&people, &stones); err != nil || people != 1 || stones != 1 {
+		t.Errorf("%d people and %d tombstones: %v", people, stones, err)
+	}
+}
+
 // A drop that was interrupted, wherever that was, goes on.
 func TestDropGoesOnWhereItStopped(t *testing.T) {
 	db, url := storetest.OpenURL(t)

@@ -82,7 +82,7 @@ var seed = []string{
 	`INSERT INTO assim.webhook_messages (tenant, webhook, event, id, type, at, body, next_at) VALUES (@, @, 1, 'm', 't', now(), 'b', now())`,
 	`INSERT INTO assim.webhook_tries (tenant, webhook, event, at, status, took_ms, problem, answer) VALUES (@, @, 1, now(), 0, 0, 'p', 'a')`,
 	`INSERT INTO assim.answers (tenant, key, fingerprint, begun_at) VALUES (@, @::bytea, 'f', now())`,
-	`INSERT INTO assim.users (id, email, password_hash) VALUES (@, 'of ' || @, 'h')`,
+	`INSERT INTO assim.users (id, email, password_hash) VALUES (@, @, 'h')`,
 	`INSERT INTO assim.members (tenant, user_id, role) VALUES (@, @, 'owner')`,
 	`INSERT INTO assim.sessions (hash, user_id, tenant, expires_at) VALUES (@::bytea, @, @, now())`,
 	`INSERT INTO assim.api_tokens (id, tenant, user_id, name, hash, role) VALUES (@, @, @, 'n', 'h', 'owner')`,
@@ -96,6 +96,15 @@ var seed = []string{
 	`INSERT INTO assim.identity_providers (tenant, issuer, client_id, client_secret, updated_at) VALUES (@, 'i', 'c', 's', now())`,
 	`INSERT INTO assim.domains (tenant, domain, challenge) VALUES (@, 'd', 'c')`,
 	`INSERT INTO assim.identities (tenant, issuer, subject, user_id) VALUES (@, 'i', 's', @)`,
+	`INSERT INTO assim.views (tenant, id, page, query, name, created_by) VALUES (@, @, '/', '', 'n', 'x')`,
+	`INSERT INTO assim.asked (tenant, person, hash, address, said) VALUES (@, @, 'h', 'a', 's')`,
+	`INSERT INTO assim.operations (what) VALUES (@)`,
+	`INSERT INTO assim.deletions (tenant, asked_at, asked_by, due_at) VALUES (@, now(), 'x', now())`,
+	`INSERT INTO assim.tombstones (id, on_day) VALUES (@, now())`,
+	`INSERT INTO assim.quotas (tenant, hosts) VALUES (@, 1)`,
+	`INSERT INTO assim.usage (tenant) VALUES (@)`,
+	`INSERT INTO assim.usage_days (tenant, day, hosts, changes, bytes) VALUES (@, now(), 1, 1, 1)`,
+	`INSERT INTO assim.refused_hosts (tenant, host, relay, name, refused_at) VALUES (@, @, @, 'h', now())`,
 	`INSERT INTO assim.sso_attempts (hash, tenant, issuer, state, nonce, verifier, next, created_at, expires_at) VALUES (@::bytea, @, 'i', 's', 'n', 'v', '/', now(), now())`,
 }
 
@@ -140,8 +149,10 @@ func TestTenantReachesNoRowOfAnother(t *testing.T) {
 			t.Run(door+"/"+table, func(t *testing.T) {
 				column := "tenant"
 				switch table {
-				case "tenants", "users":
+				case "tenants", "users", "tombstones":
 					column = "id"
+				case "operations":
+					column = "what"
 				case "known_addresses", "recovery_codes", "links":
 					column = "user_id"
 				case "signups":

@@ -78,11 +78,7 @@ func migrateTables(ctx context.Context, config *pgx.ConnConfig, upto int64) erro
 
 // MigrateTables makes the tables of a schema as it was at a version, which this
 // program must know, and nothing else: Migrate does the rest.
-func MigrateTables(ctx context.Context, adminURL string, version int64) error {
-	config, err := pgx.ParseConfig(adminURL)
-	if err != nil {
-		return fmt.Errorf("reading the database URL: %w", err)
-	}
+func MigrateTables(ctx context.Context, config *pgx.ConnConfig, version int64) error {
 	if newest, err := NewestVersion(); err != nil || version < 1 || version > newest {
 		return errors.Join(err, fmt.Errorf("version %d of the schema is not known: this program's newest is %d", version, newest))
 	}
@@ -109,7 +105,7 @@ func refreshTenants(ctx context.Context, conn *pgx.Conn, database string) error 
 		if _, err := tx.Exec(ctx, accessLock); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT id FROM assim.tenants ORDER BY id`)
+		rows, err := tx.Query(ctx, `SELECT id FROM assim.tenants t WHERE `+staying+` ORDER BY id`)
 		if err != nil {
 			return err
 		}
@@ -126,6 +122,9 @@ func refreshTenants(ctx context.Context, conn *pgx.Conn, database string) error 
 		return nil
 	})
 }
+
+// staying holds of tenants t whose deletion has not begun.
+const staying = `NOT EXISTS (SELECT FROM assim.deletions d WHERE d.tenant = t.id AND d.begun_at IS NOT NULL)`
 
 // accessLock serialises what changes roles and rights: Postgres answers
 // "tuple concurrently updated" when two sessions grant on one object.
@@ -177,7 +176,7 @@ func ensureRole(ctx context.Context, tx pgx.Tx, name, options string) error {
 // has its own transaction, which takes some 300 locks, and its own connection:
 // AGE 1.5 loses count of its label cache in a session that changes many.
 func refreshGraphs(ctx context.Context, conn *pgx.Conn) error {
-	rows, err := conn.Query(ctx, `SELECT graph FROM assim.tenants ORDER BY graph`)
+	rows, err := conn.Query(ctx, `SELECT graph FROM assim.tenants t WHERE `+staying+` ORDER BY graph`)
 	if err != nil {
 		return err
 	}
