@@ -119,6 +119,9 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
+// ID names the key, and tells nothing of it.
+func (m *Master) ID() string { return hex.EncodeToString(m.id) }
+
 // Wrap seals a secret for storage. purpose says what it is and whose, as in
 // "site key 9f1c...": Unwrap wants the same.
 func (m *Master) Wrap(purpose string, plaintext []byte) []byte {
