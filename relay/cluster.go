@@ -29,8 +29,9 @@ func (c clustered) TakeOver(ctx context.Context, hosts []store.Host) {
 	c.Table.TakeOver(ctx, hosts, c.gate)
 }
 
-// addresses are where the site's other relays and its probes reach this one.
-type addresses struct{ cluster, serves netip.AddrPort }
+// addresses are where the site's other relays, its probes, and hosts that have no
+// probe yet reach this one.
+type addresses struct{ cluster, serves, install netip.AddrPort }
 
 // told is an address as orders are asked for with; "" where this machine has none.
 func told(p netip.AddrPort) string {
@@ -51,6 +52,7 @@ func (c Config) findAddresses(serving netip.AddrPort) (addresses, error) {
 	if err != nil {
 		return addresses{}, fmt.Errorf("reading the cluster's port: %w", err)
 	}
+	var found addresses
 	if !own.IsValid() {
 		if listen, err := netip.ParseAddrPort(c.Cluster); err == nil && !listen.Addr().IsUnspecified() {
 			own = listen.Addr()
@@ -58,7 +60,28 @@ func (c Config) findAddresses(serving netip.AddrPort) (addresses, error) {
 			return addresses{}, err
 		}
 	}
-	return addresses{netip.AddrPortFrom(own, uint16(port)), netip.AddrPortFrom(own, serving.Port())}, nil
+	found.cluster, found.serves = netip.AddrPortFrom(own, uint16(port)), netip.AddrPortFrom(own, serving.Port())
+	found.install, err = c.installAddress(own)
+	return found, err
+}
+
+// installAddress is where hosts reach the installer: zero where there is none.
+func (c Config) installAddress(own netip.Addr) (netip.AddrPort, error) {
+	if c.Install == "" {
+		return netip.AddrPort{}, nil
+	}
+	if listen, err := netip.ParseAddrPort(c.Install); err == nil && !listen.Addr().IsUnspecified() {
+		return listen, nil
+	}
+	_, port, err := net.SplitHostPort(c.Install)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("reading the installer's address: %w", err)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("reading the installer's port: %w", err)
+	}
+	return netip.AddrPortFrom(own, uint16(number)), nil
 }
 
 // firstAddress is the first address by which others may reach this machine, of

@@ -26,6 +26,9 @@ type Config struct {
 	// Advertise is this machine's address for other relays and for probes that they
 	// send here; zero: that of Cluster, or the first one of the machine.
 	Advertise netip.Addr
+	// Install is the TCP address at which hosts get what installs a probe; "":
+	// nowhere.
+	Install string
 	// Token gives the relay token. It is called only when the relay has to be
 	// enrolled, so that the token need not stay where it was.
 	Token   func() (string, error)
@@ -54,6 +57,7 @@ func Defaults() Config {
 		Listen:  ":" + strconv.Itoa(wire.Port),
 		HTTP:    "127.0.0.1:1985",
 		Cluster: ":1986",
+		Install: ":1987",
 		Name:    name,
 		Outbox:  store.DefaultBudget,
 	}
@@ -70,6 +74,9 @@ func (c Config) Check() error {
 	}
 	if _, port, err := net.SplitHostPort(c.Cluster); err != nil || port == "" {
 		errs = append(errs, fmt.Errorf("cluster address %q is not host:port", c.Cluster))
+	}
+	if _, port, err := net.SplitHostPort(c.Install); c.Install != "" && (err != nil || port == "" || port == "0") {
+		errs = append(errs, fmt.Errorf("install address %q is neither host:port nor off", c.Install))
 	}
 	if address, err := netip.ParseAddrPort(c.HTTP); err != nil || !address.Addr().IsLoopback() {
 		errs = append(errs, fmt.Errorf("HTTP address %q is not a loopback address with a port", c.HTTP))

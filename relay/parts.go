@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"assimilation/relay/internal/cluster"
 	"assimilation/relay/internal/enrol"
+	"assimilation/relay/internal/handout"
 	"assimilation/relay/internal/notify"
 	"assimilation/relay/internal/sessions"
 	"assimilation/relay/internal/store"
@@ -36,6 +39,7 @@ type parts struct {
 	peers   *cluster.Cluster
 	channel *service.Service
 	runner  *service.Runner
+	hands   *handout.Handout // nil: hosts are installed from elsewhere
 }
 
 // assemble makes the parts and joins them; run starts them.
@@ -91,11 +95,27 @@ func (r *Relay) assemble(ctx context.Context, id store.Identity) (p parts, err e
 		Cluster: told(at.cluster), Serves: told(at.serves), Doubted: p.table.Reset, Ahead: p.peers.Ahead,
 		Questioned: r.answer,
 	}
+	if p.hands, err = r.newHandout(at.install, p.channel); err != nil {
+		return p, err
+	}
+	if p.hands != nil {
+		p.runner.Hands = p.hands
+	}
 	joined := p
 	p.runner.Ordered = func(ctx context.Context, orders uplink.Orders, retired []tenancy.HostID) error {
 		return r.ordered(ctx, joined, orders, retired)
 	}
 	return p, nil
+}
+
+func (r *Relay) newHandout(at netip.AddrPort, channel *service.Service) (*handout.Handout, error) {
+	if r.config.Install == "" {
+		return nil, nil
+	}
+	return handout.Open(handout.Config{
+		Folder: filepath.Join(r.config.State, "install"), Listen: r.config.Install, Address: told(at),
+		Fetch: channel.Download, Log: r.log, Metrics: r.metrics.Registry,
+	})
 }
 
 func (r *Relay) newWatch(ctx context.Context, id store.Identity, socket *udp.Socket, notices *notify.Notifier) (*watch.Watch, error) {
@@ -118,6 +138,9 @@ func (p parts) run(ctx context.Context) error {
 	})
 	group.Go(func() error { return p.watch.Run(ctx, p.table) })
 	group.Go(func() error { p.notices.Run(ctx); return nil })
+	if p.hands != nil {
+		group.Go(func() error { p.hands.Run(ctx); return p.hands.Close() })
+	}
 	group.Go(func() error { return p.runner.Forward(ctx) })
 	group.Go(func() error { return p.runner.Listen(ctx) })
 	return group.Wait()

@@ -53,7 +53,7 @@ func free(t *testing.T, network string) string {
 
 func config(t *testing.T, token string) relay.Config {
 	c := relay.Defaults()
-	c.State, c.Listen, c.HTTP, c.Version = t.TempDir(), free(t, "udp"), free(t, "tcp"), "test"
+	c.State, c.Listen, c.HTTP, c.Install, c.Version = t.TempDir(), free(t, "udp"), free(t, "tcp"), free(t, "tcp"), "test"
 	c.Token = func() (string, error) { return token, nil }
 	return c
 }

@@ -21,7 +21,7 @@ func (r *Relay) Report() (status.Report, error) {
 	report := status.Report{
 		Version: r.config.Version, Phase: r.phase, Problem: r.problem, Started: r.started.UTC(), Address: r.address,
 	}
-	runner, table := r.parts.runner, r.parts.table
+	runner, table, hands := r.parts.runner, r.parts.table, r.parts.hands
 	r.mu.Unlock()
 
 	id, _, err := r.store.Identity(ctx)
@@ -44,9 +44,13 @@ func (r *Relay) Report() (status.Report, error) {
 		return status.Report{}, err
 	}
 	head := r.store.Head()
-	report.Hosts, report.Facts, report.Tokens = stats.Hosts, stats.Facts, stats.Tokens
+	report.Hosts, report.Facts, report.Tokens, report.Versions = stats.Hosts, stats.Facts, stats.Tokens, stats.Agents
 	report.Outbox = status.Outbox{
 		Epoch: head.Epoch, Last: head.Last, Acked: head.Acked, Backlog: head.Backlog(), Bytes: r.store.BacklogBytes(), Resyncing: head.Resyncing,
+	}
+	if hands != nil {
+		install := hands.Report()
+		report.Install = &install
 	}
 	if table != nil {
 		report.Sessions = table.Sessions()

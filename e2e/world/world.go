@@ -44,9 +44,12 @@ type Options struct {
 	Through string
 	// Env is more of the service's environment.
 	Env []string
+	// Empty leaves it to the test to sign somebody up.
+	Empty bool
 }
 
-// New starts the service and signs a tenant up, with the site "site".
+// New starts the service and, unless it shall be empty, signs a tenant up, with
+// the site "site".
 func New(t testing.TB, o Options) *World {
 	t.Helper()
 	w := &World{Dir: t.TempDir(), Bin: Build(t), Database: o.Database, Site: "site", t: t}
@@ -74,6 +77,9 @@ func New(t testing.TB, o Options) *World {
 		return cmd
 	})
 	Answers(t, w.URL+"/readyz")
+	if o.Empty {
+		return w
+	}
 	password := filepath.Join(w.Dir, "password")
 	if err := os.WriteFile(password, []byte("a password of a test\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -155,7 +161,7 @@ func (w *World) Relay(n Node) (*Process, string) {
 		_, n.Token = w.Token("relay")
 	}
 	if n.Netns == "" { // other worlds of this machine have relays, too
-		n.Env = append([]string{"ASSIM_CLUSTER=" + FreeTCP(w.t)}, n.Env...)
+		n.Env = append([]string{"ASSIM_CLUSTER=" + FreeTCP(w.t), "ASSIM_INSTALL=" + FreeTCP(w.t)}, n.Env...)
 	}
 	p := w.start("assim-relay", n, "run", "--listen", n.Listen, "--http", n.HTTP)
 	if n.Netns == "" {

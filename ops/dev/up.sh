@@ -97,8 +97,9 @@ mint relay .dev/relay/token || fail "no token was minted"
 mint probe .dev/probe/token || fail "no token was minted" # before the relay asks which there are
 udp=$(port relay udp 1984)
 local_http=$(port relay-http tcp 1985)
+install=$(port relay-install tcp 1987)
 start relay env ASSIM_TOKEN_FILE="$PWD/.dev/relay/token" \
-    bin/assim-relay run --state "$PWD/.dev/relay/state" --listen "127.0.0.1:$udp" --http "127.0.0.1:$local_http"
+    bin/assim-relay run --state "$PWD/.dev/relay/state" --listen "127.0.0.1:$udp" --http "127.0.0.1:$local_http" --install "127.0.0.1:$install"
 await 60 ready relay "$local_http" || fail "it is not ready after 60 s"
 
 begin "starting the probe" .dev/probe/log

@@ -65,8 +65,9 @@ func Main(ctx context.Context, args []string, streams Streams) int {
 		Long: `assim-relay is the program of a site: it answers the site's probes on UDP 1984, keeps
 what they report in a durable store, and forwards it to the service.
 
-Environment: ASSIM_STATE, ASSIM_LISTEN, ASSIM_HTTP, ASSIM_CLUSTER, ASSIM_ADVERTISE, ASSIM_TOKEN, ASSIM_TOKEN_FILE, ASSIM_OUTBOX_BYTES,
-ASSIM_NOTIFY_EXEC, ASSIM_NOTIFY_WEBHOOK, ASSIM_NOTIFY_WEBHOOK_SECRET, ASSIM_NOTIFY_SYSLOG, ASSIM_NOTIFY_SMTP; flags win.
+Environment: ASSIM_STATE, ASSIM_LISTEN, ASSIM_HTTP, ASSIM_CLUSTER, ASSIM_ADVERTISE, ASSIM_INSTALL, ASSIM_TOKEN, ASSIM_TOKEN_FILE,
+ASSIM_OUTBOX_BYTES, ASSIM_NOTIFY_EXEC, ASSIM_NOTIFY_WEBHOOK, ASSIM_NOTIFY_WEBHOOK_SECRET,
+ASSIM_NOTIFY_SYSLOG, ASSIM_NOTIFY_SMTP; flags win.
 HTTPS_PROXY and SSL_CERT_FILE are honoured.
 Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 refused by the service or for want of a token,
 4 no relay answers locally.`,
@@ -77,7 +78,7 @@ Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 refused by the service or for wan
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exit{exitUsage, err} })
-	root.AddCommand(runCommand(o), enrolCommand(o), statusCommand(o), probesCommand(o), verdictsCommand(o), ringCommand(o), topologyCommand(o), clusterCommand(o), previewCommand(o), doctorCommand(o), notifyTestCommand(o), versionCommand(o))
+	root.AddCommand(runCommand(o), enrolCommand(o), statusCommand(o), probesCommand(o), verdictsCommand(o), ringCommand(o), topologyCommand(o), clusterCommand(o), downloadsCommand(o), previewCommand(o), doctorCommand(o), notifyTestCommand(o), versionCommand(o))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK

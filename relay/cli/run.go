@@ -23,6 +23,7 @@ func runCommand(o *options) *cobra.Command {
 	o.listenFlag(c)
 	o.httpFlag(c)
 	o.clusterFlags(c)
+	o.installFlag(c)
 	o.tokenFlags(c)
 	o.notifyFlags(c)
 	outbox := strconv.FormatInt(o.config.Outbox, 10)
@@ -31,6 +32,9 @@ func runCommand(o *options) *cobra.Command {
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		if o.config.Outbox, err = strconv.ParseInt(outbox, 10, 64); err != nil {
 			return &exit{exitUsage, fmt.Errorf("--outbox-bytes is a number of bytes, not %q", outbox)}
+		}
+		if o.config.Install == "off" {
+			o.config.Install = ""
 		}
 		if err := o.advertised(); err != nil {
 			return err

@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -112,6 +114,22 @@ func (o *options) printReport(r status.Report) error {
 	line("service", "%s", r.Service)
 	line("probes reach it at", "%s", r.Address)
 	line("hosts", "%s", hostsByState(r.Hosts))
+	if len(r.Versions) > 0 {
+		line("probe versions", "%s", counted(r.Versions))
+	}
+	if i := r.Install; i != nil {
+		here := 0
+		for _, f := range i.Files {
+			if f.Here {
+				here++
+			}
+		}
+		text := fmt.Sprintf("https://%s, %d of %d files here", i.Address, here, len(i.Files))
+		if i.Problem != "" {
+			text += ": " + i.Problem
+		}
+		line("hosts install from", "%s", text)
+	}
 	line("sessions", "%d", r.Sessions)
 	line("facts", "%d", r.Facts)
 	line("outbox", "%d records (%d bytes) wait; %d of %d acknowledged in epoch %d", r.Outbox.Backlog, r.Outbox.Bytes, r.Outbox.Acked, r.Outbox.Last, r.Outbox.Epoch)
@@ -133,6 +151,16 @@ func hostsByState(hosts map[uplink.State]int) string {
 		}
 	}
 	return text
+}
+
+// counted lists versions, the most frequent first.
+func counted(versions map[string]int) string {
+	names := slices.Collect(maps.Keys(versions))
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(versions[b]-versions[a], strings.Compare(a, b)) })
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d of %s", versions[name], name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func exchange(e status.Exchange) string {

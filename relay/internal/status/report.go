@@ -1,11 +1,13 @@
-// Package status is what the relay says of itself to people and to monitoring,
-// read-only, on loopback: /livez, /readyz, /metrics, /status, /probes, /pending,
-// /topology, /preview, /verdicts and /rings.
+// Package status is what the relay says of itself to people and to monitoring, on
+// loopback: /livez, /readyz, /metrics, /status, /probes, /pending, /topology,
+// /preview, /verdicts, /rings, /cluster and /downloads. All are read-only but the
+// last, which takes files that the service has told the relay to hand out.
 package status
 
 import (
 	"time"
 
+	"assimilation/relay/internal/handout"
 	"assimilation/tenancy"
 	"assimilation/uplink"
 )
@@ -23,6 +25,8 @@ type Report struct {
 	Certified  time.Time            `json:"certificate_expires,omitzero"`
 	Address    string               `json:"address,omitempty"` // where probes reach it
 	Hosts      map[uplink.State]int `json:"hosts,omitempty"`
+	Versions   map[string]int       `json:"probe_versions,omitempty"` // of the probes here, and how many have it
+	Install    *handout.Report      `json:"install,omitempty"`        // where hosts get their probe
 	Sessions   int                  `json:"sessions"`
 	Facts      int                  `json:"facts"`
 	Tokens     int                  `json:"tokens"`

@@ -10,11 +10,13 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"assimilation/relay/internal/cluster"
+	"assimilation/relay/internal/handout"
 	"assimilation/uplink"
 )
 
@@ -28,6 +30,8 @@ type Source interface {
 	Verdicts() ([]Verdict, error)
 	Rings() (Rings, error)
 	Cluster() (cluster.Report, error)
+	Downloads() (handout.Report, error)
+	Take(io.Reader) (handout.File, error)
 }
 
 // Handler answers for source.
@@ -75,6 +79,18 @@ func Handler(source Source, m *Metrics, log *slog.Logger) http.Handler {
 		report, err := source.Cluster()
 		answer(w, report, err, log)
 	})
+	mux.HandleFunc("GET /downloads", func(w http.ResponseWriter, _ *http.Request) {
+		report, err := source.Downloads()
+		answer(w, report, err, log)
+	})
+	mux.HandleFunc("POST /downloads", func(w http.ResponseWriter, r *http.Request) {
+		file, err := source.Take(http.MaxBytesReader(w, r.Body, uplink.MaxProgram+1))
+		if errors.Is(err, handout.ErrUnwanted) || errors.Is(err, handout.ErrTooLarge) || errors.Is(err, handout.ErrOff) {
+			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+			return
+		}
+		answer(w, file, err, log)
+	})
 	return localOnly(mux)
 }
 
@@ -120,7 +136,7 @@ func answer(w http.ResponseWriter, v any, err error, log *slog.Logger) {
 
 // Serve answers on listener until ctx ends.
 func Serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Minute, WriteTimeout: 5 * time.Minute, MaxHeaderBytes: 16 << 10}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // its error is Serve's
 	defer stop()
 	if err := server.Serve(listener); err != nil && !errors.Is(err, http.ErrServerClosed) {
@@ -136,7 +152,21 @@ const maxAnswer = 256 << 20
 func Ask(ctx context.Context, address, path string, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+	return exchange(ctx, http.MethodGet, address, path, nil, v)
+}
+
+// maxRefusal bounds the words of a refusal, in bytes.
+const maxRefusal = 500
+
+// Give posts a file to the relay that serves on address, and reads its answer into v.
+func Give(ctx context.Context, address, path string, file io.Reader, v any) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	return exchange(ctx, http.MethodPost, address, path, file, v)
+}
+
+func exchange(ctx context.Context, method, address, path string, body io.Reader, v any) error {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, body)
 	if err != nil {
 		return err
 	}
@@ -146,6 +176,10 @@ func Ask(ctx context.Context, address, path string, v any) error {
 		return err
 	}
 	defer response.Body.Close()
+	if response.StatusCode == http.StatusUnprocessableEntity {
+		text, _ := io.ReadAll(io.LimitReader(response.Body, maxRefusal)) // what came is all there is to say
+		return errors.New(strings.TrimSpace(string(text)))
+	}
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the relay on %s answered %s", address, response.Status)
 	}

@@ -2,6 +2,7 @@ package status
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"assimilation/relay/internal/cluster"
+	"assimilation/relay/internal/handout"
 	"assimilation/uplink"
 )
 
@@ -34,6 +36,18 @@ func (s *source) Verdicts() ([]Verdict, error) {
 }
 
 func (s *source) Cluster() (cluster.Report, error) { return cluster.Report{}, s.err }
+
+func (s *source) Downloads() (handout.Report, error) {
+	return handout.Report{Address: "10.0.0.5:1987"}, s.err
+}
+
+func (s *source) Take(file io.Reader) (handout.File, error) {
+	content, err := io.ReadAll(file)
+	if err != nil || string(content) != "wanted" {
+		return handout.File{}, handout.ErrUnwanted
+	}
+	return handout.File{Name: "assim-probe-linux-amd64"}, s.err
+}
 
 func (s *source) Rings() (Rings, error) {
 	return Rings{Beat: 1000, Edges: []Edge{{Level: "switch"}}}, s.err
@@ -68,6 +82,7 @@ func TestAnswers(t *testing.T) {
 	check(Choice{Kind: "os", Limit: 7}.Path(), local, 200, `"hosts": 7`)
 	check("/preview?kind=os&limit=999999999", local, 200, `"hosts": 100000`)
 	check("/preview?limit=-1", local, 200, `"hosts": 1000`)
+	check("/downloads", local, 200, "10.0.0.5:1987")
 	check("/verdicts", local, 200, `"kind": "host down"`)
 	check("/rings", local, 200, `"level": "switch"`)
 	check("/metrics", local, 200, `assim_relay_datagrams_dropped_total{reason="replayed"} 1`)

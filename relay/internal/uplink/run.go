@@ -56,10 +56,18 @@ type Runner struct {
 	Doubted func()
 	// Questioned answers what people ask of this relay.
 	Questioned Questioned
+	// Hands is told what may be handed out to hosts; nil: nothing is.
+	Hands Hands
 
 	questions questions
 	mu        sync.Mutex
 	health    Health
+}
+
+// Hands is what a relay hands out to the hosts of its site, see package handout.
+type Hands interface {
+	Asking() (programs []byte, address string, key []byte)
+	Told([]uplink.Program)
 }
 
 // Health is what people ask first.
@@ -114,10 +122,14 @@ func (r *Runner) Listen(ctx context.Context) error {
 	defer answering.Wait()
 	for ctx.Err() == nil {
 		asked := time.Now()
-		orders, err := r.Service.Orders(ctx, uplink.OrdersRequest{
+		request := uplink.OrdersRequest{
 			Revision: revision, Version: r.Version, Epoch: r.Store.Head().Epoch, Backlog: r.Store.Head().Backlog(),
 			Hosts: uint64(r.Hosts()), Wait: pollWait.Milliseconds(), Cluster: r.Cluster, Serves: r.Serves,
-		})
+		}
+		if r.Hands != nil {
+			request.Programs, request.Installs, request.InstallKey = r.Hands.Asking()
+		}
+		orders, err := r.Service.Orders(ctx, request)
 		if err == nil && !orders.NotModified {
 			err = r.apply(ctx, orders)
 		}
@@ -134,6 +146,9 @@ func (r *Runner) Listen(ctx context.Context) error {
 			}
 			pause.reset()
 			r.answer(ctx, &answering, orders)
+			if len(orders.Programs) > 0 && r.Hands != nil {
+				r.Hands.Told(orders.Programs)
+			}
 			gap := pollGap
 			if orders.NotModified && len(orders.Questions) == 0 {
 				gap = 2 * shortestPause
