@@ -21,7 +21,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist packages e2e-packages cross units up down logs test test-race test-pg18 e2e e2e-netns e2e-oidc e2e-otel e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
+.PHONY: help build dist packages e2e-packages cross units up down logs test test-race test-pg18 e2e e2e-backup e2e-netns e2e-oidc e2e-otel e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -141,6 +141,10 @@ e2e-rest: ## a Debian with its own systemd is watched at rest, then changed in f
 	@command -v mmdebstrap >/dev/null || apt-get -qq install -y --no-install-recommends mmdebstrap
 	@e2e/rest/root.sh .dev/rest/root
 	go test -count=1 -v -timeout 90m -run TestAHostAtRest ./e2e/rest -rest $(or $(REST),10m) -root $(CURDIR)/.dev/rest/root
+
+e2e-backup: ## backup, changes, the database dropped, restore: nothing lost, nothing twice, one gap per stream; needs root
+	@ops/postgres/up.sh
+	go test -count=1 -v -timeout 30m ./e2e/backup -args -whole
 
 e2e-oidc: ## single sign-on with a real provider, made of ory/fosite; its first build takes two minutes
 	@ops/postgres/up.sh
