@@ -82,7 +82,7 @@ func TestAHostIsShownAsItWas(t *testing.T) {
 	for path, want := range map[string]int{
 		"/queries/hostipports?host=web1&as_of=" + then: http.StatusOK, "/queries/hostipports?host=web1&as_of=2020-01-01T00:00": http.StatusGone,
 		"/cypher?q=MATCH+(h:Host)+RETURN+h.name&as_of=" + then: http.StatusOK, "/cypher?q=RETURN+1&as_of=noon": http.StatusUnprocessableEntity,
-		"/hosts/web1/timeline": http.StatusOK, "/hosts/web1/timeline?kind=packages&at=" + then: http.StatusOK,
+		"/hosts/web1/timeline": http.StatusOK, "/hosts/web1/timeline?kind=packages&as_of=" + then: http.StatusOK,
 		"/hosts/web1/timeline?ago=1": http.StatusSeeOther, "/hosts/web1/timeline?kind=events": http.StatusOK,
 	} {
 		if status, body := ada.do("GET", path, ""); status != want {
@@ -189,10 +189,10 @@ func TestPagesOfThePast(t *testing.T) {
 			}
 		}
 	}
-	shows(host+"/past?at="+url.QueryEscape(then), http.StatusOK, "nginx", "10.0.0.10/24", "What differs now", "openssl 3.0.15-1 -&gt; 3.0.16-1", `type="range"`)
+	shows(host+"/past?as_of="+url.QueryEscape(then), http.StatusOK, "nginx", "10.0.0.10/24", "What differs now", "openssl 3.0.15-1 -&gt; 3.0.16-1", `type="range"`)
 	shows(host+"/past", http.StatusOK, "Nothing differs")
-	shows(host+"/past?at=2020-01-01T00:00:00Z", http.StatusOK, "is held since")
-	shows(host+"/past?at=noon", http.StatusUnprocessableEntity)
+	shows(host+"/past?as_of=2020-01-01T00:00:00Z", http.StatusOK, "is held since")
+	shows(host+"/past?as_of=noon", http.StatusUnprocessableEntity)
 	shows(host+"/past?ago=0", http.StatusSeeOther)
 	shows(host+"/past?ago=-1", http.StatusUnprocessableEntity)
 	shows("/changes?near=web1&hops=1", http.StatusOK, "db1", "1 hop", "3.0.17-1")

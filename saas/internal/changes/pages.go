@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/discovery"
+	"assimilation/saas/internal/history"
 	"assimilation/saas/internal/web"
 	"assimilation/saas/internal/web/ui"
 	"assimilation/tenancy"
@@ -25,36 +26,103 @@ import (
 
 const perPage = 100
 
+// csvRows is how many changes a file has: each is compared with what was before.
+const csvRows = 2000
+
 // Pages adds the pages.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /changes", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
-		v := s.viewOf(r.URL.Query(), time.Now())
-		v.filter.Host = web.Text(r.URL.Query().Get("host"))
-		v.filter.Near, v.filter.Hops = web.Text(r.URL.Query().Get("near")), hopsOf(r.URL.Query())
-		var next string
-		var err error
-		v.items, next, err = s.List(r.Context(), a, v.filter)
-		if wrong, ok := errors.AsType[huma.StatusError](err); ok && v.filter.Near != "" && wrong.GetStatus() < http.StatusInternalServerError {
-			v.wrong, err = wrong.Error(), nil
+	w.Page("GET /changes", tenancy.Read, s.showChanges)
+}
+
+func (s *Service) showChanges(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	query, now := r.URL.Query(), time.Now()
+	if text := query.Get("ago"); text != "" { // the slider; the answer's address says when
+		hours, err := strconv.Atoi(text)
+		if err != nil || hours < 0 || hours > int(widest.Hours()) {
+			return web.NewProblem(http.StatusUnprocessableEntity, web.Invalid, "that is no number of hours to look back")
 		}
-		if err != nil {
-			return err
+		to := "/changes?" + chosen(query).Encode()
+		if hours > 0 {
+			to = spanPath("/changes", query, now.Add(-time.Duration(hours)*time.Hour))
 		}
-		v.next = nextPage("/changes", r.URL.Query(), next)
-		return web.Render(w, r, 0, "Changes", "/changes", changesPage(v))
-	})
+		http.Redirect(w, r, to, http.StatusSeeOther)
+		return nil
+	}
+	v, err := s.viewOf(query, now)
+	if err != nil {
+		return err
+	}
+	v.filter.Host = web.Text(query.Get("host"))
+	v.filter.Near, v.filter.Hops = web.Text(query.Get("near")), hopsOf(query)
+	if web.WantsCSV(r) {
+		v.filter.Limit = csvRows
+	}
+	var next string
+	v.items, next, err = s.List(r.Context(), a, v.filter)
+	if wrong, ok := errors.AsType[huma.StatusError](err); ok && v.filter.Near != "" && wrong.GetStatus() < http.StatusInternalServerError {
+		v.wrong, err = wrong.Error(), nil
+	}
+	if err != nil {
+		return err
+	}
+	if web.WantsCSV(r) {
+		web.SendCSV(w, "changes", []string{"seen_at", "host", "host_id", "kind", "instance", "op", "summary"}, csvOf(v.items))
+		return nil
+	}
+	v.next, v.csv = nextPage("/changes", query, next), web.CSVOf(r)
+	err = s.DB.Read(r.Context(), a.Tenant, func(tx pgx.Tx) error { return v.look(r.Context(), tx, "/changes", query) })
+	if err != nil {
+		return err
+	}
+	return web.Render(w, r, 0, "Changes", "/changes", changesPage(v))
+}
+
+func csvOf(items []Change) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		for _, c := range items {
+			if !yield([]string{c.SeenAt.Format(time.RFC3339), c.Host, c.HostID.String(), c.Kind, c.Instance, string(c.Op), c.Summary}) {
+				return
+			}
+		}
+	}
+}
+
+// look adds what the page shows around the list: bars, and how far the slider
+// reaches.
+func (v *view) look(ctx context.Context, tx pgx.Tx, path string, query url.Values) error {
+	reach, err := history.ReachOf(ctx, tx)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	v.path, v.query, v.step = path, chosen(query), steps[v.window]
+	v.hours = min(int(widest.Hours()), max(1, int(now.Sub(reach.Facts).Hours())))
+	until := now
+	if !v.filter.Until.IsZero() {
+		until = v.filter.Until
+		v.ago = min(v.hours, max(0, int(now.Sub(until).Round(time.Hour).Hours())))
+	}
+	if v.filter.Near == "" && v.step > 0 {
+		v.bars, err = density(ctx, tx, v.filter, path, query, v.step, until)
+	}
+	return err
 }
 
 // OfHost shows what changed on one host, within its page.
 func (s *Service) OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID, query url.Values) (templ.Component, error) {
-	v := s.viewOf(query, time.Now())
+	v, err := s.viewOf(query, time.Now())
+	if err != nil {
+		return nil, err
+	}
 	v.filter.Host, v.onHost = host.String(), true
 	path := "/hosts/" + host.String() + "/changes"
 	var next string
-	var err error
-	v.items, next, err = s.list(ctx, tx, v.filter, nil)
+	if v.items, next, err = s.list(ctx, tx, v.filter, nil); err != nil {
+		return nil, err
+	}
 	v.next = nextPage(path, query, next)
-	return hostView(path, v), err
+	v.csv = "/changes?" + url.Values{"host": {host.String()}, "kind": {v.filter.Kind}, "window": {v.window}, "format": {"csv"}, "as_of": {query.Get("as_of")}}.Encode()
+	return hostView(path, v), v.look(ctx, tx, path, query)
 }
 
 // How many changes the overview and a host's summary show.
@@ -109,19 +177,27 @@ func (d Difference) change() Change {
 
 // viewOf reads what the form's choices share. An unknown window means the
 // widest that is cheap.
-func (s *Service) viewOf(query url.Values, now time.Time) view {
+func (s *Service) viewOf(query url.Values, now time.Time) (view, error) {
 	v := view{inline: 5, window: query.Get("window"), filter: Filter{Kind: web.Text(query.Get("kind")), Cursor: query.Get("cursor"), Limit: perPage}}
 	if v.window == "" {
 		v.window = "168h"
 	}
+	at, err := web.Moment(query.Get("as_of"))
+	if err != nil {
+		return v, err
+	}
+	v.filter.Until = at
+	if at.IsZero() {
+		at = now
+	}
 	if d, err := time.ParseDuration(v.window); err == nil && d > 0 {
-		v.filter.Since = now.Add(-d)
+		v.filter.Since = at.Add(-d)
 	}
 	v.kinds = append([]ui.Option{{Value: "", Text: "all kinds"}}, s.Options()...)
 	if v.filter.Kind != "" && !slices.ContainsFunc(v.kinds, func(o ui.Option) bool { return o.Value == v.filter.Kind }) {
 		v.kinds = append(v.kinds, ui.Option{Value: v.filter.Kind, Text: v.filter.Kind}) // such as a script's
 	}
-	return v
+	return v, nil
 }
 
 // hopsOf is how far near reaches; what is no such number is the middle.
@@ -136,11 +212,10 @@ func nextPage(path string, query url.Values, cursor string) string {
 	if cursor == "" {
 		return ""
 	}
-	q := url.Values{"cursor": {cursor}}
-	for _, name := range []string{"host", "kind", "window", "near", "hops"} {
-		if v := query.Get(name); v != "" {
-			q.Set(name, v)
-		}
+	q := chosen(query)
+	q.Set("cursor", cursor)
+	if at := query.Get("as_of"); at != "" {
+		q.Set("as_of", at)
 	}
 	return path + "?" + q.Encode()
 }

@@ -38,18 +38,18 @@ func (s *Service) lookBack(w http.ResponseWriter, r *http.Request, a web.Actor, 
 		return web.NewProblem(http.StatusUnprocessableEntity, web.Invalid, "that is no number of hours to look back")
 	}
 	query.Del("ago")
-	query.Set("at", time.Now().UTC().Add(-time.Duration(hours)*time.Hour).Truncate(time.Second).Format(time.RFC3339))
+	query.Set("as_of", time.Now().UTC().Add(-time.Duration(hours)*time.Hour).Truncate(time.Second).Format(time.RFC3339))
 	http.Redirect(w, r, r.URL.Path+"?"+query.Encode(), http.StatusSeeOther)
 	return nil
 }
 
 func pastPath(h Host, at time.Time) templ.SafeURL {
-	return pathOf(h) + templ.SafeURL("/past?"+url.Values{"at": {at.UTC().Format(time.RFC3339)}}.Encode())
+	return pathOf(h) + templ.SafeURL("/past?"+url.Values{"as_of": {at.UTC().Format(time.RFC3339)}}.Encode())
 }
 
 // momentOf reads the address's time; without one it is now.
 func momentOf(query url.Values, now time.Time) (time.Time, error) {
-	at, err := web.Moment(query.Get("at"))
+	at, err := web.Moment(query.Get("as_of"))
 	if err == nil && at.IsZero() {
 		at = now
 	}

@@ -40,7 +40,7 @@ func (s *Service) timeline(r *http.Request, tx pgx.Tx, h Host) (templ.Component,
 	ctx, query, now := r.Context(), r.URL.Query(), time.Now()
 	v := timelineView{host: h, kind: web.Text(query.Get("kind"))}
 	var err error
-	if v.at, err = web.Moment(query.Get("at")); err != nil {
+	if v.at, err = web.Moment(query.Get("as_of")); err != nil {
 		return nil, err
 	}
 	if !v.at.IsZero() {
@@ -71,7 +71,7 @@ func (s *Service) timeline(r *http.Request, tx pgx.Tx, h Host) (templ.Component,
 	if len(v.moments) >= momentsShown {
 		v.moments = v.moments[:momentsShown]
 		last := v.moments[momentsShown-1].At.UTC().Format(time.RFC3339Nano)
-		v.older = string(pathOf(h)) + "/timeline?" + url.Values{"at": {last}, "kind": {v.kind}}.Encode()
+		v.older = string(pathOf(h)) + "/timeline?" + url.Values{"as_of": {last}, "kind": {v.kind}}.Encode()
 	}
 	return timelineBody(v), nil
 }
