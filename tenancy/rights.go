@@ -23,6 +23,8 @@ const (
 	ManageMembers Action = "manage members" // invite, remove, give a role up to one's own
 	SetExport     Action = "set what is sent elsewhere"
 	SetEntry      Action = "set how people enter"
+	ExportTenant  Action = "export the tenant" // all that it holds, but secrets
+	DeleteTenant  Action = "delete the tenant"
 )
 
 // Right is what an action needs.
@@ -56,6 +58,8 @@ var rights = map[Action]Right{
 	ManageMembers: {Role: Admin, Proof: true},
 	SetExport:     {Role: Admin, Proof: true},
 	SetEntry:      {Role: Owner, Proof: true},
+	ExportTenant:  {Role: Admin, Proof: true},
+	DeleteTenant:  {Role: Owner, Proof: true},
 }
 
 // Actions lists all actions, for tests and the documentation.

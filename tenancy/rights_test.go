@@ -21,6 +21,8 @@ var matrix = map[Action][2]string{
 	ManageMembers: {"oa", ""},
 	SetExport:     {"oa", ""},
 	SetEntry:      {"o", ""},
+	ExportTenant:  {"oa", ""},
+	DeleteTenant:  {"o", ""},
 }
 
 func TestRights(t *testing.T) {
@@ -62,7 +64,7 @@ func TestRights(t *testing.T) {
 func TestWhatWantsProof(t *testing.T) {
 	for _, a := range Actions() {
 		right, _ := RightFor(a)
-		wants := a == OwnSecrets || a == OwnTokens || a == ManageMembers || a == SetExport || a == SetEntry
+		wants := a == OwnSecrets || a == OwnTokens || a == ManageMembers || a == SetExport || a == SetEntry || a == ExportTenant || a == DeleteTenant
 		if right.Proof != wants || right.Personal != (a == OwnSecrets) {
 			t.Errorf("%q: %+v", a, right)
 		}

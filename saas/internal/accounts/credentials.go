@@ -38,6 +38,9 @@ func (s *Service) BySession(ctx context.Context, hash [32]byte) (web.Actor, erro
 	}
 	actor := f.actor()
 	actor.Session, actor.SSO, actor.ProvedAt, actor.Sites = hash, f.SSO, f.ProvedAt, f.Sites
+	if f.Ends != nil {
+		actor.TenantEnds = *f.Ends
+	}
 	actor.Owes = f.TOTPRequired && !f.TOTP && !f.SSO // an identity provider asks for its own
 	return actor, nil
 }

@@ -37,6 +37,7 @@ type found struct {
 	ProvedAt time.Time
 	SeenAt   *time.Time
 	Sites    map[tenancy.SiteID]tenancy.Role
+	Ends     *time.Time // when the tenant is to be deleted
 }
 
 // siteRoles are the roles at single sites of the member m, as a JSON object.
@@ -47,16 +48,16 @@ const siteRoles = `coalesce((SELECT jsonb_object_agg(r.site, r.role) FROM assim.
 func findSession(ctx context.Context, tx pgx.Tx, hash [32]byte, now time.Time) (found, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT u.id, u.email, t.id, t.name, m.role, u.totp_at IS NOT NULL, coalesce(e.totp_required, false), coalesce(e.sso_required, false),
-			s.sso, s.proved_at, s.seen_at, `+siteRoles+`
+			s.sso, s.proved_at, s.seen_at, `+siteRoles+`, d.due_at
 		FROM assim.sessions s JOIN assim.users u ON u.id = s.user_id JOIN assim.tenants t ON t.id = s.tenant
 		JOIN assim.members m ON m.user_id = s.user_id AND m.tenant = s.tenant
-		LEFT JOIN assim.entry_rules e ON e.tenant = s.tenant
+		LEFT JOIN assim.entry_rules e ON e.tenant = s.tenant LEFT JOIN assim.deletions d ON d.tenant = s.tenant
 		WHERE s.hash = $1 AND s.expires_at > $2`, hash[:], now)
 	if err != nil {
 		return found{}, err
 	}
 	return pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (f found, err error) {
-		err = row.Scan(&f.User, &f.Email, &f.Tenant, &f.TenantName, &f.Role, &f.TOTP, &f.TOTPRequired, &f.SSORequired, &f.SSO, &f.ProvedAt, &f.SeenAt, &f.Sites)
+		err = row.Scan(&f.User, &f.Email, &f.Tenant, &f.TenantName, &f.Role, &f.TOTP, &f.TOTPRequired, &f.SSORequired, &f.SSO, &f.ProvedAt, &f.SeenAt, &f.Sites, &f.Ends)
 		return f, err
 	})
 }

@@ -15,6 +15,9 @@ type Actor struct {
 	Tenant tenancy.TenantID
 	// TenantName is what the console shows.
 	TenantName string
+	// TenantEnds is when the tenant is to be deleted, for a session; zero: nobody
+	// asked.
+	TenantEnds time.Time
 	Role       tenancy.Role
 	// Sites are roles at single sites, beyond Role.
 	Sites map[tenancy.SiteID]tenancy.Role

@@ -92,7 +92,7 @@ func pageBefore(r *http.Request) string {
 // entry of the navigation that is marked; status 0 means 200.
 func Render(w http.ResponseWriter, r *http.Request, status int, title, section string, body templ.Component) error {
 	a := ActorFrom(r.Context())
-	frame := ui.Frame{Title: title, Section: section, Email: a.Email, Tenant: a.TenantName, Role: string(a.Role), Theme: themeOf(r)}
+	frame := ui.Frame{Title: title, Section: section, Email: a.Email, Tenant: a.TenantName, Role: string(a.Role), Theme: themeOf(r), Ends: a.TenantEnds}
 	if r.URL.Path == "/search" {
 		frame.Search = Text(r.URL.Query().Get("q"))
 	}
