@@ -61,6 +61,9 @@ func (c Config) findAddresses(serving netip.AddrPort) (addresses, error) {
 		}
 	}
 	found.cluster, found.serves = netip.AddrPortFrom(own, uint16(port)), netip.AddrPortFrom(own, serving.Port())
+	if !c.Advertise.IsValid() && serving.Addr().IsValid() && !serving.Addr().IsUnspecified() {
+		found.serves = serving // the only address that is served
+	}
 	found.install, err = c.installAddress(own)
 	return found, err
 }

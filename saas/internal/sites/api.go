@@ -55,6 +55,7 @@ func (s *Service) Register(api huma.API) {
 	s.registerLocation(api)
 	s.registerRelays(api)
 	s.registerTokens(api)
+	s.registerInstall(api)
 }
 
 func (s *Service) registerSites(api huma.API) {
@@ -160,7 +161,7 @@ func (s *Service) registerTokens(api huma.API) {
 			TTL          int64             `json:"ttl_seconds,omitempty" minimum:"1" maximum:"31622400" doc:"default: a day for a relay, seven for probes"`
 			MaxUses      int64             `json:"max_uses,omitempty" minimum:"1" maximum:"1000000" doc:"default: no limit"`
 			Labels       map[string]string `json:"labels,omitempty" doc:"put on the hosts that enrol with it"`
-			RelayAddress string            `json:"relay_address,omitempty" maxLength:"255" doc:"host:port of the relay, for probes that cannot hear it by multicast"`
+			RelayAddress string            `json:"relay_address,omitempty" maxLength:"255" doc:"host:port of the relay, for probes that cannot hear it by multicast; default: where the site's relay says it is"`
 		}
 	}) (*one[Minted], error) {
 		minted, err := s.MintToken(ctx, web.ActorFrom(ctx), in.Site, Mint{

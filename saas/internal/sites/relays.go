@@ -35,6 +35,7 @@ type Relay struct {
 	State        RelayState      `json:"state" enum:"online,silent,waiting,revoked"`
 	Version      string          `json:"version" doc:"of its program"`
 	Token        string          `json:"token" doc:"id of the token it enrolled with"`
+	Installs     string          `json:"installs,omitempty" doc:"where hosts of the site get what installs a probe, host:port"`
 	Backlog      int64           `json:"backlog" doc:"records it has not delivered yet"`
 	CreatedAt    time.Time       `json:"created_at"`
 	SeenAt       *time.Time      `json:"seen_at,omitempty" doc:"its last sign of life"`
@@ -50,7 +51,7 @@ func (s *Service) Relays(ctx context.Context, tenant tenancy.TenantID, siteRef s
 			return err
 		}
 		rows, err := tx.Query(ctx, `
-			SELECT r.id, r.name, r.version, r.token, r.backlog, r.created_at, r.seen_at, r.revoked_at, r.certificate
+			SELECT r.id, r.name, r.version, r.token, r.installs, r.backlog, r.created_at, r.seen_at, r.revoked_at, r.certificate
 			FROM assim.relays r
 			WHERE r.site = $1 AND ($2 = '' OR (r.created_at, r.id) > (SELECT c.created_at, c.id FROM assim.relays c WHERE c.id::text = $2))
 			ORDER BY r.created_at, r.id LIMIT $3`, site.ID, web.Text(page.Cursor), page.Limit+1)
@@ -73,7 +74,7 @@ func scanRelay(row pgx.CollectableRow, now time.Time) (Relay, error) { return sc
 func scanRelayWith(row pgx.CollectableRow, now time.Time, more ...any) (Relay, error) {
 	var r Relay
 	var encoded []byte
-	err := row.Scan(append([]any{&r.ID, &r.Name, &r.Version, &r.Token, &r.Backlog, &r.CreatedAt, &r.SeenAt, &r.RevokedAt, &encoded}, more...)...)
+	err := row.Scan(append([]any{&r.ID, &r.Name, &r.Version, &r.Token, &r.Installs, &r.Backlog, &r.CreatedAt, &r.SeenAt, &r.RevokedAt, &encoded}, more...)...)
 	if err != nil {
 		return Relay{}, err
 	}

@@ -214,14 +214,16 @@ func (w *world) exec(tenant tenancy.TenantID, sql string, args ...any) {
 
 // relay is the other end.
 type relay struct {
-	w               *world
-	request         uplink.EnrolRequest
-	sign            ed25519.PrivateKey
-	open            uplink.OpenKey
-	answer          uplink.EnrolAnswer
-	tenant          uplink.SealKey
-	now             time.Time
-	cluster, serves string // what its requests for orders say
+	w       *world
+	request uplink.EnrolRequest
+	sign    ed25519.PrivateKey
+	open    uplink.OpenKey
+	answer  uplink.EnrolAnswer
+	tenant  uplink.SealKey
+	now     time.Time
+	// What its requests for orders say.
+	cluster, serves, installs string
+	programs, installKey      []byte
 }
 
 func (w *world) relay(name string, token tenancy.Token) *relay {
@@ -303,7 +305,7 @@ func (r *relay) ordersEnvelope(revision uint64, wait time.Duration) []byte {
 	r.now = r.now.Add(time.Millisecond)
 	payload, err := uplink.OrdersRequest{
 		Revision: revision, Version: "1.1", Backlog: 7, Time: r.now.UnixMilli(), Nonce: bytes.Repeat([]byte{8}, 16), Wait: wait.Milliseconds(),
-		Cluster: r.cluster, Serves: r.serves,
+		Cluster: r.cluster, Serves: r.serves, Programs: r.programs, Installs: r.installs, InstallKey: r.installKey,
 	}.Encode()
 	return r.seal(uplink.NewHeader(uplink.PurposeOrdersRequest, r.answer.Relay, r.now), payload, err)
 }

@@ -1,6 +1,7 @@
 package sites
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -99,6 +100,8 @@ type Minted struct {
 	Token
 	Secret  string `json:"token" doc:"the token itself; it is shown this once"`
 	Install string `json:"install" doc:"shell command that installs the relay or probe with this token"`
+	// Lines are all such commands; Install is the first.
+	Lines []InstallLine `json:"install_lines" nullable:"false" doc:"all such commands, from where and with what they fetch; install is the first"`
 }
 
 func (m *Mint) complete() error {
@@ -156,17 +159,26 @@ func (s *Service) MintToken(ctx context.Context, actor web.Actor, siteRef string
 		if err != nil {
 			return fmt.Errorf("reading the keys that a token pins: %w", err)
 		}
+		relays, err := near(ctx, tx, site.ID)
+		if err != nil {
+			return err
+		}
 		var secret tenancy.Token
 		if m.Kind == ForRelay {
 			secret = tenancy.NewToken(tenancy.RelayToken, [32]byte(sealKeyHash), s.publicURL())
 		} else {
+			// A probe that knows where a relay was listens for others all the same.
+			for _, r := range relays {
+				m.RelayAddress = cmp.Or(m.RelayAddress, r.serves)
+			}
 			secret = tenancy.NewToken(tenancy.EnrolToken, [32]byte(siteKey), m.RelayAddress)
 		}
 		if minted.Token, err = insertToken(ctx, tx, actor, site.ID, secret, m); err != nil {
 			return err
 		}
 		minted.Secret = secret.String()
-		minted.Install = s.InstallLine(minted.Secret)
+		minted.Lines = s.lines(m.Kind, minted.Secret, relays)
+		minted.Install = minted.Lines[0].Line
 		err = record(ctx, tx, actor, "token.mint", secret.ID, map[string]string{"site": site.Name, "kind": string(m.Kind), "name": m.Name})
 		if err != nil {
 			return err
@@ -177,13 +189,6 @@ func (s *Service) MintToken(ctx context.Context, actor web.Actor, siteRef string
 		return Minted{}, err
 	}
 	return minted, nil
-}
-
-// InstallLine is the shell command that installs what the token is for. The
-// token is in the environment and never an argument, where every user of the
-// machine could read it.
-func (s *Service) InstallLine(token string) string {
-	return "curl -fsSL " + s.publicURL() + "/install.sh | ASSIM_TOKEN=" + token + " sudo -E sh"
 }
 
 func insertToken(ctx context.Context, tx pgx.Tx, actor web.Actor, site tenancy.SiteID, secret tenancy.Token, m Mint) (Token, error) {

@@ -44,7 +44,25 @@ func (s *session) site() *cobra.Command {
 			return output.One(s.out, s.format, columns, site)
 		},
 	}
-	return group("site", "Places with their own network, relays and probes", list, show, create, s.siteSet([]string{"name", "id", "hosts", "relays", "policy"}), s.siteLocate())
+	return group("site", "Places with their own network, relays and probes", list, show, create, s.siteSet([]string{"name", "id", "hosts", "relays", "policy"}), s.siteLocate(), s.siteInstallLine())
+}
+
+func (s *session) siteInstallLine() *cobra.Command {
+	var kind string
+	cmd := &cobra.Command{
+		Use: "install-line SITE", Short: "Show the lines that install probes, or a relay, at a site", Args: arguments(1, 1),
+		Long: `Shows the shell commands that install probes, or a relay, at a site, the best first. Where a relay of the site
+serves what is installed, hosts need reach nothing else. Put a token where the line says asm_...: a token is
+shown once, when it is minted, together with these lines.`,
+		Example: `  assim site install-line paris
+  assim site install-line paris --kind relay
+  assim token create --site paris --kind probe -o json | jq -r .install`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.list(cmd, "/v1/sites/"+url.PathEscape(args[0])+"/install-lines", filled("kind", kind), 0, []string{"from", "tool", "line"})
+		},
+	}
+	cmd.Flags().StringVar(&kind, "kind", "", "what is installed: probe or relay (default: probe)")
+	return cmd
 }
 
 func (s *session) relay() *cobra.Command {
