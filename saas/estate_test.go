@@ -1,8 +1,10 @@
 package saas
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -56,6 +58,23 @@ func newServiceWith(t testing.TB, set func(*Config)) *service {
 		t.Fatal(err)
 	}
 	return &service{s, t, core}
+}
+
+// work lets features do what they do by themselves, until stop is called.
+func (s *service) work(t *testing.T) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, len(s.working))
+	for _, feature := range s.working {
+		go func() { ended <- feature.Run(ctx) }()
+	}
+	return func() {
+		cancel()
+		for range s.working {
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		}
+	}
 }
 
 // join makes somebody, who gets an account, a member of a tenant.

@@ -2,7 +2,6 @@ package saas
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -122,15 +121,7 @@ func TestWhatWaitsForACollectorIsSent(t *testing.T) {
 	if _, body := ada.do("GET", "/v1/exporters/"+made.ID, ""); strings.Contains(body, "tenant secret") || !strings.Contains(body, "x-key") {
 		t.Errorf("the exporter shows %s", body)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.exports.Run(ctx) }()
-	defer func() {
-		stop()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	}()
+	defer s.work(t)()
 	state := func() exporterAnswer { return get[exporterAnswer](ada.client, "/v1/exporters/"+made.ID) }
 
 	c.answer(status.Error(codes.Unavailable, "down for a while"))

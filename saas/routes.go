@@ -2,11 +2,13 @@ package saas
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/url"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"assimilation/discovery/kinds"
@@ -15,6 +17,7 @@ import (
 	"assimilation/saas/internal/changes"
 	"assimilation/saas/internal/console"
 	"assimilation/saas/internal/cypher"
+	"assimilation/saas/internal/deletion"
 	"assimilation/saas/internal/depmap"
 	"assimilation/saas/internal/downloads"
 	"assimilation/saas/internal/events"
@@ -22,6 +25,7 @@ import (
 	"assimilation/saas/internal/history"
 	"assimilation/saas/internal/hosts"
 	"assimilation/saas/internal/ingest"
+	"assimilation/saas/internal/mail"
 	"assimilation/saas/internal/members"
 	"assimilation/saas/internal/otelexport"
 	"assimilation/saas/internal/query"
@@ -32,6 +36,7 @@ import (
 	"assimilation/saas/internal/topology"
 	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/web"
+	"assimilation/saas/internal/webhooks"
 	"assimilation/tenancy"
 	"assimilation/tenancy/keys"
 	"assimilation/tenancy/store"
@@ -46,6 +51,7 @@ type parts struct {
 	db       *store.DB
 	master   *keys.Master
 	hub      *web.Hub
+	post     *mail.Post
 	metrics  *prometheus.Registry
 	people   *accounts.Service
 	company  *members.Service
@@ -55,7 +61,7 @@ type parts struct {
 
 // mount makes every feature and adds its routes: the one list of what the
 // service answers. What it returns has to run.
-func (p parts) mount(w *web.Web) (*otelexport.Service, error) {
+func (p parts) mount(w *web.Web) ([]running, error) {
 	channel := relaychan.New(p.db, p.master, p.log, p.metrics)
 	core, err := ingest.New(p.db, p.log, p.metrics)
 	if err != nil {
@@ -84,6 +90,8 @@ func (p parts) mount(w *web.Web) (*otelexport.Service, error) {
 	who := &depmap.Service{DB: p.db, Topology: wiring.Ask, Vendor: query.VendorOf}
 	exports := otelexport.New(otelexport.Config{DB: p.db, Master: p.master, Log: p.log, Metrics: p.metrics, Private: p.config.PrivateCollectors,
 		Summary: happened.Say, Say: changed.Say, Units: unitsOf(questions)})
+	called := webhooks.New(webhooks.Config{DB: p.db, Master: p.master, Log: p.log, Metrics: p.metrics, Private: p.config.PrivateCollectors, Happened: toldOf(happened)})
+	ending := deletion.New(deletion.Config{DB: p.db, Post: p.post, URL: p.public, Log: p.log, Grace: p.config.DeletionGrace})
 	finder := &search.Service{DB: p.db}
 	deeds := &audit.Service{DB: p.db}
 	overview := &console.Service{DB: p.db, Changes: changed.Recent, Verdicts: p.verdicts.Open, Events: happened.Recent}
@@ -99,7 +107,9 @@ func (p parts) mount(w *web.Web) (*otelexport.Service, error) {
 	p.company.Register(w.API)
 	p.entry.Register(w.API)
 	deeds.Register(w.API)
+	ending.Register(w.API)
 	exports.Register(w.API)
+	called.Register(w.API)
 	places.Register(w.API)
 	wiring.Register(w.API)
 	machines.Register(w.API)
@@ -119,7 +129,9 @@ func (p parts) mount(w *web.Web) (*otelexport.Service, error) {
 	p.company.Pages(w)
 	p.entry.Pages(w)
 	deeds.Pages(w)
+	ending.Pages(w)
 	exports.Pages(w)
+	called.Pages(w)
 	places.Pages(w)
 	wiring.Pages(w)
 	machines.Pages(w)
@@ -131,7 +143,28 @@ func (p parts) mount(w *web.Web) (*otelexport.Service, error) {
 	asked.Pages(w)
 	who.Pages(w)
 	finder.Pages(w)
-	return exports, nil
+	return []running{exports, called, ending}, nil
+}
+
+// running is a feature that works by itself until ctx ends.
+type running interface {
+	Run(ctx context.Context) error
+}
+
+// toldOf reads events as webhooks tell them: as the API shows them.
+func toldOf(happened *events.Service) func(context.Context, pgx.Tx, int64, int) ([]webhooks.Event, error) {
+	return func(ctx context.Context, tx pgx.Tx, after int64, limit int) ([]webhooks.Event, error) {
+		all, err := happened.After(ctx, tx, after, limit)
+		told := make([]webhooks.Event, len(all))
+		for i, e := range all {
+			data, err := json.Marshal(e)
+			if err != nil {
+				return nil, fmt.Errorf("writing event %d: %w", e.ID, err)
+			}
+			told[i] = webhooks.Event{ID: e.ID, Type: e.Type, At: e.At, Seen: e.SeenAt, Site: e.SiteID, Data: data}
+		}
+		return told, err
+	}
 }
 
 // unitsOf lists the services of a tenant's hosts by the question that people ask,

@@ -21,7 +21,6 @@ import (
 	"assimilation/saas/internal/history"
 	"assimilation/saas/internal/mail"
 	"assimilation/saas/internal/members"
-	"assimilation/saas/internal/otelexport"
 	"assimilation/saas/internal/outbound"
 	"assimilation/saas/internal/sso"
 	"assimilation/saas/internal/verdicts"
@@ -50,7 +49,7 @@ type SaaS struct {
 	hub      *web.Hub
 	post     *mail.Post
 	verdicts *verdicts.Service
-	exports  *otelexport.Service
+	working  []running
 	handler  http.Handler
 	metrics  http.Handler
 }
@@ -90,10 +89,10 @@ func New(ctx context.Context, config Config, log *slog.Logger) (*SaaS, error) {
 		Auth: people, Places: company, Hub: s.hub, Log: log, Metrics: metrics, URL: public, Version: config.Version, Ready: db.Ping,
 		Proxies: config.proxies, Traces: config.Telemetry.Traces(),
 	})
-	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, people: people, company: company, entry: entry, verdicts: s.verdicts}
+	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, post: s.post, people: people, company: company, entry: entry, verdicts: s.verdicts}
 	s.metrics = front.Metrics()
 	config.Telemetry.Measure(metrics)
-	if s.exports, err = p.mount(front); err == nil {
+	if s.working, err = p.mount(front); err == nil {
 		s.handler, err = front.Handler()
 	}
 	if err != nil {
@@ -123,7 +122,9 @@ func (s *SaaS) Run(ctx context.Context) error {
 	group.Go(func() error { return s.hub.Run(ctx) })
 	group.Go(func() error { return s.post.Run(ctx) })
 	group.Go(func() error { return s.verdicts.Watch(ctx) })
-	group.Go(func() error { return s.exports.Run(ctx) })
+	for _, feature := range s.working {
+		group.Go(func() error { return feature.Run(ctx) })
+	}
 	group.Go(func() error { return (&history.Keeper{DB: s.db, Log: s.log}).Run(ctx) })
 	err := group.Wait()
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.Canceled) {

@@ -26,6 +26,7 @@ type (
 	userKind     struct{}
 	verdictKind  struct{}
 	exporterKind struct{}
+	webhookKind  struct{}
 )
 
 // The things that have an identifier.
@@ -44,6 +45,8 @@ type (
 	VerdictID = ID[verdictKind]
 	// ExporterID names a place that a tenant wants its data sent to.
 	ExporterID = ID[exporterKind]
+	// WebhookID names an address that a tenant wants called when something happens.
+	WebhookID = ID[webhookKind]
 )
 
 // NewID returns a random identifier of kind K, as in NewID[tenancy.TenantID]().

@@ -28,3 +28,13 @@ func OfIdentityProvider(t tenancy.TenantID) string {
 func OfExporter(t tenancy.TenantID, e tenancy.ExporterID) string {
 	return "exporter " + e.String() + " of tenant " + t.String()
 }
+
+// OfWebhook is the purpose of what signs the messages of a webhook
+// (assim.webhooks.secret and previous_secret).
+func OfWebhook(t tenancy.TenantID, w tenancy.WebhookID) string {
+	return "secret of webhook " + w.String() + " of tenant " + t.String()
+}
+
+// OfAnswer is the purpose of an answer that is kept for a request that is
+// repeated (assim.answers.answer).
+func OfAnswer(t tenancy.TenantID) string { return "answer of tenant " + t.String() }

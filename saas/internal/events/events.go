@@ -32,6 +32,7 @@ type Event struct {
 	HostID    *tenancy.HostID    `json:"host_id,omitempty" format:"uuid"`
 	Relay     string             `json:"relay" doc:"name, or empty"`
 	Site      string             `json:"site" doc:"name, or empty"`
+	SiteID    *tenancy.SiteID    `json:"site_id,omitempty" format:"uuid"`
 	VerdictID *tenancy.VerdictID `json:"verdict_id,omitempty" format:"uuid" doc:"the verdict that it tells of"`
 	Detail    json.RawMessage    `json:"detail"`
 	Summary   string             `json:"summary"`

@@ -114,7 +114,7 @@ func (q *question) text(limit int) string {
 	}
 	return `
 		WITH chosen AS (` + chosen + `)
-		SELECT e.id, e.seen_at, e.at, e.type, coalesce(h.name, ''), e.host, coalesce(r.name, ''), coalesce(s.name, ''), e.verdict, e.detail
+		SELECT e.id, e.seen_at, e.at, e.type, coalesce(h.name, ''), e.host, coalesce(r.name, ''), coalesce(s.name, ''), e.site, e.verdict, e.detail
 		FROM chosen c JOIN assim.events e ON e.tenant = c.tenant AND e.id = c.id
 		LEFT JOIN assim.hosts h ON h.tenant = e.tenant AND h.id = e.host
 		LEFT JOIN assim.relays r ON r.tenant = e.tenant AND r.id = e.relay
@@ -123,7 +123,7 @@ func (q *question) text(limit int) string {
 
 func scan(row pgx.CollectableRow) (Event, error) {
 	var e Event
-	err := row.Scan(&e.ID, &e.SeenAt, &e.At, &e.Type, &e.Host, &e.HostID, &e.Relay, &e.Site, &e.VerdictID, &e.Detail)
+	err := row.Scan(&e.ID, &e.SeenAt, &e.At, &e.Type, &e.Host, &e.HostID, &e.Relay, &e.Site, &e.SiteID, &e.VerdictID, &e.Detail)
 	e.SeenAt, e.At = e.SeenAt.UTC(), e.At.UTC()
 	e.Summary = summary(e.Type, e.Detail)
 	return e, err
