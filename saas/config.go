@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"assimilation/internal/telemetry"
 )
@@ -38,6 +40,9 @@ type Config struct {
 	// PrivateCollectors lets tenants have their data sent to private addresses, and
 	// without TLS (ASSIM_PRIVATE_COLLECTORS=true).
 	PrivateCollectors bool
+	// DeletionGrace is how long a tenant that is to be deleted can still be kept
+	// (ASSIM_DELETION_DAYS, default 7).
+	DeletionGrace time.Duration
 	Telemetry         *telemetry.Telemetry // the service's own; nil: none
 	Version           string
 
@@ -60,6 +65,15 @@ func Default(getenv func(string) string) Config {
 		PrivateIssuers: getenv("ASSIM_PRIVATE_ISSUERS") == "true",
 
 		PrivateCollectors: getenv("ASSIM_PRIVATE_COLLECTORS") == "true",
+	}
+	days := getenv("ASSIM_DELETION_DAYS")
+	if days == "" {
+		days = "7"
+	}
+	// A number that cannot be read is refused by Validate.
+	c.DeletionGrace = -1
+	if n, err := strconv.ParseUint(days, 10, 16); err == nil {
+		c.DeletionGrace = time.Duration(n) * 24 * time.Hour
 	}
 	if c.MasterKeyFile == "" {
 		c.MasterKeyFile = "/var/lib/assim-saas/master.key"
@@ -86,6 +100,9 @@ func (c *Config) Validate() error {
 	}
 	if _, _, err := net.SplitHostPort(c.MetricsListen); c.MetricsListen != "" && err != nil {
 		faults = append(faults, fmt.Errorf("metrics address %q is not host:port", c.MetricsListen))
+	}
+	if c.DeletionGrace < 0 {
+		faults = append(faults, errors.New("ASSIM_DELETION_DAYS is not a number of days"))
 	}
 	c.proxies = nil
 	for _, text := range strings.FieldsFunc(c.TrustedProxies, func(r rune) bool { return r == ',' || r == ' ' }) {

@@ -61,7 +61,7 @@ func unused() (*web.Web, error) {
 	company := members.New(members.Config{Post: post, URL: public, Log: log})
 	people := accounts.New(accounts.Config{Log: log, Post: post, URL: public, Joining: company})
 	front := web.New(web.Config{Auth: people, Hub: hub, Log: log, Metrics: metrics, URL: public, Version: "1"})
-	p := parts{config: Config{Downloads: "."}, public: public, log: log, hub: hub, metrics: metrics, people: people, company: company, entry: sso.New(sso.Config{URL: public}), verdicts: &verdicts.Service{}}
+	p := parts{config: Config{Downloads: "."}, public: public, log: log, hub: hub, metrics: metrics, post: post, people: people, company: company, entry: sso.New(sso.Config{URL: public}), verdicts: &verdicts.Service{}}
 	if _, err := p.mount(front); err != nil {
 		return nil, err
 	}
