@@ -133,7 +133,7 @@ func (c *Channel) relay(ctx context.Context, id tenancy.RelayID) (Relay, error) 
 			WHERE r.id = $1`, id).
 			Scan(&r.Name, &r.signKey, &sealKey, &r.Revoked, &r.Site, &r.SiteName, &siteWrapped, &tenantWrapped)
 	})
-	if errors.Is(err, pgx.ErrNoRows) { // deleted between the two
+	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, store.ErrUnknownTenant) { // deleted between the two, or with its tenant
 		return Relay{}, &wire.Error{Reason: wire.NotEnrolled, What: "relay"}
 	}
 	if err != nil {

@@ -251,7 +251,13 @@ func (c *Channel) refuse(w http.ResponseWriter, r *http.Request, endpoint string
 		w.Header().Set("Retry-After", "5")
 	}
 	w.WriteHeader(status(reason))
-	io.WriteString(w, reason.String()+"\n")
+	io.WriteString(w, reason.String()+explanations[reason]+"\n")
+}
+
+// explanations follow a reason's name where that leaves people at the relay in
+// doubt.
+var explanations = map[wire.Reason]string{
+	wire.NotEnrolled: ": the service knows no such relay; its tenant may have been deleted, or the service restored from an older copy",
 }
 
 func status(reason wire.Reason) int {

@@ -40,7 +40,8 @@ func (s *session) tenant() *cobra.Command {
 			RunE: func(cmd *cobra.Command, args []string) error {
 				return s.send(cmd, http.MethodPatch, "/v1/tenant", map[string]string{"name": args[0]}, "the tenant is called "+args[0])
 			},
-		})
+		},
+		s.deletion(), s.deleteTenant(), s.keepTenant())
 }
 
 func (s *session) member() *cobra.Command {
