@@ -22,6 +22,7 @@ import (
 	"assimilation/saas/internal/downloads"
 	"assimilation/saas/internal/events"
 	"assimilation/saas/internal/findings"
+	"assimilation/saas/internal/guides"
 	"assimilation/saas/internal/history"
 	"assimilation/saas/internal/hosts"
 	"assimilation/saas/internal/ingest"
@@ -31,6 +32,7 @@ import (
 	"assimilation/saas/internal/query"
 	"assimilation/saas/internal/relaychan"
 	"assimilation/saas/internal/search"
+	"assimilation/saas/internal/settings"
 	"assimilation/saas/internal/sites"
 	"assimilation/saas/internal/sso"
 	"assimilation/saas/internal/topology"
@@ -75,6 +77,10 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	if err != nil {
 		return nil, err
 	}
+	manual, err := guides.New()
+	if err != nil {
+		return nil, err
+	}
 	happened := &events.Service{DB: p.db}
 	wiring := &topology.Service{DB: p.db, Log: p.log}
 	questions.Live, questions.Topology = wiring.Ports, wiring.Ask
@@ -93,6 +99,7 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	called := webhooks.New(webhooks.Config{DB: p.db, Master: p.master, Log: p.log, Metrics: p.metrics, Private: p.config.PrivateCollectors, Happened: toldOf(happened)})
 	ending := deletion.New(deletion.Config{DB: p.db, Post: p.post, URL: p.public, Log: p.log, Grace: p.config.DeletionGrace})
 	finder := &search.Service{DB: p.db}
+	decided := &settings.Service{DB: p.db, SetHistory: past.Set}
 	deeds := &audit.Service{DB: p.db}
 	overview := &console.Service{DB: p.db, Changes: changed.Recent, Verdicts: p.verdicts.Open, Events: happened.Recent}
 
@@ -143,6 +150,8 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	asked.Pages(w)
 	who.Pages(w)
 	finder.Pages(w)
+	decided.Pages(w)
+	manual.Pages(w)
 	return []running{exports, called, ending}, nil
 }
 

@@ -118,6 +118,7 @@ var acrossFeatures = []struct{ from, to, because string }{
 	{"hosts", "history", "a host is shown as it was, read by the snapshot that shows it"},
 	{"cypher", "history", "a question reads the tables of another time"},
 	{"query", "history", "a question reads the tables of another time"},
+	{"settings", "history", "the page says how long the past is held"},
 	{"*", "relaychan", "the relays' door: envelopes are opened and answers sealed in one place"},
 	{"*", "allowance", "what relays may count of a token is leased in one place, in its caller's transaction"},
 	{"otelexport", "outbound", "what tenants name is dialled in one way, which reaches the public internet only"},
