@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -31,6 +32,9 @@ func (l *loader) prepare(ctx context.Context) error {
 	if _, err := l.conn.Exec(ctx, `SET session_replication_role = replica; SET synchronous_commit = off`); err != nil {
 		return fmt.Errorf("preparing to load: %w", err)
 	}
+	if err := l.clear(ctx); err != nil {
+		return fmt.Errorf("clearing the new tables: %w", err)
+	}
 	if err := l.partitions(ctx); err != nil {
 		return fmt.Errorf("making partitions: %w", err)
 	}
@@ -51,6 +55,16 @@ func (l *loader) apart(ctx context.Context, fn func(*pgx.Conn) error) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	return fn(conn)
+}
+
+// clear removes the rows that new tables begin with.
+func (l *loader) clear(ctx context.Context) error {
+	tables := make([]string, len(l.manifest.Tables))
+	for i, t := range l.manifest.Tables {
+		tables[i] = quote("assim", t.Name)
+	}
+	_, err := l.conn.Exec(ctx, `TRUNCATE `+strings.Join(tables, ", "))
+	return err
 }
 
 // partitions replaces those that a new database begins with.
