@@ -41,7 +41,7 @@ func (s *session) tenant() *cobra.Command {
 				return s.send(cmd, http.MethodPatch, "/v1/tenant", map[string]string{"name": args[0]}, "the tenant is called "+args[0])
 			},
 		},
-		s.deletion(), s.deleteTenant(), s.keepTenant())
+		s.exportTenant(), s.deletion(), s.deleteTenant(), s.keepTenant())
 }
 
 func (s *session) member() *cobra.Command {
