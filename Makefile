@@ -21,10 +21,10 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist packages e2e-packages cross units up down logs test test-race test-pg18 e2e e2e-backup e2e-netns e2e-oidc e2e-otel e2e-loss e2e-rest screenshots fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
+.PHONY: help build dist packages e2e-packages cross units up down logs test test-race test-pg18 e2e e2e-backup e2e-netns e2e-oidc e2e-otel e2e-loss e2e-rest e2e-browser fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## the programs, static, into bin/
 	@ops/dev/console.sh
@@ -89,9 +89,12 @@ test-pg18: ## the tests that use Postgres, on Postgres 18 with AGE 1.8
 	@ASSIM_POSTGRES=18 ops/postgres/up.sh
 	ASSIM_POSTGRES=18 go test -count=1 $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/internal\/pgtest|store\/storetest|e2e\/world/ { print $$1 }')
 
-screenshots: ## every page with what this host reports, light and dark, into .dev/screenshots/; needs chromium
+e2e-browser: ## a newcomer's way to the first map, and every page in light and dark, wide and narrow, in a real Chromium; pictures in .dev/screenshots/; needs root
 	@ops/postgres/up.sh
-	ASSIM_SCREENSHOTS=$(CURDIR)/.dev/screenshots go test -count=1 -run TestEveryPage -v ./e2e/browser
+	@command -v chromium >/dev/null || apt-get -qq install -y --no-install-recommends chromium
+	@command -v sudo >/dev/null || apt-get -qq install -y --no-install-recommends sudo
+	@mkdir -p .dev/screenshots
+	ASSIM_SCREENSHOTS=$(CURDIR)/.dev/screenshots go test -count=1 -v -timeout 30m ./e2e/browser
 
 e2e: ## only the tests of the whole, with the real programs
 	@ops/postgres/up.sh

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
 	"assimilation/e2e/world"
@@ -22,71 +23,6 @@ import (
 func TestMain(m *testing.M) {
 	world.PeerMain()
 	os.Exit(m.Run())
-}
-
-// TestFromSignUpToTheFirstHost signs up, creates a site, installs a relay and a
-// probe with the tokens that the pages show, and watches the pages follow
-// without a reload.
-func TestFromSignUpToTheFirstHost(t *testing.T) {
-	b := open(t)
-	w := world.New(t, world.Options{})
-
-	b.visit(w.URL + "/hosts?name=x")
-	if at := b.path(); at != "/signin" {
-		t.Fatalf("a stranger who asks for hosts is at %s", at)
-	}
-	b.visit(w.URL + "/signup")
-	b.fill("input[name=email]", "ada@example.org")
-	b.fill("input[name=password]", "correct horse battery")
-	b.fill("input[name=tenant]", "Browser Ltd\r")
-	b.sees("Create a site", 10*time.Second)
-	b.fill("input[name=name]", "paris\r")
-	b.sees("Waiting for the first relay", 10*time.Second)
-	relayToken := b.eval(`document.getElementById("token").textContent`)
-	if install := b.eval(`document.getElementById("install").textContent`); !strings.Contains(install, relayToken) || !strings.HasPrefix(relayToken, "asm_rly_") {
-		t.Fatalf("the install line %q does not hold the token", install)
-	}
-
-	_, relay := w.Relay(world.Node{Name: "paris-relay", Token: relayToken})
-	b.sees("online", 30*time.Second)
-	if b.shows("Waiting for the first relay") {
-		t.Error("the page still waits for the first relay")
-	}
-
-	b.click("form[action$='/tokens'] button.primary")
-	b.sees("Install probes", 10*time.Second)
-	w.Probe(world.Node{Name: "probe", Relay: relay, Token: b.eval(`document.getElementById("token").textContent`)})
-	b.visit(w.URL + "/hosts")
-	host, err := os.Hostname()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.sees(host, 60*time.Second)
-	b.click("tbody th a")
-	b.sees("Kernel", 10*time.Second)
-	b.click(`.tabs a[href$="/services"]`)
-	b.sees("Listens on", 30*time.Second)
-
-	address := world.FreeTCP(t)
-	server := world.Peer(t, world.Node{}, "listen", address)
-	b.sees(address+"/tcp", 20*time.Second)
-	server.Kill()
-	b.gone(address+"/tcp", 20*time.Second)
-
-	before := b.eval(`getComputedStyle(document.body).backgroundColor`)
-	for b.eval(`document.documentElement.dataset.theme`) != "dark" {
-		b.click("button[data-theme-switch]")
-	}
-	b.visit(w.URL + "/")
-	if after := b.eval(`getComputedStyle(document.body).backgroundColor`); after == before {
-		t.Errorf("the dark theme did not outlive a page: %s, then %s", before, after)
-	}
-	b.click(`form[action="/signout"] button`)
-	b.sees("New here?", 10*time.Second)
-	b.visit(w.URL + "/hosts")
-	if at := b.path(); at != "/signin" {
-		t.Errorf("after signing out, /hosts is at %s", at)
-	}
 }
 
 // browser is one tab.
@@ -125,9 +61,11 @@ func open(t *testing.T) *browser {
 			if err != nil {
 				return
 			}
-			b.mu.Lock()
-			b.messages = append(b.messages, fmt.Sprint(message))
-			b.mu.Unlock()
+			if text := fmt.Sprint(message); !strings.HasPrefix(text, "info: ") { // as that a page has its focus already
+				b.mu.Lock()
+				b.messages = append(b.messages, text)
+				b.mu.Unlock()
+			}
 		}
 	}()
 	t.Cleanup(func() {
@@ -196,6 +134,15 @@ func (b *browser) sees(text string, within time.Duration) {
 	b.t.Logf("%q after %v", text, took.Round(time.Millisecond))
 }
 
+// says waits until the first element that a selector finds holds this text.
+func (b *browser) says(selector, text string) {
+	b.t.Helper()
+	world.Eventually(b.t, time.Minute, selector+" saying "+text, func() (bool, string) {
+		said := b.eval(fmt.Sprintf(`document.querySelector(%q)?.textContent.trim() ?? ""`, selector))
+		return said == text, said
+	})
+}
+
 func (b *browser) gone(text string, within time.Duration) {
 	b.t.Helper()
 	took := world.Eventually(b.t, within, fmt.Sprintf("%q gone from the page", text), func() (bool, string) {
@@ -203,4 +150,38 @@ func (b *browser) gone(text string, within time.Duration) {
 		return page != "" && !strings.Contains(page, text), page
 	})
 	b.t.Logf("%q gone after %v", text, took.Round(time.Millisecond))
+}
+
+// mark puts something on the page that a reload would take away.
+func (b *browser) mark() { b.t.Helper(); b.eval(`(window.marked = "marked")`) }
+
+func (b *browser) isMarked() {
+	b.t.Helper()
+	if b.eval(`String(window.marked)`) != "marked" {
+		b.t.Error("the page was loaded anew")
+	}
+}
+
+// pasted is what the clipboard holds: what Ctrl-V puts into a field made for it.
+func (b *browser) pasted() string {
+	b.t.Helper()
+	b.eval(`(() => { const field = document.createElement("textarea"); field.id = "pasted"; document.body.append(field); field.focus(); return ""; })()`)
+	if _, err := chromedp.Call(b.ctx, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: "v", Code: "KeyV", Modifiers: 2, Commands: []string{"paste"}}); err != nil {
+		b.t.Fatalf("browser: %v", err)
+	}
+	text := b.eval(`document.getElementById("pasted").value`)
+	b.eval(`(document.getElementById("pasted").remove(), "")`)
+	return text
+}
+
+// picture keeps what the window shows.
+func (b *browser) picture(file string) {
+	b.t.Helper()
+	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(file, picture, 0o644)
+	}
+	if err != nil {
+		b.t.Fatalf("browser: %v", err)
+	}
 }
