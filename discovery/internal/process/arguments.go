@@ -14,13 +14,20 @@ const (
 	maxArg  = 256
 )
 
-// arguments splits a command line, takes the secrets out, then bounds it.
+// arguments splits a command line as proc(5) has it.
 func arguments(line string) []string {
 	line = strings.TrimRight(line, "\x00")
 	if line == "" {
 		return nil
 	}
-	argv := strings.Split(line, "\x00")
+	return Arguments(strings.Split(line, "\x00"))
+}
+
+// Arguments takes the secrets out of a command line, then bounds it.
+func Arguments(argv []string) []string {
+	if len(argv) == 0 {
+		return nil
+	}
 	if title, is := processTitle(argv); is {
 		argv = []string{title}
 	}

@@ -1,0 +1,15 @@
+package portable
+
+import (
+	"context"
+	"os"
+	"runtime"
+
+	kind "assimilation/discovery/packages"
+)
+
+const manager = "pkgutil"
+
+func packages(context.Context) ([]kind.Package, error) {
+	return readReceipts(os.DirFS("/"), runtime.GOARCH)
+}

@@ -1,0 +1,20 @@
+package portable
+
+import (
+	"bytes"
+	"context"
+	"os/exec"
+
+	kind "assimilation/discovery/packages"
+)
+
+const manager = "pkg"
+
+// packages asks pkg(8), whose database has no other documented reader.
+func packages(ctx context.Context) ([]kind.Package, error) {
+	out, err := exec.CommandContext(ctx, "/usr/local/sbin/pkg", "query", pkgFormat).Output()
+	if err != nil {
+		return nil, err
+	}
+	return readPkg(bytes.NewReader(out))
+}
