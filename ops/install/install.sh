@@ -71,6 +71,10 @@ END
 has() { command -v "$1" >/dev/null 2>&1; }
 
 fetch() { # URL FILE
+	if [ -n "$PINNED" ]; then
+		# It is on the host's own network, which no proxy leads to.
+		unset http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY
+	fi
 	if has curl; then
 		curl -fsSL ${PINNED:+--insecure} --retry 2 -o "$2" "$1" || return 1
 	elif has wget; then
@@ -414,7 +418,7 @@ main() {
 	done
 	[ -z "$purge" ] || [ -n "$uninstall" ] || die "--purge goes with --uninstall"
 	if [ "$(id -u)" != 0 ] && [ -z "${ASSIM_PREFIX:-}" ]; then
-		die "root is needed to install: curl -fsSL $BASE/install.sh | ASSIM_TOKEN=... sudo -E sh"
+		die "root is needed to install: run the same line with sudo -E before sh"
 	fi
 	umask 022
 	temporary=$(mktemp -d)
