@@ -28,26 +28,32 @@ func NewTables(tenant tenancy.TenantID, at string) *Tables {
 
 var (
 	anyTable = regexp.MustCompile(`\{([A-Za-z_]+)\}`)
-	byID     = regexp.MustCompile(`JOIN \{([A-Za-z_]+)\} ([a-z]+) ON ([a-z]+)\.(id|start_id|end_id) = ([a-z]+\.[a-z_]+)`)
+	byID     = regexp.MustCompile(`JOIN (\{near\})?\{([A-Za-z_]+)\} ([a-z]+) ON ([a-z]+)\.(id|start_id|end_id) = ([a-z]+\.[a-z_]+)`)
 )
 
 // Whole writes a statement that reads most of some tables, each of which stands in
-// it as {Label}.
+// it as {Label}; what it reads of few rows, such as those of a page, is read as
+// Near does where JOIN {near}{Label} asks for it.
 func (t *Tables) Whole(statement string) string {
-	return t.With(anyTable.ReplaceAllStringFunc(statement, func(name string) string { return t.Table(name[1 : len(name)-1]) }))
+	return t.write(statement, false)
 }
 
 // Near writes a statement that begins at a few rows and goes on from each to the
 // next: JOIN {Label} x ON x.id = y.z, or x.start_id, or x.end_id, finds what y.z
 // leads to, and nothing else is looked at. y stands before x.
 func (t *Tables) Near(statement string) string {
-	return t.Whole(byID.ReplaceAllStringFunc(statement, func(join string) string {
+	return t.write(statement, true)
+}
+
+func (t *Tables) write(statement string, near bool) string {
+	statement = byID.ReplaceAllStringFunc(statement, func(join string) string {
 		m := byID.FindStringSubmatch(join)
-		if m[2] != m[3] {
+		if m[3] != m[4] || m[1] == "" && !near {
 			return join
 		}
-		return "JOIN " + t.rows(m[1], m[4], m[5]) + " " + m[2] + " ON true"
-	}))
+		return "JOIN " + t.rows(m[2], m[5], m[6]) + " " + m[3] + " ON true"
+	})
+	return t.With(anyTable.ReplaceAllStringFunc(statement, func(name string) string { return t.Table(name[1 : len(name)-1]) }))
 }
 
 // Table is the expression that stands for a table: what is now, less all that

@@ -20,7 +20,9 @@
 // columns: text, int, time, json; vendor, for which the SQL gives a hardware
 // address; step, for which it gives a fact's kind and the hashes of two bodies.
 //
-// In the text, {Label} is a label's table, {x.name} a property of the row x as
+// In the text, {Label} is a label's table, {near Label} too, of which a question of
+// the past looks up single rows: in JOIN {near Label} x ON x.id = y.z (or start_id,
+// end_id), for each row of a page. {x.name} a property of the row x as
 // text and {x.name:int} as number, {@x.name} the same as the index over it has
 // it, {x.*} all properties as JSON, {$name} a parameter to compare {@x.name}
 // with, and {$name:text}, {$name:int}, {$name:duration} the same for SQL.

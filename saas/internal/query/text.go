@@ -23,6 +23,9 @@ func (q *Query) expand(p string) (string, error) {
 	if name, ok := strings.CutPrefix(p, "$"); ok {
 		return q.expandParameter(name)
 	}
+	if label, ok := strings.CutPrefix(p, "near "); ok && isLabel(label) {
+		return `{near}{graph}."` + label + `"`, nil
+	}
 	switch {
 	case p == "walk" && q.walk.way != "":
 		return walkTable, nil
@@ -96,5 +99,5 @@ func isLabel(name string) bool {
 // arguments.
 func (q *Query) text(tenant tenancy.TenantID) string {
 	n := q.hiddenColumns() + len(q.bound)
-	return strings.ReplaceAll(q.sql, "{graph}", store.Graph(tenant)) + fmt.Sprintf("\nLIMIT $%d OFFSET $%d", n+1, n+2)
+	return strings.NewReplacer("{graph}", store.Graph(tenant), "{near}", "").Replace(q.sql) + fmt.Sprintf("\nLIMIT $%d OFFSET $%d", n+1, n+2)
 }

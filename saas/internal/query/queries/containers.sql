@@ -15,10 +15,10 @@
 -- column id text
 SELECT {h.name} AS host, {c.name} AS name, {c.sort} AS sort, {c.state} AS state, {c.engine} AS engine, {c.image} AS image,
     (SELECT string_agg(p, ', ') FROM jsonb_array_elements_text({c.ports}::jsonb) p) AS ports,
-    (SELECT count(*) FROM {RUNS_IN} r WHERE r.end_id = c.id) AS services,
-    (SELECT min({g.name}) FROM {CHILD_NIC} n JOIN {HAS_NIC} o ON o.end_id = n.end_id JOIN {HAS_INTERFACE} i ON i.end_id = o.start_id JOIN {Host} g ON g.id = i.start_id
-        WHERE n.start_id = c.id AND g.id <> h.id) AS probe_host,
-    (SELECT min({p.name}) FROM {PART_OF} x JOIN {Child} p ON p.id = x.end_id WHERE x.start_id = c.id) AS pod,
+    (SELECT count(*) FROM (VALUES (c.id)) k(id) JOIN {near RUNS_IN} r ON r.end_id = k.id) AS services,
+    (SELECT min({g.name}) FROM (VALUES (c.id)) k(id) JOIN {near CHILD_NIC} n ON n.start_id = k.id JOIN {near HAS_NIC} o ON o.end_id = n.end_id
+        JOIN {near HAS_INTERFACE} i ON i.end_id = o.start_id JOIN {near Host} g ON g.id = i.start_id WHERE g.id <> h.id) AS probe_host,
+    (SELECT min({p.name}) FROM (VALUES (c.id)) k(id) JOIN {near PART_OF} x ON x.start_id = k.id JOIN {near Child} p ON p.id = x.end_id) AS pod,
     {c.id} AS id
 FROM {Child} c
 JOIN {HAS_CHILD} x ON x.end_id = c.id

@@ -11,18 +11,15 @@
 -- column filesystems text: on it, or on what lies on it
 -- column state text: of an array, or of a disk that is not running
 -- column serial text
-WITH RECURSIVE within AS (
-    SELECT d.id AS disk, d.id AS device, 0 AS depth FROM {Disk} d WHERE {$type:text} IN ('any', {d.type})
-    UNION SELECT w.disk, c.end_id, w.depth + 1 FROM within w JOIN {CARRIES} c ON c.start_id = w.device WHERE w.depth < 8
-), mounted AS (
-    SELECT w.disk, string_agg(DISTINCT {f.target}, ', ' ORDER BY {f.target}) AS targets
-    FROM within w JOIN {ON_DISK} o ON o.end_id = w.device JOIN {Filesystem} f ON f.id = o.start_id GROUP BY 1
-)
 SELECT {h.name} AS host, {d.name} AS disk, {d.type} AS type, {d.bytes:int} AS bytes, {d.content} AS content,
-    (SELECT string_agg({b.name}, ', ' ORDER BY {b.name}) FROM {CARRIES} c JOIN {Disk} b ON b.id = c.start_id WHERE c.end_id = d.id) AS lies_on,
-    m.targets AS filesystems, coalesce({d.array}, {d.state}) AS state, {d.serial} AS serial
+    (SELECT string_agg({b.name}, ', ' ORDER BY {b.name}) FROM (VALUES (d.id)) k(id) JOIN {near CARRIES} c ON c.end_id = k.id JOIN {near Disk} b ON b.id = c.start_id) AS lies_on,
+    (WITH RECURSIVE within AS (
+        SELECT d.id AS device, 0 AS depth
+        UNION SELECT c.end_id, w.depth + 1 FROM within w JOIN {near CARRIES} c ON c.start_id = w.device WHERE w.depth < 8)
+    SELECT string_agg(DISTINCT {f.target}, ', ' ORDER BY {f.target})
+    FROM within w JOIN {near ON_DISK} o ON o.end_id = w.device JOIN {near Filesystem} f ON f.id = o.start_id) AS filesystems,
+    coalesce({d.array}, {d.state}) AS state, {d.serial} AS serial
 FROM {Disk} d
 JOIN {Host} h ON {h.key} = split_part({d.key}, '/', 1)
-LEFT JOIN mounted m ON m.disk = d.id
 WHERE {$type:text} IN ('any', {d.type})
 ORDER BY lower({h.name}), {h.key}, 2, {d.key}

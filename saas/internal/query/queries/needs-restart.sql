@@ -6,7 +6,7 @@
 -- column files int
 -- column stale text: the files, at most 16
 SELECT {h.name} AS host, {s.name} AS service,
-    (SELECT min({u.name}) FROM {STARTED_BY} b JOIN {Unit} u ON u.id = b.end_id WHERE b.start_id = s.id) AS unit,
+    (SELECT min({u.name}) FROM (VALUES (s.id)) k(id) JOIN {near STARTED_BY} b ON b.start_id = k.id JOIN {near Unit} u ON u.id = b.end_id) AS unit,
     jsonb_array_length({l.stale}::jsonb)::bigint AS files, (SELECT string_agg(f, ', ') FROM jsonb_array_elements_text({l.stale}::jsonb) f) AS stale
 FROM {LOADS} l
 JOIN {Service} s ON s.id = l.start_id
