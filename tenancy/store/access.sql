@@ -88,10 +88,18 @@ BEGIN
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO @readers@', f);
     END LOOP;
-    -- Of Postgres itself: what waits, locks, writes large objects, changes a
-    -- setting (a role is one) or runs SQL given as text is for writers only.
+    -- Of Postgres itself: nobody needs large objects, which two tenants could
+    -- share, nor the functions among them that read and write files of the server.
+    -- Slots of replication hold back the server's log.
     FOR f IN SELECT oid::regprocedure FROM pg_catalog.pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND (
-        proname ~ '^(pg_sleep.*|pg_advisory_.*|pg_try_advisory_.*|lo_.*|loread|lowrite|set_config|pg_notify|pg_cancel_backend|pg_terminate_backend|pg_logical_emit_message|pg_export_snapshot|ts_stat|ts_rewrite)$'
+        proname ~ '^(lo_.*|loread|lowrite|pg_create_.*_slot|pg_copy_.*_slot|pg_drop_replication_slot|pg_replication_slot_advance)$')
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, @writers@', f);
+    END LOOP;
+    -- What waits, locks, changes a setting (a role is one) or runs SQL given as
+    -- text is for writers only.
+    FOR f IN SELECT oid::regprocedure FROM pg_catalog.pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND (
+        proname ~ '^(pg_sleep.*|pg_advisory_.*|pg_try_advisory_.*|set_config|pg_notify|pg_cancel_backend|pg_terminate_backend|pg_logical_emit_message|pg_export_snapshot|ts_stat|ts_rewrite)$'
         OR proname ~ '^(query|cursor|table|schema|database)_to_xml.*')
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);

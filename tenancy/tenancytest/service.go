@@ -1,6 +1,7 @@
 package tenancytest
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +35,7 @@ type Tenant struct {
 	Marker string // stands in all its names
 	// Values are what parameters stand for: of a path by the parameter's name with
 	// braces, or with the folder before it where that decides ("members/{id}"); of a
-	// query by "?" and the name.
+	// query by "?" and the name; or the whole of a query by Route.Name.
 	Values map[string][]string
 }
 
@@ -50,6 +51,8 @@ type Service struct {
 	// Bodies are what routes that change something take, by Route.Name: JSON or a
 	// form, with @value@ for a value of Tenant.Values.
 	Bodies map[string]string
+	// Takes reports whether a page or operation looks at a query parameter.
+	Takes func(r Route, path, parameter string) bool
 	// Shy are routes that show nothing without a secret in their query, or need what no
 	// test has, by Route.Name.
 	Shy map[string]bool
@@ -100,8 +103,17 @@ func (s *Service) Send(as As, method, path, body string, headers ...string) Answ
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	s.Handler.ServeHTTP(w, r)
+	if panicked := s.serve(w, r); panicked != nil {
+		return Answer{http.StatusInternalServerError, http.Header{}, fmt.Sprint("panic: ", panicked)}
+	}
 	return Answer{w.Code, w.Header(), w.Body.String()}
+}
+
+// serve is what net/http does: a panic ends one request.
+func (s *Service) serve(w http.ResponseWriter, r *http.Request) (panicked any) {
+	defer func() { panicked = recover() }()
+	s.Handler.ServeHTTP(w, r)
+	return nil
 }
 
 var parameter = regexp.MustCompile(`\{(\w+)(?:\.\.\.)?\}`)

@@ -62,34 +62,40 @@ func (q request) name() string {
 }
 
 // requests are the cases of a route: each value that its path can name; then each
-// query parameter.
+// query parameter, with the first that its path can name.
 func (s *Service) requests(r Route) (all []request) {
 	body, inBody := s.body(r, s.Victim)
 	for _, n := range r.filled(s.Victim) {
 		all = append(all, s.doubled(request{route: r, path: n.path, body: body, values: append(n.values, inBody...)}))
-	}
-	if !r.Safe() || len(r.Parameters()) > 0 {
-		return all
-	}
-	for key, values := range s.Victim.Values {
-		name, ok := strings.CutPrefix(key, "?")
-		if !ok || r.API && !contains(r.Queries, name) {
+		if !r.Safe() {
 			continue
 		}
-		for _, v := range values {
-			all = append(all, s.doubled(request{route: r, path: strings.TrimSuffix(r.Path, "{$}") + "?" + name + "=" + url.QueryEscape(v), values: []string{v}}))
+		for _, query := range s.Victim.Values[r.Name()] { // whole ones
+			all = append(all, s.doubled(request{route: r, path: n.path + "?" + query, values: append(s.namedIn(query), n.values...)}))
+		}
+		for key, values := range s.Victim.Values {
+			name, ok := strings.CutPrefix(key, "?")
+			if !ok || !s.Takes(r, n.path, name) {
+				continue
+			}
+			for _, v := range values {
+				all = append(all, s.doubled(request{route: r, path: n.path + "?" + name + "=" + url.QueryEscape(v), values: append([]string{v}, n.values...)}))
+			}
 		}
 	}
 	return all
 }
 
-func contains(all []string, s string) bool {
-	for _, a := range all {
-		if a == s {
-			return true
+// namedIn are the victim's things that a text names.
+func (s *Service) namedIn(text string) (values []string) {
+	for key, all := range s.Victim.Values {
+		for _, v := range all {
+			if strings.HasPrefix(key, "{") && !s.Vocabulary[v] && strings.Contains(text, v) {
+				values = append(values, v)
+			}
 		}
 	}
-	return false
+	return values
 }
 
 // doubled adds the double.
@@ -172,17 +178,23 @@ func (s *Service) Untold(routes []Route) (missing []string) {
 	return missing
 }
 
-// Deaf are the requests that show nothing to the victim itself, so that it proves
+// Deaf are the routes that show nothing to the victim itself, so that it proves
 // nothing when they show nothing to a stranger.
 func (s *Service) Deaf(routes []Route, victim As) (deaf []string) {
 	for _, r := range routes {
-		if !r.Safe() || r.Program || r.Stream {
+		if !r.Safe() || r.Program || r.Stream || s.Shy[r.Name()] {
 			continue
 		}
-		for _, n := range r.filled(s.Victim) {
-			if a := s.Send(victim, r.Method, n.path, ""); a.Status >= http.StatusBadRequest && !s.Shy[r.Name()] {
-				deaf = append(deaf, fmt.Sprintf("%s %s: %d %.200s", r.Method, n.path, a.Status, a.Body))
+		hears, last := false, ""
+		for _, q := range s.requests(r) {
+			a := s.Send(victim, r.Method, q.path, "")
+			if hears = a.Status < http.StatusBadRequest; hears {
+				break
 			}
+			last = fmt.Sprintf("%s %s: %d %.300s", r.Method, q.path, a.Status, a.Body)
+		}
+		if !hears {
+			deaf = append(deaf, last)
 		}
 	}
 	return deaf
