@@ -13,6 +13,7 @@ import (
 
 	"assimilation/discovery/kinds"
 	"assimilation/saas/internal/accounts"
+	"assimilation/saas/internal/asked"
 	"assimilation/saas/internal/audit"
 	"assimilation/saas/internal/changes"
 	"assimilation/saas/internal/console"
@@ -37,6 +38,7 @@ import (
 	"assimilation/saas/internal/sso"
 	"assimilation/saas/internal/topology"
 	"assimilation/saas/internal/verdicts"
+	"assimilation/saas/internal/views"
 	"assimilation/saas/internal/web"
 	"assimilation/saas/internal/webhooks"
 	"assimilation/tenancy"
@@ -86,13 +88,16 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	questions.Live, questions.Topology = wiring.Ports, wiring.Ask
 	places := &sites.Service{DB: p.db, Keys: p.master, Channel: channel, Hub: p.hub, Log: p.log, URL: p.public, Verdicts: p.verdicts.OpenAt, Happened: happened.OfSite,
 		ForgetTopology: core.ForgetTopology, Questions: wiring.Questions, Programs: programs.ForHosts}
-	changed := &changes.Service{DB: p.db, Kinds: kinds.Worded()}
+	named := &views.Service{DB: p.db}
+	changed := &changes.Service{DB: p.db, Kinds: kinds.Worded(), Views: named.Bar}
 	questions.Say = changed.Say
-	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: changed, Happened: happened.OfHost}
+	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: changed, Views: named.Bar, Happened: happened.OfHost}
 	places.FewHosts = machines.Few
 	past := &history.Service{DB: p.db, FindHost: machines.FindID}
 	wrong := &findings.Service{DB: p.db}
-	asked := cypher.New(p.db)
+	free := cypher.New(p.db)
+	before := &asked.Service{DB: p.db}
+	questions.Past, free.Past = before, before
 	who := &depmap.Service{DB: p.db, Topology: wiring.Ask, Vendor: query.VendorOf}
 	exports := otelexport.New(otelexport.Config{DB: p.db, Master: p.master, Log: p.log, Metrics: p.metrics, Private: p.config.PrivateCollectors,
 		Summary: happened.Say, Say: changed.Say, Units: unitsOf(questions)})
@@ -126,7 +131,8 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	p.verdicts.Register(w.API)
 	wrong.Register(w.API)
 	questions.Register(w.API)
-	asked.Register(w.API)
+	free.Register(w.API)
+	named.Register(w.API)
 	who.Register(w.API)
 	finder.Register(w.API)
 
@@ -147,7 +153,9 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	p.verdicts.Pages(w)
 	wrong.Pages(w)
 	questions.Pages(w)
-	asked.Pages(w)
+	free.Pages(w)
+	named.Pages(w)
+	before.Pages(w)
 	who.Pages(w)
 	finder.Pages(w)
 	decided.Pages(w)

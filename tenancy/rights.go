@@ -16,6 +16,7 @@ const (
 	ReadMembers   Action = "read members"   // who belongs to the tenant
 	AskSite       Action = "ask a site"     // a question that its relays answer, with what stays in the site
 	RetireHost    Action = "retire a host"  // and what else is done to single hosts
+	ShareView     Action = "share a view"   // of a page, with everybody of the tenant
 	CreateSite    Action = "create a site"  //
 	ManageSite    Action = "manage a site"  // its policy, relays and enrolment tokens
 	SetTenant     Action = "set the tenant" // its name, its history
@@ -51,6 +52,7 @@ var rights = map[Action]Right{
 	ReadMembers:   {Role: Viewer},
 	AskSite:       {Role: Operator, AtSite: Operator},
 	RetireHost:    {Role: Operator, AtSite: Operator},
+	ShareView:     {Role: Operator},
 	CreateSite:    {Role: Admin},
 	ManageSite:    {Role: Admin, AtSite: Admin},
 	SetTenant:     {Role: Admin},

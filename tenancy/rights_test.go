@@ -14,6 +14,7 @@ var matrix = map[Action][2]string{
 	ReadMembers:   {"oapv", ""},
 	AskSite:       {"oap", "oap"},
 	RetireHost:    {"oap", "oap"},
+	ShareView:     {"oap", ""},
 	CreateSite:    {"oa", ""},
 	ManageSite:    {"oa", "oa"},
 	SetTenant:     {"oa", ""},

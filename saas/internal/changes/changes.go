@@ -3,10 +3,12 @@ package changes
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/jackc/pgx/v5"
 	"github.com/klauspost/compress/zstd"
 
@@ -20,6 +22,8 @@ import (
 type Service struct {
 	DB    *store.DB
 	Kinds []discovery.Kind // whose bodies can be compared by their items
+	// Views are the choices of the list that people gave a name to.
+	Views func(ctx context.Context, tx pgx.Tx, a web.Actor, at *url.URL) (templ.Component, error)
 }
 
 // maxDetails bounds the differences that are shown of one change.

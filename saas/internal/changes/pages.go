@@ -70,7 +70,12 @@ func (s *Service) showChanges(w http.ResponseWriter, r *http.Request, a web.Acto
 		return nil
 	}
 	v.next, v.csv = nextPage("/changes", query, next), web.CSVOf(r)
-	err = s.DB.Read(r.Context(), a.Tenant, func(tx pgx.Tx) error { return v.look(r.Context(), tx, "/changes", query) })
+	err = s.DB.Read(r.Context(), a.Tenant, func(tx pgx.Tx) (err error) {
+		if v.views, err = s.Views(r.Context(), tx, a, r.URL); err != nil {
+			return err
+		}
+		return v.look(r.Context(), tx, "/changes", query)
+	})
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"assimilation/saas/internal/cypher/syntax"
 	"assimilation/saas/internal/web"
@@ -35,7 +38,8 @@ type consoleView struct {
 	refused string
 	answer  *GraphAnswer // nil: not asked
 	explain bool
-	asOf    time.Time // zero: now
+	asOf    time.Time       // zero: now
+	asked   templ.Component // what was asked before; nil beside an answer
 }
 
 // Pages adds the page.
@@ -48,6 +52,10 @@ func (s *Service) showConsole(w http.ResponseWriter, r *http.Request, a web.Acto
 	v := consoleView{text: web.Text(form.Get("q")), explain: form.Get("explain") != ""}
 	if strings.TrimSpace(v.text) == "" {
 		v.text = ""
+		var err error
+		if v.asked, err = s.Past.Recent(r.Context(), a, section+"?"); err != nil {
+			return err
+		}
 		return web.Render(w, r, 0, "Cypher", section, consolePage(v))
 	}
 	// A form sends the ends of lines of RFC 2046.
@@ -68,6 +76,9 @@ func (s *Service) showConsole(w http.ResponseWriter, r *http.Request, a web.Acto
 		return problemOf(err)
 	} else {
 		v.answer = &answer
+		if err := s.Past.Remember(r.Context(), a, section+"?"+url.Values{"q": {v.text}}.Encode(), v.text); err != nil {
+			return err
+		}
 	}
 	return web.Render(w, r, status, "Cypher", section, consolePage(v))
 }

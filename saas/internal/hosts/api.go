@@ -106,13 +106,17 @@ func (s *Service) Register(api huma.API) {
 		OperationID: "list-hosts", Method: http.MethodGet, Path: "/v1/hosts", Metadata: web.Needs(tenancy.Read), Tags: tags,
 		Summary: "The enrolled hosts, by name",
 	}, func(ctx context.Context, in *struct {
-		Site   string `query:"site" maxLength:"100" doc:"id or name of a site"`
-		State  string `query:"state" enum:"up,silent,shut down,down,agent down,unresponsive,unreachable,unknown,retired" doc:"default all but retired"`
-		Name   string `query:"name" maxLength:"255" doc:"part of the name"`
-		Cursor string `query:"cursor" maxLength:"512"`
-		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
+		Site     string `query:"site" maxLength:"100" doc:"id or name of a site"`
+		State    string `query:"state" enum:"up,silent,shut down,down,agent down,unresponsive,unreachable,unknown,pending,cloned,retired" doc:"default all but retired; pending: has reported nothing yet; cloned: its identity is used by two machines"`
+		Name     string `query:"name" maxLength:"255" doc:"part of the name"`
+		System   string `query:"system" maxLength:"100" example:"arm64" doc:"part of the operating system, the architecture or the probe's version"`
+		Label    string `query:"label" maxLength:"255" example:"env=prod" doc:"name=value, or a name alone"`
+		Findings bool   `query:"findings" doc:"only hosts with open findings"`
+		Cursor   string `query:"cursor" maxLength:"512"`
+		Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
 	}) (*web.Answer[web.List[hostView]], error) {
-		hosts, next, err := s.List(ctx, web.ActorFrom(ctx), Filter{web.Text(in.Site), in.State, web.Text(in.Name), in.Cursor, in.Limit})
+		hosts, next, err := s.List(ctx, web.ActorFrom(ctx), Filter{Site: web.Text(in.Site), State: in.State, Name: web.Text(in.Name), System: web.Text(in.System),
+			Label: web.Text(in.Label), Wrong: in.Findings, Cursor: in.Cursor, Limit: in.Limit})
 		return web.Listed(each(hosts, viewOf), next, err)
 	})
 

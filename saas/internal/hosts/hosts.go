@@ -4,8 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
@@ -26,6 +28,8 @@ type Service struct {
 	Forget func(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenancy.HostID, at time.Time) error
 	// Changes shows a host's history on its page.
 	Changes ChangesView
+	// Views are the choices of the list that people gave a name to.
+	Views func(ctx context.Context, tx pgx.Tx, a web.Actor, at *url.URL) (templ.Component, error)
 	// Happened are the events of a host before a time, newest first.
 	Happened func(ctx context.Context, tx pgx.Tx, host tenancy.HostID, before time.Time, limit int) ([]ui.Moment, error)
 }

@@ -21,10 +21,7 @@ import (
 	"assimilation/tenancy"
 )
 
-const (
-	section = "/hosts" // of the navigation
-	perPage = 200
-)
+const section = "/hosts" // of the navigation
 
 // Pages adds the pages.
 func (s *Service) Pages(w *web.Web) {
@@ -50,44 +47,6 @@ func (s *Service) Pages(w *web.Web) {
 }
 
 func pathOf(h Host) templ.SafeURL { return templ.SafeURL("/hosts/" + h.ID.String()) }
-
-func (s *Service) showList(w http.ResponseWriter, r *http.Request, a web.Actor) error {
-	q := r.URL.Query()
-	f := Filter{web.Text(q.Get("site")), web.Text(q.Get("state")), web.Text(q.Get("name")), q.Get("cursor"), perPage}
-	v := listView{filter: f}
-	err := s.DB.Read(r.Context(), a.Tenant, func(tx pgx.Tx) (err error) {
-		if v.sites, err = siteNames(r.Context(), tx); err != nil {
-			return err
-		}
-		v.hosts, v.next, err = listHosts(r.Context(), tx, f)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return web.Render(w, r, 0, "Hosts", section, listPage(v))
-}
-
-func (f Filter) any() bool { return f.Site != "" || f.State != "" || f.Name != "" || f.Cursor != "" }
-
-func (v listView) nextPage() string {
-	q := url.Values{"site": {v.filter.Site}, "state": {v.filter.State}, "name": {v.filter.Name}, "cursor": {v.next}}
-	return "/hosts?" + q.Encode()
-}
-
-// siteOptions are the choices of sites; one chosen by id is shown as such.
-func siteOptions(names []string, chosen string) []ui.Option {
-	options := []ui.Option{{Value: "", Text: "all sites"}}
-	known := chosen == ""
-	for _, name := range names {
-		options = append(options, ui.Option{Value: name, Text: name})
-		known = known || name == chosen
-	}
-	if !known {
-		options = append(options, ui.Option{Value: chosen, Text: "site " + chosen[:min(8, len(chosen))]})
-	}
-	return options
-}
 
 // body makes the part of a host's page that differs from view to view.
 type body func(r *http.Request, tx pgx.Tx, h Host) (templ.Component, error)

@@ -39,16 +39,6 @@ type Host struct {
 // nothing is heard of the site, nobody knows how its hosts are.
 const shownState = `CASE WHEN h.retired_at IS NOT NULL THEN 'retired' WHEN d.id IS NOT NULL THEN 'unknown' ELSE h.state END`
 
-// Filter chooses hosts. Empty fields choose all; retired hosts are shown only
-// when their state is asked for.
-type Filter struct {
-	Site   string // id or name
-	State  string
-	Name   string // part of the name
-	Cursor string
-	Limit  int
-}
-
 const selectHost = `
 	SELECT h.id, h.name, ` + shownState + `, coalesce(d.since, h.state_at), h.state, h.site, s.name, h.relay,
 		h.os, h.arch, h.agent_version, h.labels, h.enrolled_at, h.changed_at, h.retired_at,
@@ -59,29 +49,6 @@ const selectHost = `
 	LEFT JOIN LATERAL (
 		SELECT v.id, v.kind FROM assim.verdict_hosts vh JOIN assim.verdicts v ON v.tenant = vh.tenant AND v.id = vh.verdict
 		WHERE vh.tenant = h.tenant AND vh.host = h.id AND v.over_at IS NULL ORDER BY v.at DESC, v.id LIMIT 1) why ON h.retired_at IS NULL `
-
-func listHosts(ctx context.Context, tx pgx.Tx, f Filter) ([]Host, string, error) {
-	afterName, afterID, err := parseCursor(f.Cursor)
-	if err != nil {
-		return nil, "", err
-	}
-	rows, err := tx.Query(ctx, selectHost+`
-		WHERE ($1 = '' OR s.id::text = $1 OR s.name = $1)
-		  AND CASE WHEN $2 = '' THEN h.retired_at IS NULL ELSE `+shownState+` = $2 END
-		  AND ($3 = '' OR strpos(h.name_lower, lower($3)) > 0)
-		  AND ($4 = '' OR (h.name_lower, h.id) > ($4, $5::uuid))
-		ORDER BY h.name_lower, h.id LIMIT $6`,
-		f.Site, f.State, f.Name, afterName, afterID, f.Limit+1)
-	if err != nil {
-		return nil, "", err
-	}
-	hosts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Host])
-	if err != nil || len(hosts) <= f.Limit {
-		return hosts, "", err
-	}
-	last := hosts[f.Limit-1]
-	return hosts[:f.Limit], makeCursor(last), nil
-}
 
 func makeCursor(h Host) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(h.ID.String() + strings.ToLower(h.Name)))

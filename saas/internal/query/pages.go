@@ -24,10 +24,16 @@ const (
 
 // Pages adds the pages.
 func (s *Service) Pages(w *web.Web) {
-	w.Page("GET /queries", tenancy.Read, func(w http.ResponseWriter, r *http.Request, _ web.Actor) error {
-		return web.Render(w, r, 0, "Queries", section, queriesPage(s.queries))
+	w.Page("GET /queries", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+		asked, err := s.Past.Recent(r.Context(), a, "/queries/")
+		if err != nil {
+			return err
+		}
+		return web.Render(w, r, 0, "Queries", section, queriesPage(s.queries, asked))
 	})
 	w.Page("GET /unmanaged", tenancy.Read, s.showUnmanaged)
+	w.Page("GET /packages", tenancy.Read, s.showPackages)
+	w.Page("GET /packages/{name}", tenancy.Read, s.showPackage)
 	w.Page("GET /queries/{name}", tenancy.Read, s.showQuery)
 	w.Page("GET /queries/{name}/csv", tenancy.Read, s.sendCSV)
 }
@@ -90,6 +96,11 @@ func (s *Service) showQuery(w http.ResponseWriter, r *http.Request, a web.Actor)
 		return err
 	}
 	v.answer = &answer
+	if len(given) > 0 && page.Offset == 0 {
+		if err := s.Past.Remember(r.Context(), a, "/queries/"+q.Name+"?"+given.Encode(), q.saidOf(given)); err != nil {
+			return err
+		}
+	}
 	if !asOf.IsZero() {
 		given.Set("as_of", asOf.UTC().Format(time.RFC3339))
 	}
@@ -99,6 +110,17 @@ func (s *Service) showQuery(w http.ResponseWriter, r *http.Request, a web.Actor)
 		v.next = "/queries/" + q.Name + "?" + given.Encode()
 	}
 	return web.Render(w, r, 0, q.Name, section, queryPage(v))
+}
+
+// saidOf is a question as the command line asks it.
+func (q *Query) saidOf(given url.Values) string {
+	said := q.Name
+	for _, p := range q.Parameters {
+		if given.Has(p.Name) {
+			said += " " + p.Name + "=" + given.Get(p.Name)
+		}
+	}
+	return said
 }
 
 // sendCSV sends at most maxRows rows; a table that long is for the API.
@@ -118,7 +140,13 @@ func (s *Service) sendCSV(w http.ResponseWriter, r *http.Request, a web.Actor) e
 	if err != nil {
 		return err
 	}
-	web.SendCSV(w, q.Name, answer.Columns, func(yield func([]string) bool) {
+	sendAnswer(w, q.Name, q, answer)
+	return nil
+}
+
+// sendAnswer sends an answer's rows as a file.
+func sendAnswer(w http.ResponseWriter, name string, q Query, answer Answer) {
+	web.SendCSV(w, name, answer.Columns, func(yield func([]string) bool) {
 		for _, item := range answer.Items {
 			record := make([]string, len(q.Columns))
 			for i, c := range q.Columns {
@@ -129,7 +157,6 @@ func (s *Service) sendCSV(w http.ResponseWriter, r *http.Request, a web.Actor) e
 			}
 		}
 	})
-	return nil
 }
 
 // cell is a value as text.

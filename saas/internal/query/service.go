@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"go.opentelemetry.io/otel/trace"
@@ -34,6 +35,14 @@ type Service struct {
 	Live     Live
 	Topology Topology
 	Say      Say
+	Past     Asked
+}
+
+// Asked remembers what people ask in a browser, and shows what they asked last of
+// pages whose addresses begin so.
+type Asked interface {
+	Remember(ctx context.Context, a web.Actor, address, said string) error
+	Recent(ctx context.Context, a web.Actor, prefix string) (templ.Component, error)
 }
 
 // New reads the questions.

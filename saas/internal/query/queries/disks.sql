@@ -20,6 +20,6 @@ SELECT {h.name} AS host, {d.name} AS disk, {d.type} AS type, {d.bytes:int} AS by
     FROM within w JOIN {near ON_DISK} o ON o.end_id = w.device JOIN {near Filesystem} f ON f.id = o.start_id) AS filesystems,
     coalesce({d.array}, {d.state}) AS state, {d.serial} AS serial
 FROM {Disk} d
-JOIN {Host} h ON {h.key} = split_part({d.key}, '/', 1)
+JOIN {Host} h ON {@h.key} = to_jsonb(split_part({d.key}, '/', 1))::text::ag_catalog.agtype
 WHERE {$type:text} IN ('any', {d.type})
 ORDER BY lower({h.name}), {h.key}, 2, {d.key}
