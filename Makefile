@@ -21,7 +21,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist packages e2e-packages cross units up down logs test test-race test-pg18 e2e e2e-backup e2e-netns e2e-oidc e2e-otel e2e-loss e2e-rest e2e-browser fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest lint generate check-generated check-truth
+.PHONY: help build dist packages e2e-packages cross units up down logs test test-race test-pg18 e2e e2e-backup e2e-netns e2e-install e2e-oidc e2e-otel e2e-loss e2e-deletion e2e-rest e2e-browser fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest isolation lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,10 +53,10 @@ e2e-packages: packages ## install, upgrade, remove and purge the packages on a D
 	@e2e/rest/root.sh .dev/rest/root
 	@ops/packages/check.sh dist/packages .dev/rest/root
 
-cross: ## vet and build the probe (which discovers nothing there yet) and the command line for Windows, macOS and FreeBSD
+cross: ## vet and build the probe and the command line for Windows, macOS and FreeBSD, with the kinds that make sense there
 	@for target in windows/amd64 darwin/arm64 freebsd/amd64; do \
 	    export GOOS=$${target%/*} GOARCH=$${target#*/}; \
-	    go vet ./cmd/assim-probe ./probe/... ./discovery ./discovery/collectors ./cmd/assim/...; \
+	    go vet ./cmd/assim-probe ./probe/... ./discovery ./discovery/collectors ./discovery/portable ./cmd/assim/...; \
 	    for program in assim-probe assim; do \
 	        go build -trimpath -buildvcs=false -ldflags='$(LDFLAGS)' -o dist/cross/$$program-$$GOOS-$$GOARCH ./cmd/$$program; \
 	    done; \
@@ -139,6 +139,10 @@ e2e-loss: ## the same site while 5 % of all datagrams are lost and probes freeze
 	@ops/postgres/up.sh
 	go test -count=1 -v -timeout 120m -run TestNobodyDiesOfLoss ./e2e/netns -args -lossy $(or $(WINDOW),30m)
 
+e2e-deletion: ## two tenants with real programs: one is exported, deleted with the service killed in the middle, and looked for in the whole database; needs root
+	@ops/postgres/up.sh
+	go test -count=1 -v -timeout 15m ./e2e/deletion -args -whole
+
 e2e-rest: ## a Debian with its own systemd is watched at rest, then changed in five ways; needs root and the Debian mirror; REST=10m, up to 40 minutes
 	@ops/postgres/up.sh
 	@command -v mmdebstrap >/dev/null || apt-get -qq install -y --no-install-recommends mmdebstrap
@@ -148,6 +152,14 @@ e2e-rest: ## a Debian with its own systemd is watched at rest, then changed in f
 e2e-backup: ## backup, changes, the database dropped, restore: nothing lost, nothing twice, one gap per stream; needs root
 	@ops/postgres/up.sh
 	go test -count=1 -v -timeout 30m ./e2e/backup -args -whole
+
+e2e-install: ## the install lines, upgrade and removal on hosts that reach nothing but their relay, without and with a systemd of their own; needs root and the Debian mirror
+	@ops/postgres/up.sh
+	@command -v mmdebstrap >/dev/null || apt-get -qq install -y --no-install-recommends mmdebstrap
+	@e2e/rest/root.sh .dev/rest/root
+	@e2e/rest/installer.sh .dev/rest/root .dev/rest/installer
+	go test -count=1 -v -timeout 30m ./e2e/install
+	go test -count=1 -v -timeout 30m -run TestInstallUnderSystemd ./e2e/rest -root $(CURDIR)/.dev/rest/installer
 
 e2e-oidc: ## single sign-on with a real provider, made of ory/fosite; its first build takes two minutes
 	@ops/postgres/up.sh
@@ -184,6 +196,13 @@ generate: ## write generated files anew: pages (templ), the probe's list of pack
 
 check-generated:
 	@ops/dev/check-generated.sh
+
+isolation: ## a stranger, and everybody with a lesser role, attack everything; then each guard is broken and the attack must notice; 20 minutes
+	@ops/postgres/up.sh
+	@mkdir -p .dev/isolation && go run ./tenancy/tenancytest/mutants/generate $(CURDIR) $(CURDIR)/.dev/isolation
+	go test -count=1 -v -timeout 60m -run 'TestAttacksInSQL|TestMutantsOfTheDatabase' ./tenancy/store -args -mutants
+	go test -count=1 -v -vet=off -timeout 60m -overlay .dev/isolation/overlay.json -run 'TestIsolation|TestMutantsOfTheCode' ./saas \
+	    -args -every-case -mutants $(CURDIR)/.dev/isolation/mutants.json
 
 check-truth: ## what the service says of this host, and of one with something of everything, against their own tools; needs root; MUTATE=1 proves that it can fail
 	@ops/postgres/up.sh

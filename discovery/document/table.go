@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"assimilation/discovery"
+	"assimilation/discovery/portable"
 	"assimilation/discovery/scripts"
 )
 
@@ -30,12 +31,23 @@ what becomes of facts in the graph: [graph.md](graph.md).
 	}
 	fmt.Fprintf(&b, "| [%sNAME](scripts.md) | what the script NAME of the host says | every %s unless its conf file says otherwise; when it was edited | the script's | the probe's | leaves the site |\n",
 		discovery.ScriptPrefix, plain(scripts.DefaultInterval))
+	b.WriteString("\nThese are collected on Linux. On Windows, macOS and FreeBSD: " + elsewhere() + ". They are asked for from time to time there, not by event.\n")
 	b.WriteString("\nA kind that lacks a right reports what it can, and that it is degraded. All collections are one at a time; scripts have a queue of their own.\n\n## Cost\n\n")
 	for _, c := range costs {
 		fmt.Fprintf(&b, "- **%s**: %s; ended after %s\n", c.name, c.means, plain(c.within))
 	}
 	b.WriteString("\nMeasured: [performance.md](performance.md).\n" + ancestors)
 	return b.String()
+}
+
+// elsewhere names the kinds that other systems than Linux have.
+func elsewhere() string {
+	var names []string
+	for _, c := range portable.All(portable.System{}) {
+		names = append(names, fmt.Sprintf("[%s](kinds/%s.md)", c.Kind().Name, c.Kind().Name))
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
 }
 
 // ancestors is what became of the agents of the Assimilation Project.
@@ -53,5 +65,4 @@ What stays out:
 - ` + "`monitoringagents`" + `: a list of installed check scripts tells nothing of the host; it comes with checks of services.
 - the proxies by which agents ran inside containers: images have digests (containers), and packages of images are scanned by these, not by the
   host.
-- ` + "`netconfig`" + ` for Windows: the probe runs on Linux.
 `

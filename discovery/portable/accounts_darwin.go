@@ -8,9 +8,9 @@ import (
 	kind "assimilation/discovery/users"
 )
 
-// users asks the local node of the directory service: /etc/passwd has the system's
+// localAccounts asks the local node of the directory service: /etc/passwd has the system's
 // own accounts only.
-func users(ctx context.Context) (facts kind.Facts, err error) {
+func localAccounts(ctx context.Context) (facts kind.Facts, err error) {
 	people, err := directory(ctx, "/Users", "RecordName", "UniqueID", "PrimaryGroupID", "RealName", "NFSHomeDirectory", "UserShell")
 	if err != nil {
 		return facts, err

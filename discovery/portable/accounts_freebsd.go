@@ -7,7 +7,7 @@ import (
 	kind "assimilation/discovery/users"
 )
 
-func users(context.Context) (facts kind.Facts, err error) {
+func localAccounts(context.Context) (facts kind.Facts, err error) {
 	passwd, err := os.Open("/etc/passwd")
 	if err != nil {
 		return facts, err

@@ -19,9 +19,9 @@ const (
 	wantedBytes  = 1 << 20 // of one answer
 )
 
-// users asks for the machine's own accounts. Their number is the last part of the
+// localAccounts asks for the machine's own accounts. Their number is the last part of the
 // security identifier; groups are another question.
-func users(context.Context) (facts kind.Facts, err error) {
+func localAccounts(context.Context) (facts kind.Facts, err error) {
 	var resume uint32
 	for {
 		var buffer *byte

@@ -14,8 +14,8 @@ import (
 	"assimilation/discovery/network"
 )
 
-// route is one route as the systems tell it.
-type route struct {
+// Route is one as the systems tell it.
+type Route struct {
 	destination netip.Prefix
 	gateway     netip.Addr // invalid: the link itself
 	device      string
@@ -24,7 +24,7 @@ type route struct {
 }
 
 // links returns the collector of the kind "network", which is told the routes.
-func links(routes func() ([]route, error)) discovery.Collector {
+func links(routes func() ([]Route, error)) discovery.Collector {
 	return single(slowly(network.Kind, time.Minute), func(context.Context) (network.Facts, error) {
 		all, err := net.Interfaces()
 		if err != nil {
@@ -92,7 +92,7 @@ func scope(a netip.Addr) string {
 
 // routed leaves out what a link or the system itself makes: multicast, broadcast,
 // single addresses of its own.
-func routed(found []route) []network.Route {
+func routed(found []Route) []network.Route {
 	made := []network.Route{}
 	for _, r := range found {
 		if !r.destination.IsValid() || r.destination.Addr().IsMulticast() || r.destination.IsSingleIP() && !r.gateway.IsValid() {

@@ -10,6 +10,6 @@ import (
 
 const manager = "pkgutil"
 
-func packages(context.Context) ([]kind.Package, error) {
+func installedPackages(context.Context) ([]kind.Package, error) {
 	return readReceipts(os.DirFS("/"), runtime.GOARCH)
 }

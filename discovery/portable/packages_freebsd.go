@@ -10,8 +10,8 @@ import (
 
 const manager = "pkg"
 
-// packages asks pkg(8), whose database has no other documented reader.
-func packages(ctx context.Context) ([]kind.Package, error) {
+// installedPackages asks pkg(8), whose database has no other documented reader.
+func installedPackages(ctx context.Context) ([]kind.Package, error) {
 	out, err := exec.CommandContext(ctx, "/usr/local/sbin/pkg", "query", pkgFormat).Output()
 	if err != nil {
 		return nil, err

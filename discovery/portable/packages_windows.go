@@ -12,9 +12,9 @@ import (
 
 const manager = "windows"
 
-// packages reads what "Installed apps" shows: the keys by which programs are
+// installedPackages reads what "Installed apps" shows: the keys by which programs are
 // uninstalled, of both widths.
-func packages(context.Context) ([]kind.Package, error) {
+func installedPackages(context.Context) ([]kind.Package, error) {
 	var all []kind.Package
 	for arch, path := range map[string]string{
 		"native": `SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall`,

@@ -12,7 +12,7 @@ import (
 )
 
 // routes reads the routing table by sysctl(3), as route(4) says it.
-func routes() ([]route, error) {
+func routes() ([]Route, error) {
 	raw, err := routes4.FetchRIB(unix.AF_UNSPEC, routes4.RIBTypeRoute, 0)
 	if err != nil {
 		return nil, fmt.Errorf("reading the routing table: %w", err)
@@ -21,7 +21,7 @@ func routes() ([]route, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing the routing table: %w", err)
 	}
-	var found []route
+	var found []Route
 	for _, m := range messages {
 		message, ok := m.(*routes4.RouteMessage)
 		if !ok || message.Flags&unix.RTF_UP == 0 || len(message.Addrs) <= unix.RTAX_NETMASK {
@@ -35,7 +35,7 @@ func routes() ([]route, error) {
 		if message.Flags&unix.RTF_HOST == 0 {
 			bits = maskBits(message.Addrs[unix.RTAX_NETMASK])
 		}
-		r := route{destination: netip.PrefixFrom(destination, bits), static: message.Flags&unix.RTF_STATIC != 0}
+		r := Route{destination: netip.PrefixFrom(destination, bits), static: message.Flags&unix.RTF_STATIC != 0}
 		if gateway, ok := address(message.Addrs[unix.RTAX_GATEWAY]); ok && message.Flags&unix.RTF_GATEWAY != 0 {
 			r.gateway = gateway
 		}

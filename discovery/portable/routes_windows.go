@@ -10,19 +10,19 @@ import (
 )
 
 // routes asks GetIpForwardTable2 (netioapi.h).
-func routes() ([]route, error) {
+func routes() ([]Route, error) {
 	var table *windows.MibIpForwardTable2
 	if err := windows.GetIpForwardTable2(windows.AF_UNSPEC, &table); err != nil {
 		return nil, fmt.Errorf("asking for the forwarding table: %w", err)
 	}
 	defer windows.FreeMibTable(unsafe.Pointer(table))
-	var found []route
+	var found []Route
 	for _, row := range table.Rows() {
 		address, ok := rawAddress(&row.DestinationPrefix.Prefix)
 		if !ok {
 			continue
 		}
-		r := route{destination: netip.PrefixFrom(address, int(row.DestinationPrefix.PrefixLength)), metric: int64(row.Metric), static: row.Protocol == protocolNetMgmt}
+		r := Route{destination: netip.PrefixFrom(address, int(row.DestinationPrefix.PrefixLength)), metric: int64(row.Metric), static: row.Protocol == protocolNetMgmt}
 		if hop, ok := rawAddress(&row.NextHop); ok && !hop.IsUnspecified() {
 			r.gateway = hop
 		}

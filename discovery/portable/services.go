@@ -17,8 +17,8 @@ import (
 	kind "assimilation/discovery/sockets"
 )
 
-// socket is one as the systems tell it.
-type socket struct {
+// Socket is one as the systems tell it.
+type Socket struct {
 	protocol      string // tcp, udp
 	local, remote netip.AddrPort
 	listening     bool
@@ -40,7 +40,7 @@ const (
 )
 
 // services returns the collector of the kind "sockets".
-func services(list func(context.Context) ([]socket, error)) discovery.Collector {
+func services(list func(context.Context) ([]Socket, error)) discovery.Collector {
 	seen := &remembered{clients: map[client]time.Time{}}
 	return single(slowly(kind.Kind, pollSockets), func(ctx context.Context) (kind.Facts, error) {
 		sockets, err := list(ctx)
@@ -68,7 +68,7 @@ type remembered struct {
 	who     map[string]kind.Service
 }
 
-func (s *remembered) facts(sockets []socket, own []netip.Addr, now time.Time) (kind.Facts, error) {
+func (s *remembered) facts(sockets []Socket, own []netip.Addr, now time.Time) (kind.Facts, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	listens, who := s.see(sockets, own, now)
@@ -102,7 +102,7 @@ func (s *remembered) facts(sockets []socket, own []netip.Addr, now time.Time) (k
 
 // see tells listeners from clients: who connects from a port at which somebody of
 // the same protocol listens is a server.
-func (s *remembered) see(sockets []socket, own []netip.Addr, now time.Time) (listens map[string][]kind.Listen, who map[string]kind.Service) {
+func (s *remembered) see(sockets []Socket, own []netip.Addr, now time.Time) (listens map[string][]kind.Listen, who map[string]kind.Service) {
 	type port struct {
 		protocol string
 		number   uint16
@@ -143,7 +143,7 @@ func ownAddresses(all []net.Addr) (own []netip.Addr) {
 }
 
 // endpoints are where a socket listens: a wildcard at each address of its family.
-func endpoints(k socket, own []netip.Addr) (all []kind.Listen) {
+func endpoints(k Socket, own []netip.Addr) (all []kind.Listen) {
 	at := k.local.Addr()
 	l := kind.Listen{Protocol: k.protocol, IP: at.WithZone("").String(), Port: int64(k.local.Port()), Device: clean(at.Zone())}
 	if !at.IsUnspecified() {

@@ -11,21 +11,21 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
-// sockets lists those of TCP and UDP, with who holds them.
-func sockets(ctx context.Context) ([]socket, error) {
+// allSockets lists those of TCP and UDP, with who holds them.
+func allSockets(ctx context.Context) ([]Socket, error) {
 	all, err := net.ConnectionsWithContext(ctx, "inet")
 	if err != nil {
 		return nil, err
 	}
 	owners := map[int32]owner{}
-	list := make([]socket, 0, len(all))
+	list := make([]Socket, 0, len(all))
 	for _, c := range all {
 		who, known := owners[c.Pid]
 		if !known {
 			who = ownerOf(ctx, c.Pid)
 			owners[c.Pid] = who
 		}
-		s := socket{protocol: "tcp", local: endpoint(c.Laddr), remote: endpoint(c.Raddr), owner: who, listening: c.Status == "LISTEN"}
+		s := Socket{protocol: "tcp", local: endpoint(c.Laddr), remote: endpoint(c.Raddr), owner: who, listening: c.Status == "LISTEN"}
 		if c.Type == syscall.SOCK_DGRAM {
 			s.protocol, s.listening = "udp", c.Raddr.Port == 0 && c.Laddr.Port != 0 && c.Laddr.Port < 49152 // IANA: beyond are ephemeral ones
 		}

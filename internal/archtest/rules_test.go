@@ -47,6 +47,12 @@ var rules = []rule{
 		because:  "projecting is linked into the service only; discovery/projectors is the list",
 	},
 	{
+		packages: []string{"..."},
+		except:   []string{"discovery/portable", "discovery/collectors", "discovery/document"},
+		imports:  []string{"discovery/portable", "github.com/shirou/gopsutil/...", "howett.net/plist"},
+		because:  "other systems than Linux have collectors of their own; on Linux the probe does without",
+	},
+	{
 		packages: []string{"probe/...", "cmd/assim-probe/..."},
 		imports:  []string{"relay/...", "saas/...", "uplink/...", "tenancy/*/...", "discovery/*/project/...", "discovery/projectors"},
 		because:  "the probe is small and knows its relay only",
