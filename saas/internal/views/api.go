@@ -34,9 +34,9 @@ func (s *Service) Register(api huma.API) {
 		Summary: "List the views of pages that you see: shared ones, and your own",
 	}, func(ctx context.Context, in *struct {
 		Page string `query:"page" maxLength:"100" doc:"only of this page"`
-	}) (*web.Answer[web.List[View]], error) {
+	}) (*web.Answer[web.List[Named]], error) {
 		a := web.ActorFrom(ctx)
-		var all []View
+		var all []Named
 		err := s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) (err error) {
 			all, err = list(ctx, tx, a.User, web.Text(in.Page))
 			return err
@@ -54,12 +54,12 @@ func (s *Service) Register(api huma.API) {
 		huma.Register(api, huma.Operation{
 			OperationID: "create-" + of.id, Method: http.MethodPost, Path: of.path, Metadata: web.Needs(of.action), Tags: tags,
 			Summary: "Keep " + of.what, DefaultStatus: http.StatusCreated,
-		}, func(ctx context.Context, in *wishInput) (*web.Answer[View], error) {
+		}, func(ctx context.Context, in *wishInput) (*web.Answer[Named], error) {
 			v, err := s.create(ctx, web.ActorFrom(ctx), in.wish(), of.shared)
 			if err != nil {
 				return nil, err
 			}
-			return &web.Answer[View]{Body: v}, nil
+			return &web.Answer[Named]{Body: v}, nil
 		})
 		huma.Register(api, huma.Operation{
 			OperationID: "delete-" + of.id, Method: http.MethodDelete, Path: of.path + "/{view}", Metadata: web.Needs(of.action), Tags: tags,

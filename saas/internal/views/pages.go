@@ -16,7 +16,7 @@ import (
 // barView is the views of a page, beside its filter.
 type barView struct {
 	page, query string // where the person is, with the choices made
-	views       []View
+	views       []Named
 	mayKeep     bool
 	mayShare    bool
 }
@@ -29,7 +29,7 @@ func (s *Service) Bar(ctx context.Context, tx pgx.Tx, a web.Actor, at *url.URL) 
 	return bar(v), err
 }
 
-func (v View) href() string {
+func (v Named) href() string {
 	if v.Query == "" {
 		return v.Page
 	}

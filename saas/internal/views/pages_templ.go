@@ -286,7 +286,7 @@ func bar(v barView) templ.Component {
 }
 
 // shown says whose a view is.
-func shown(v View) string {
+func shown(v Named) string {
 	if v.Shared {
 		return "everybody's, by " + v.CreatedBy + ": " + v.Query
 	}

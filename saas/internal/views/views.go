@@ -38,8 +38,8 @@ const (
 	maxViews = 100 // of one owner on one page
 )
 
-// View is a page with choices.
-type View struct {
+// Named is a page with choices, under a name.
+type Named struct {
 	ID        string    `json:"id" format:"uuid"`
 	Name      string    `json:"name"`
 	Page      string    `json:"page" doc:"its path"`
@@ -50,14 +50,14 @@ type View struct {
 }
 
 // list are the views of a page ("" of all) that a person sees, shared ones first.
-func list(ctx context.Context, tx pgx.Tx, person tenancy.UserID, page string) ([]View, error) {
+func list(ctx context.Context, tx pgx.Tx, person tenancy.UserID, page string) ([]Named, error) {
 	rows, err := tx.Query(ctx, `
 		SELECT id::text, name, page, query, owner IS NULL, created_by, created_at FROM assim.views
 		WHERE (owner IS NULL OR owner = $1) AND ($2 = '' OR page = $2) ORDER BY page, owner IS NOT NULL, lower(name), id`, person, page)
 	if err != nil {
 		return nil, fmt.Errorf("listing views: %w", err)
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[View])
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Named])
 }
 
 // Wish is the wish for a view.
@@ -94,18 +94,18 @@ func choices(given url.Values) string {
 }
 
 // create keeps a view: of the actor, or of all.
-func (s *Service) create(ctx context.Context, a web.Actor, w Wish, shared bool) (View, error) {
+func (s *Service) create(ctx context.Context, a web.Actor, w Wish, shared bool) (Named, error) {
 	if err := w.complete(); err != nil {
-		return View{}, err
+		return Named{}, err
 	}
 	var owner *tenancy.UserID
 	if !shared {
 		if a.User.IsZero() {
-			return View{}, huma.Error422UnprocessableEntity("this token belongs to no person, so it has no views of its own")
+			return Named{}, huma.Error422UnprocessableEntity("this token belongs to no person, so it has no views of its own")
 		}
 		owner = &a.User
 	}
-	v := View{ID: tenancy.NewID[tenancy.UserID]().String(), Name: w.Name, Page: w.Page, Query: w.Query, Shared: shared, CreatedBy: a.Name()}
+	v := Named{ID: tenancy.NewID[tenancy.UserID]().String(), Name: w.Name, Page: w.Page, Query: w.Query, Shared: shared, CreatedBy: a.Name()}
 	err := s.DB.In(ctx, a.Tenant, func(tx pgx.Tx) error {
 		var n int
 		if err := tx.QueryRow(ctx, `SELECT count(*) FROM assim.views WHERE page = $1 AND owner IS NOT DISTINCT FROM $2`, v.Page, owner).Scan(&n); err != nil {
