@@ -35,7 +35,13 @@ var errNoLookingBack = web.NewProblem(http.StatusUnprocessableEntity, web.NoLook
 // changed since, where all that is is compared with it. A question that begins at
 // few rows leads on from each, by JOIN {Label} x ON x.id = y.z, see history.Near.
 func (q *Query) prepareAsOf(ctx context.Context, tx pgx.Tx, at time.Time) error {
-	if err := history.Graph(ctx, tx, at); err != nil || q.few {
+	if err := history.Graph(ctx, tx, at); err != nil {
+		return err
+	}
+	if q.few {
+		// It finds all by indexes, whatever it is asked for: making a plan each time,
+		// with all partitions of history, would take longer than the answer.
+		_, err := tx.Exec(ctx, `SET LOCAL plan_cache_mode = force_generic_plan`)
 		return err
 	}
 	// It cannot know how the tables of then are distributed, and compares each row

@@ -13,8 +13,9 @@
 -- column sha256 text: of what is on the disk, where it is known
 SELECT {h.name} AS host, {h.state} AS state, {s.name} AS service, {f.path} AS path, {x.role} AS role,
     CASE WHEN {l.stale}::jsonb ? {f.path} THEN 'yes' END AS stale,
-    (SELECT min({u.name}) FROM {STARTED_BY} b JOIN {Unit} u ON u.id = b.end_id WHERE b.start_id = s.id) AS unit,
-    (SELECT min({d.sha256}) FROM {HAS_FILES} y JOIN {HOLDS} d ON d.start_id = y.end_id WHERE y.start_id = h.id AND d.end_id = f.id) AS sha256
+    (SELECT min({u.name}) FROM (VALUES (s.id)) k(id) JOIN {near STARTED_BY} b ON b.start_id = k.id JOIN {near Unit} u ON u.id = b.end_id) AS unit,
+    (SELECT min({d.sha256}) FROM (VALUES (h.id)) k(id) JOIN {near HAS_FILES} y ON y.start_id = k.id JOIN {near HOLDS} d ON d.start_id = y.end_id
+        WHERE d.end_id = f.id) AS sha256
 FROM {File} f
 JOIN {HOLDS} x ON x.end_id = f.id
 JOIN {LOADS} l ON l.end_id = x.start_id
