@@ -59,7 +59,7 @@ func (m member) problems(now time.Time) (all []problem) {
 // fleet lists the relays of all sites but revoked ones, by site and age.
 func fleet(ctx context.Context, tx pgx.Tx, now time.Time) ([]member, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT r.id, r.name, r.version, r.token, r.backlog, r.created_at, r.seen_at, r.revoked_at, r.certificate,
+		SELECT r.id, r.name, r.version, r.token, r.installs, r.backlog, r.created_at, r.seen_at, r.revoked_at, r.certificate,
 			s.id, s.name, coalesce(g.gaps, 0), g.at
 		FROM assim.relays r JOIN assim.sites s ON s.tenant = r.tenant AND s.id = r.site
 		LEFT JOIN (
