@@ -158,8 +158,8 @@ e2e-install: ## the install lines, upgrade and removal on hosts that reach nothi
 	@command -v mmdebstrap >/dev/null || apt-get -qq install -y --no-install-recommends mmdebstrap
 	@e2e/rest/root.sh .dev/rest/root
 	@e2e/rest/installer.sh .dev/rest/root .dev/rest/installer
-	go test -count=1 -v -timeout 30m ./e2e/install
-	go test -count=1 -v -timeout 30m -run TestInstallUnderSystemd ./e2e/rest -root $(CURDIR)/.dev/rest/installer
+	go test -count=1 -v -timeout 30m ./e2e/install -whole
+	go test -count=1 -v -timeout 30m -run TestInstallUnderSystemd ./e2e/rest -install -root $(CURDIR)/.dev/rest/installer
 
 e2e-oidc: ## single sign-on with a real provider, made of ory/fosite; its first build takes two minutes
 	@ops/postgres/up.sh
