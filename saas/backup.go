@@ -29,11 +29,7 @@ func Backup(ctx context.Context, config Config, o BackupOptions, out io.Writer) 
 	if err := config.Validate(); err != nil {
 		return err
 	}
-	master, err := keys.Load(config.MasterKeyFile)
-	if err != nil {
-		return err
-	}
-	d := backup.Dump{AdminURL: config.DatabaseURL, MasterKey: master.ID(), Program: config.Version, Progress: progress(o.Errors)}
+	d := backup.Dump{AdminURL: config.DatabaseURL, Program: config.Version, Progress: progress(o.Errors)}
 	for _, text := range o.Recipients {
 		recipients, err := age.ParseRecipients(strings.NewReader(text))
 		if err != nil {
@@ -41,17 +37,18 @@ func Backup(ctx context.Context, config Config, o BackupOptions, out io.Writer) 
 		}
 		d.Recipients = append(d.Recipients, recipients...)
 	}
+	var manifest backup.Manifest
 	var step backup.Step
 	file, size := o.Output, int64(0)
 	if file == "-" {
 		counted := &counter{to: out}
-		_, step, err = d.Write(ctx, counted)
+		manifest, step, err = d.Write(ctx, counted)
 		size = counted.n
 	} else {
 		if info, err := os.Stat(file); err == nil && info.IsDir() {
 			file = filepath.Join(file, "assimilation-"+time.Now().UTC().Format("20060102T150405Z")+".backup")
 		}
-		size, err = writeFile(file, func(w io.Writer) (err error) { _, step, err = d.Write(ctx, w); return err })
+		size, err = writeFile(file, func(w io.Writer) (err error) { manifest, step, err = d.Write(ctx, w); return err })
 	}
 	if err != nil {
 		return fmt.Errorf("making a backup: %w", err)
@@ -59,7 +56,7 @@ func Backup(ctx context.Context, config Config, o BackupOptions, out io.Writer) 
 	if file != "-" {
 		fmt.Fprintf(out, "%s: %d rows of %d tables, %s as text, %s in the file, in %s\n",
 			file, step.Rows, step.Tables, inBytes(step.Bytes), inBytes(size), step.Elapsed.Round(time.Millisecond))
-		fmt.Fprintf(out, "secrets in it are wrapped by master key %s, which is NOT in it: keep %s apart from it\n", master.ID(), config.MasterKeyFile)
+		fmt.Fprintf(out, "secrets in it are wrapped by master key %s, which is NOT in it: keep %s, and apart from it\n", strings.Join(manifest.MasterKeys, " and "), config.MasterKeyFile)
 	}
 	return store.Record(ctx, config.DatabaseURL, store.BackedUp, map[string]any{
 		"file": filepath.Base(file), "bytes": size, "rows": step.Rows, "sealed": len(d.Recipients) > 0, "milliseconds": step.Elapsed.Milliseconds()})
@@ -110,9 +107,9 @@ func Restore(ctx context.Context, config Config, o RestoreOptions, out io.Writer
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s: whole: %d rows of %d tables, %s as text, %d tenants; made %s of database %s by assim-saas %s, schema %d, Postgres %s, AGE %s, master key %s\n",
+		fmt.Fprintf(out, "%s: whole: %d rows of %d tables, %s as text, tenants: %d; made %s of database %s by assim-saas %s, schema %d, Postgres %s, AGE %s, master key %s\n",
 			o.File, step.Rows, step.Tables, inBytes(step.Bytes), len(manifest.Graphs), manifest.MadeAt.Format(time.RFC3339), manifest.Database, manifest.Program,
-			manifest.Schema, manifest.Postgres, manifest.AGE, manifest.MasterKey)
+			manifest.Schema, manifest.Postgres, manifest.AGE, strings.Join(manifest.MasterKeys, " and "))
 		return nil
 	}
 	if err := config.Validate(); err != nil {
@@ -122,13 +119,13 @@ func Restore(ctx context.Context, config Config, o RestoreOptions, out io.Writer
 	if err != nil {
 		return err
 	}
-	r.AdminURL, r.Passwords, r.MasterKeys = config.DatabaseURL, master.Derive, []string{master.ID()}
+	r.AdminURL, r.Passwords, r.MasterKeys = config.DatabaseURL, master.Derive, master.IDs()
 	begun := time.Now()
 	manifest, step, err := r.Run(ctx, o.File)
 	if err != nil {
 		return fmt.Errorf("restoring: %w", err)
 	}
-	fmt.Fprintf(out, "%s is restored: the deployment as it was at %s: %d rows of %d tables and %d tenants, each row compared, in %s\n",
+	fmt.Fprintf(out, "%s is restored: the deployment as it was at %s: %d rows of %d tables, tenants: %d, each row compared, in %s\n",
 		o.File, manifest.MadeAt.Format(time.RFC3339), step.Rows, step.Tables, len(manifest.Graphs), time.Since(begun).Round(time.Millisecond))
 	fmt.Fprintln(out, "start the service: relays find out and tell anew what happened since; the history shows one gap for each")
 	return store.Record(ctx, config.DatabaseURL, store.Restored, map[string]any{

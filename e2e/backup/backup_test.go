@@ -60,12 +60,12 @@ func deploy(t *testing.T) *deployment {
 			d.Assim("site", "create", site)
 		}
 		http := world.FreeTCP(t)
-		_, address := d.Relay(world.Node{Name: "relay-" + site, HTTP: http})
-		node := world.Node{Name: "probe-" + site, Relay: address}
+		relay, probe := world.Node{Name: "relay-" + site, HTTP: http}, world.Node{Name: "probe-" + site}
 		if i > 0 {
-			node.Host = secondHost
+			relay.Host, probe.Host = "second-relay", secondHost
 		}
-		d.Probe(node)
+		_, probe.Relay = d.Relay(relay)
+		d.Probe(probe)
 		d.http = append(d.http, http)
 	}
 	for _, host := range d.hosts {

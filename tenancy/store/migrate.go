@@ -130,15 +130,13 @@ const staying = `NOT EXISTS (SELECT FROM assim.deletions d WHERE d.tenant = t.id
 // "tuple concurrently updated" when two sessions grant on one object.
 const accessLock = `SELECT pg_advisory_xact_lock(hashtextextended('assim access', 0))`
 
+// quietly is for statements that hold passwords, which no server log may keep.
+const quietly = `SET LOCAL log_statement = 'none'; SET LOCAL log_min_duration_statement = -1;
+	SET LOCAL log_min_error_statement = 'panic'; SET LOCAL client_min_messages = 'warning'; `
+
 func grantAccess(ctx context.Context, conn *pgx.Conn, database string, passwords Passwords) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		// The statements that follow hold passwords, which no server log may keep.
-		quiet := `SET LOCAL log_statement = 'none'; SET LOCAL log_min_duration_statement = -1;
-			SET LOCAL log_min_error_statement = 'panic'; SET LOCAL client_min_messages = 'warning'`
-		if _, err := tx.Exec(ctx, quiet); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, accessLock); err != nil {
+		if _, err := tx.Exec(ctx, quietly+accessLock); err != nil {
 			return err
 		}
 		r := rolesOf(database)

@@ -64,3 +64,17 @@ func asAdmin(ctx context.Context, adminURL string, fn func(*pgx.Conn) error) err
 	defer conn.Close(context.WithoutCancel(ctx))
 	return fn(conn)
 }
+
+// Alone runs fn unless somebody else does something of this name to the deployment.
+func Alone(ctx context.Context, adminURL, name string, fn func() error) error {
+	return asAdmin(ctx, adminURL, func(conn *pgx.Conn) error {
+		var got bool
+		if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(hashtextextended($1, 0))`, "assim "+name).Scan(&got); err != nil {
+			return fmt.Errorf("locking the %s: %w", name, err)
+		}
+		if !got {
+			return fmt.Errorf("somebody else is changing the %s", name)
+		}
+		return fn() // the lock goes with the session
+	})
+}

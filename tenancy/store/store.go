@@ -67,7 +67,11 @@ func openPool(ctx context.Context, cfg Config, login string, timeout time.Durati
 	if err != nil {
 		return nil, err
 	}
-	pc.ConnConfig.User, pc.ConnConfig.Password = login, cfg.Passwords(login)
+	pc.ConnConfig.User = login
+	pc.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error { // the master key may be another by then
+		c.Password = cfg.Passwords(login)
+		return nil
+	}
 	params := pc.ConnConfig.RuntimeParams
 	params["application_name"] = login
 	params["search_path"] = searchPath

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"filippo.io/age"
@@ -16,7 +18,6 @@ import (
 // Dump is how a backup is to be made.
 type Dump struct {
 	AdminURL   string
-	MasterKey  string // id of the key that wraps the secrets
 	Program    string // version
 	Recipients []age.Recipient
 	Progress   Progress
@@ -51,7 +52,7 @@ func (d Dump) Write(ctx context.Context, out io.Writer) (Manifest, Step, error) 
 	if _, err := conn.Exec(ctx, `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE `+strings.Join(locked, ", ")+` IN ACCESS SHARE MODE`); err != nil {
 		return Manifest{}, Step{}, fmt.Errorf("locking the tables: %w", err)
 	}
-	manifest := Manifest{Format: format, Program: d.Program, MasterKey: d.MasterKey, Database: config.Database}
+	manifest := Manifest{Format: format, Program: d.Program, Database: config.Database}
 	if err := manifest.read(ctx, conn, names); err != nil {
 		return Manifest{}, Step{}, fmt.Errorf("reading what there is: %w", err)
 	}
@@ -119,6 +120,11 @@ func (m *Manifest) read(ctx context.Context, conn *pgx.Conn, tables []string) er
 	if m.Sequences, err = sequences(ctx, conn, "assim"); err != nil {
 		return err
 	}
+	secrets, err := store.WrappedBy(ctx, conn)
+	if err != nil {
+		return err
+	}
+	m.MasterKeys = slices.Sorted(maps.Keys(secrets))
 	tenants, err := list(ctx, conn, pgx.RowTo[tenancy.TenantID], `SELECT id FROM assim.tenants ORDER BY id`)
 	if err != nil {
 		return err

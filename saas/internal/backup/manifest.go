@@ -21,14 +21,14 @@ const oldestSchema = 15
 
 // Manifest says what a backup holds.
 type Manifest struct {
-	Format    int       `json:"format"`
-	MadeAt    time.Time `json:"made_at"` // when the snapshot was taken
-	Program   string    `json:"program"` // version of assim-saas
-	Schema    int64     `json:"schema"`  // version of the tables
-	MasterKey string    `json:"master_key"`
-	Postgres  string    `json:"postgres"`
-	AGE       string    `json:"age"`
-	Database  string    `json:"database"`
+	Format     int       `json:"format"`
+	MadeAt     time.Time `json:"made_at"`     // when the snapshot was taken
+	Program    string    `json:"program"`     // version of assim-saas
+	Schema     int64     `json:"schema"`      // version of the tables
+	MasterKeys []string  `json:"master_keys"` // ids of those that wrap secrets in it
+	Postgres   string    `json:"postgres"`
+	AGE        string    `json:"age"`
+	Database   string    `json:"database"`
 
 	Tables     []Table     `json:"tables"`
 	Partitions []Partition `json:"partitions"`

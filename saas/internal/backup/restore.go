@@ -126,10 +126,12 @@ func (r Restore) fill(ctx context.Context, config *pgx.ConnConfig, file string, 
 	return step, l.compare(ctx, end, &compared, teller(r.Progress, &compared))
 }
 
-// opens refuses a backup whose secrets the present master key does not open.
+// opens refuses a backup whose secrets the master key's file does not open.
 func (r Restore) opens(m Manifest) error {
-	if slices.Contains(r.MasterKeys, m.MasterKey) {
-		return nil
+	for _, id := range m.MasterKeys {
+		if !slices.Contains(r.MasterKeys, id) {
+			return errors.New("secrets of the backup are wrapped by master key " + id + ", which is not in the master key's file: no relay and no second factor could be read; restore with the file of that time")
+		}
 	}
-	return errors.New("the backup's secrets are wrapped by master key " + m.MasterKey + ", which is not in the master key's file: no relay and no second factor could be read; restore with the key of that time")
+	return nil
 }
