@@ -149,7 +149,7 @@ e2e-rest: ## a Debian with its own systemd is watched at rest, then changed in f
 	@e2e/rest/root.sh .dev/rest/root
 	go test -count=1 -v -timeout 90m -run TestAHostAtRest ./e2e/rest -rest $(or $(REST),10m) -root $(CURDIR)/.dev/rest/root
 
-e2e-backup: ## backup, changes, the database dropped, restore: nothing lost, nothing twice, one gap per stream; needs root
+e2e-backup: ## the database dropped and restored: nothing lost, nothing twice, one gap per stream; the master key replaced under way; needs root
 	@ops/postgres/up.sh
 	go test -count=1 -v -timeout 30m ./e2e/backup -args -whole
 
