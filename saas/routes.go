@@ -128,6 +128,7 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	changed.Register(w.API)
 	past.Register(w.API)
 	happened.Register(w.API)
+	happened.Live(w)
 	p.verdicts.Register(w.API)
 	wrong.Register(w.API)
 	questions.Register(w.API)

@@ -19,6 +19,7 @@ import (
 
 	"assimilation/saas/internal/accounts"
 	"assimilation/saas/internal/history"
+	"assimilation/saas/internal/idempotency"
 	"assimilation/saas/internal/mail"
 	"assimilation/saas/internal/members"
 	"assimilation/saas/internal/outbound"
@@ -86,7 +87,7 @@ func New(ctx context.Context, config Config, log *slog.Logger) (*SaaS, error) {
 	entry := sso.New(sso.Config{DB: db, Master: master, Log: log, URL: public, Client: outbound.Client(config.PrivateIssuers), Private: config.PrivateIssuers,
 		LookupTXT: net.DefaultResolver.LookupTXT, Enter: people.Enter, SessionSeconds: accounts.SessionSeconds})
 	front := web.New(web.Config{
-		Auth: people, Places: company, Hub: s.hub, Log: log, Metrics: metrics, URL: public, Version: config.Version, Ready: db.Ping,
+		Auth: people, Places: company, Repeats: &idempotency.Store{DB: db, Master: master}, Hub: s.hub, Log: log, Metrics: metrics, URL: public, Version: config.Version, Ready: db.Ping,
 		Proxies: config.proxies, Traces: config.Telemetry.Traces(),
 	})
 	p := parts{config: config, public: public, log: log, db: db, master: master, hub: s.hub, metrics: metrics, post: s.post, people: people, company: company, entry: entry, verdicts: s.verdicts}

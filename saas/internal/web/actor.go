@@ -77,5 +77,13 @@ const anyone tenancy.Action = "*anyone*"
 //	huma.Operation{OperationID: "list-sites", Metadata: web.Needs(tenancy.Read), ...}
 func Needs(action tenancy.Action) map[string]any { return map[string]any{needsKey: action} }
 
+const liveKey = "live"
+
+// needsLive is Needs for an operation whose answer has no end. It takes no turn of
+// its tenant's: it asks the database next to nothing.
+func needsLive(action tenancy.Action) map[string]any {
+	return map[string]any{needsKey: action, liveKey: true}
+}
+
 // Anyone is the metadata of an operation that needs no actor (sign up, log in).
 func Anyone() map[string]any { return map[string]any{needsKey: anyone} }

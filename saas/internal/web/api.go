@@ -91,14 +91,10 @@ func (s *Web) authorise(api huma.API) func(huma.Context, func(huma.Context)) {
 			if problem.Status == http.StatusUnauthorized {
 				ctx.SetHeader("WWW-Authenticate", "Bearer")
 			}
-			ctx.SetHeader("Content-Type", "application/problem+json")
-			ctx.SetStatus(problem.Status)
-			if err := api.Marshal(ctx.BodyWriter(), "application/json", problem); err != nil {
-				s.config.Log.Debug("writing a refusal", "error", err)
-			}
+			s.refuse(api, ctx, problem)
 			return
 		}
-		if ctx.Operation().Path != streamPath { // it asks the database next to nothing, and has no end
+		if live, _ := ctx.Operation().Metadata[liveKey].(bool); !live {
 			if !s.turns.enter(r.Context(), actor.Tenant) {
 				s.metrics.refused.WithLabelValues("too many at once").Inc()
 				ctx.SetHeader("Retry-After", "10")
@@ -107,6 +103,6 @@ func (s *Web) authorise(api huma.API) func(huma.Context, func(huma.Context)) {
 			}
 			defer s.turns.leave(actor.Tenant)
 		}
-		next(huma.WithContext(ctx, WithActor(ctx.Context(), actor)))
+		s.once(api, huma.WithContext(ctx, WithActor(ctx.Context(), actor)), actor, next)
 	}
 }

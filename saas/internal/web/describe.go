@@ -75,6 +75,10 @@ func complete(op *huma.Operation) {
 			op.Description = strings.TrimSpace(op.Description + " " + said)
 		}
 	}
+	if action, _ := op.Metadata[needsKey].(tenancy.Action); op.Method == http.MethodPost && action != anyone {
+		describeRepeats(op)
+		answers = append(answers, http.StatusConflict)
+	}
 	for _, p := range op.Parameters {
 		if p.In == "path" {
 			answers = append(answers, http.StatusNotFound)
@@ -97,6 +101,18 @@ func complete(op *huma.Operation) {
 				problemType: {Schema: &huma.Schema{Ref: "#/components/schemas/ErrorModel"}}}}
 		}
 	}
+}
+
+// describeRepeats says that a request may name itself.
+func describeRepeats(op *huma.Operation) {
+	for _, p := range op.Parameters {
+		if p.Name == repeatHeader {
+			return
+		}
+	}
+	longest := 255
+	op.Parameters = append(op.Parameters, &huma.Param{Name: repeatHeader, In: "header", Example: `"6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52"`, Schema: &huma.Schema{Type: huma.TypeString, MaxLength: &longest},
+		Description: "A name that the client makes up for this request. Sent again under the same name within 24 hours, it is not done again: the answer of the first comes back, with Idempotency-Replayed: true."})
 }
 
 // needed says what an action wants of who does it.

@@ -179,7 +179,7 @@ func TestStreamTellsTopicsAndEndsWithTheSession(t *testing.T) {
 		w := httptest.NewRecorder()
 		start := time.Now()
 		ended := make(chan struct{})
-		go func() { s.stream(w, r, sub); close(ended) }()
+		go func() { s.stream(w, r, sub, tellTopics); close(ended) }()
 
 		synctest.Wait()
 		h.dispatch(tenant.String() + " facts")
@@ -216,7 +216,7 @@ func TestStreamOfABusyTenantEndsWithTheSession(t *testing.T) {
 		r := httptest.NewRequest("GET", "/v1/stream", nil).WithContext(t.Context())
 		r.AddCookie(s.SessionCookie(value, 60)) // the gate is closed: the session has ended
 		ended := make(chan struct{})
-		go func() { s.stream(httptest.NewRecorder(), r, sub); close(ended) }()
+		go func() { s.stream(httptest.NewRecorder(), r, sub, tellTopics); close(ended) }()
 		for range 2 * int(heartbeat/time.Second) {
 			<-time.After(time.Second) // of fake time
 			h.dispatch(tenant.String() + " facts")
@@ -250,7 +250,7 @@ func TestStreamEndsAtOnceWithARevokedSession(t *testing.T) {
 		w := httptest.NewRecorder()
 		start := time.Now()
 		ended := make(chan struct{})
-		go func() { s.stream(w, r, sub); close(ended) }()
+		go func() { s.stream(w, r, sub, tellTopics); close(ended) }()
 		synctest.Wait()
 		h.dispatch(tenant.String() + " people") // somebody else's
 		synctest.Wait()

@@ -81,7 +81,7 @@ func (s *Web) observe(next http.Handler) http.Handler {
 			}
 			span.End()
 			s.metrics.requests.WithLabelValues(route, strconv.Itoa(answer.code())).Inc()
-			if route != "GET /v1/stream" {
+			if !s.endless[route] {
 				s.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
 			}
 			s.config.Log.Debug("request", "method", r.Method, "path", r.URL.Path, "status", answer.code(),

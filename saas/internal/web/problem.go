@@ -35,13 +35,18 @@ const (
 	NotHeld            Code = "not_held"        // the past is not held that far back
 	NoLookingBack      Code = "no_looking_back" // this can only be asked of now
 	TooMany            Code = "too_many_requests"
-	Internal           Code = "internal" // the cause is in the service's log
-	Unavailable        Code = "unavailable"
+	OverQuota          Code = "over_quota" // the tenant has all that it may have
+	// Of requests that name themselves by Idempotency-Key: another had the name; the
+	// first is being done, or broke off.
+	KeyReused   Code = "idempotency_key_reused"
+	Unanswered  Code = "idempotency_key_unanswered"
+	Internal    Code = "internal" // the cause is in the service's log
+	Unavailable Code = "unavailable"
 )
 
 // Codes lists them, for the description of the API.
 var Codes = []Code{BadRequest, Unauthenticated, MalformedToken, WrongTokenKind, UnknownToken, ExpiredToken, RevokedToken, UnknownSession,
-	Forbidden, SecondFactorNeeded, SecondFactorOwed, ProofRequired, NotFound, NoSuchMethod, Conflict, AmbiguousName, TooLarge, Invalid, InvalidCursor, NotHeld, NoLookingBack, TooMany, Internal, Unavailable}
+	Forbidden, SecondFactorNeeded, SecondFactorOwed, ProofRequired, NotFound, NoSuchMethod, Conflict, AmbiguousName, TooLarge, Invalid, InvalidCursor, NotHeld, NoLookingBack, TooMany, OverQuota, KeyReused, Unanswered, Internal, Unavailable}
 
 // Problem is an error answer (RFC 9457) with a code. Features may return one;
 // every other error gets the code of its status.

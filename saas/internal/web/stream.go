@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,22 +16,44 @@ import (
 )
 
 const (
-	streamPath   = "/v1/stream"
 	heartbeat    = 15 * time.Second // below the idle timeout of common proxies
 	writeTimeout = 10 * time.Second // a client that takes no bytes for so long is gone
 )
 
-// handleStream registers the live stream (server-sent events): one event per
-// topic that changed, its data always {}; a client then fetches what it shows.
+// handleStream registers the live stream: one event per topic that changed, its
+// data always {}; a client then fetches what it shows.
 func (s *Web) handleStream() {
-	huma.Register(s.API, huma.Operation{
-		OperationID: "stream", Method: http.MethodGet, Path: streamPath, Metadata: Needs(tenancy.Read), Tags: []string{"live"},
-		Summary: "What changes, as it changes",
+	Live(s, huma.Operation{
+		OperationID: "stream", Path: "/v1/stream", Tags: []string{"live"}, Summary: "What changes, as it changes",
 		Description: "Server-sent events. The event's name is the topic that changed: hosts, facts, events, verdicts, sites; " +
-			"or resync: something may have been missed, look at everything again. What happened, without a gap: GET /v1/events?after=ID at each events or resync.",
-		Responses: map[string]*huma.Response{"200": {Description: "events", Content: map[string]*huma.MediaType{"text/event-stream": {}}}},
-	}, func(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
+			"or resync: something may have been missed, look at everything again. What happened, without a gap: GET /v1/events/stream.",
+	}, func(context.Context, *struct{}) (Tell, error) { return tellTopics, nil })
+}
+
+func tellTopics(_ context.Context, topics []Topic) (text string, more bool, err error) {
+	for _, t := range topics {
+		text += "event: " + string(t) + "\ndata: {}\n\n"
+	}
+	return text, false, nil
+}
+
+// Tell says what the client of a stream is sent for the topics that changed, as
+// server-sent events; first without topics, when the stream opens. more: it wants to
+// be called again at once.
+type Tell func(ctx context.Context, topics []Topic) (text string, more bool, err error)
+
+// Live registers a stream of server-sent events, by GET, for who may read. open
+// makes what tells one client; its error is the answer.
+func Live[I any](s *Web, op huma.Operation, open func(context.Context, *I) (Tell, error)) {
+	op.Method, op.Metadata = http.MethodGet, needsLive(tenancy.Read)
+	op.Responses = map[string]*huma.Response{"200": {Description: "events", Content: map[string]*huma.MediaType{"text/event-stream": {}}}}
+	s.endless["GET "+op.Path] = true
+	huma.Register(s.API, op, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
 		actor := ActorFrom(ctx)
+		tell, err := open(ctx, in)
+		if err != nil {
+			return nil, err
+		}
 		if !s.watching.add(actor.User) {
 			return nil, huma.Error429TooManyRequests("you have too many live streams")
 		}
@@ -48,7 +71,7 @@ func (s *Web) handleStream() {
 			defer s.watching.remove(actor.User)
 			defer sub.Close()
 			r, w := humago.Unwrap(ctx)
-			s.stream(w, r, sub)
+			s.stream(w, r.WithContext(WithActor(r.Context(), actor)), sub, tell)
 		}}, nil
 	})
 }
@@ -81,7 +104,8 @@ func (w *watching) remove(user tenancy.UserID) {
 	}
 }
 
-func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription) {
+// stream tells one client until it goes, or may not listen any more.
+func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription, tell Tell) {
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -96,22 +120,32 @@ func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription) 
 		}
 		return control.Flush() == nil
 	}
+	sendAll := func(topics []Topic) bool {
+		for {
+			text, more, err := tell(r.Context(), topics)
+			if err != nil {
+				// The client comes back, and goes on where it was.
+				if r.Context().Err() == nil {
+					s.config.Log.Error("live stream", "path", r.URL.Path, "error", err)
+				}
+				return false
+			}
+			if text != "" && !send(text) {
+				return false
+			}
+			if !more {
+				return true
+			}
+		}
+	}
 	checked := time.Now()
-	for ok := send(": listening\n\n"); ok; {
+	for ok := send(": listening\n\n") && sendAll(nil); ok; {
 		wait, cancel := context.WithTimeout(r.Context(), heartbeat)
 		topics, err := sub.Next(wait)
 		cancel()
-		text, people := "", false
-		for _, t := range topics {
-			if t == People {
-				people = true
-				continue
-			}
-			text += "event: " + string(t) + "\ndata: {}\n\n"
-		}
-		if errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil {
-			text, err = ": still here\n\n", nil
-		}
+		people := slices.Contains(topics, People)
+		topics = slices.DeleteFunc(topics, func(t Topic) bool { return t == People })
+		idle := errors.Is(err, context.DeadlineExceeded) && r.Context().Err() == nil
 		// A session or token that was revoked meanwhile ends here, at once; what merely
 		// expired, within a heartbeat.
 		if people || time.Since(checked) >= heartbeat {
@@ -120,6 +154,11 @@ func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription) 
 			}
 			checked = time.Now()
 		}
-		ok = err == nil && (text == "" || send(text))
+		switch {
+		case idle:
+			ok = send(": still here\n\n")
+		default:
+			ok = err == nil && (len(topics) == 0 || sendAll(topics))
+		}
 	}
 }

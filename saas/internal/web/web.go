@@ -16,12 +16,13 @@ import (
 	"assimilation/tenancy"
 )
 
-// Config is what the web front needs. Every field but Places and Proxies is
-// required.
+// Config is what the web front needs. Every field but Places, Repeats and Proxies
+// is required.
 type Config struct {
 	Auth    Authenticator
-	Places  Places // where roles at single sites count; nil: nowhere
-	Hub     *Hub   // live updates
+	Places  Places  // where roles at single sites count; nil: nowhere
+	Repeats Repeats // what was answered to requests that name themselves; nil: nothing is remembered
+	Hub     *Hub    // live updates
 	Log     *slog.Logger
 	Metrics *prometheus.Registry
 	URL     *url.URL // public address; https makes cookies secure
@@ -45,8 +46,9 @@ type Web struct {
 	turns   *turns
 	// watching is of live streams, which take no turns.
 	watching watching
-	faults   []error // of registration
-	routes   []Route // but the API's
+	endless  map[string]bool // routes of live streams
+	faults   []error         // of registration
+	routes   []Route         // but the API's
 
 	describe func() ([]byte, error) // Description, once
 }
@@ -54,7 +56,7 @@ type Web struct {
 // New makes the front with its own routes: /openapi.json, /docs, /v1/stream, /assets,
 // /livez and /readyz.
 func New(c Config) *Web {
-	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics), turns: newTurns(), watching: watching{count: map[tenancy.UserID]int{}}}
+	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics), turns: newTurns(), watching: watching{count: map[tenancy.UserID]int{}}, endless: map[string]bool{}}
 	s.API = s.newAPI()
 	handleHealth(s.mux, c)
 	s.handleAssets()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -73,34 +74,39 @@ type eventPage struct {
 	LastID int64             `json:"last_id"`
 }
 
-// follower prints events by their numbers: the live stream only says when to ask.
-type follower struct {
-	service *client.Client
-	query   url.Values
-	last    int64
-	lines   *output.Lines
-}
-
+// follow prints the newest few events, oldest first, and then those of the feed. The
+// service tells those of the time that the way to it was broken.
 func (s *session) follow(ctx context.Context, q url.Values, limit int) error {
 	service, err := s.service()
 	if err != nil {
 		return err
 	}
-	f := &follower{service, q, 0, output.NewLines(s.out, s.format, eventColumns)}
-	if err := f.begin(ctx, limit); err != nil {
+	first := url.Values{"limit": {strconv.Itoa(max(1, min(limit, perPage)))}}
+	maps.Copy(first, q)
+	var page eventPage
+	if err := service.Do(ctx, http.MethodGet, "/v1/events", first, nil, &page); err != nil {
 		return err
 	}
-	f.query.Del("since")        // what is written from now on is wanted, however old
+	lines := output.NewLines(s.out, s.format, eventColumns)
+	slices.Reverse(page.Items)
+	for _, item := range page.Items[:min(limit, len(page.Items))] {
+		if err := lines.Print(item); err != nil {
+			return err
+		}
+	}
+	q.Del("since") // what is written from now on is wanted, however old
+	last := strconv.FormatInt(page.LastID, 10)
 	wait, told := firstWait, "" // told: what was said of the service being away
 	for {
-		err := service.Stream(ctx, func(event string) error {
+		err := service.Stream(ctx, "/v1/events/stream", q, last, func(e client.Event) error {
 			if wait = firstWait; told != "" {
 				fmt.Fprintln(s.err, "assim: the service answers again")
 				told = ""
 			}
-			if event == client.Opened || event == "events" || event == "resync" {
-				return f.catchUp(ctx)
+			if err := s.printEvent(lines, e); err != nil {
+				return err
 			}
+			last = e.ID
 			return nil
 		})
 		var unreachable *client.Unreachable
@@ -125,58 +131,17 @@ func (s *session) follow(ctx context.Context, q url.Values, limit int) error {
 	}
 }
 
-// begin prints the newest few, oldest first, and notes where to go on.
-func (f *follower) begin(ctx context.Context, limit int) error {
-	page, err := f.ask(ctx, "limit", strconv.Itoa(max(1, min(limit, perPage))))
-	if err != nil {
-		return err
-	}
-	f.last = page.LastID
-	if limit == 0 {
-		return nil
-	}
-	slices.Reverse(page.Items)
-	return f.print(page.Items)
-}
-
-// catchUp prints what was written since the last event that was seen.
-func (f *follower) catchUp(ctx context.Context) error {
-	for {
-		page, err := f.ask(ctx, "after", strconv.FormatInt(f.last, 10), "limit", strconv.Itoa(perPage))
-		if err != nil {
-			return err
+// printEvent prints an event of the feed, or says what is missing.
+func (s *session) printEvent(lines *output.Lines, e client.Event) error {
+	switch {
+	case e.Name == "gap":
+		var gap struct{ Reason string }
+		if err := json.Unmarshal([]byte(e.Data), &gap); err != nil {
+			return fmt.Errorf("reading the feed: %w", err)
 		}
-		if err := f.print(page.Items); err != nil {
-			return err
-		}
-		if len(page.Items) < perPage {
-			// Events that the filter leaves out need not be looked at again.
-			f.last = max(f.last, page.LastID)
-			return nil
-		}
-	}
-}
-
-func (f *follower) ask(ctx context.Context, more ...string) (page eventPage, err error) {
-	q := filled(more...)
-	for name, values := range f.query {
-		q[name] = values
-	}
-	return page, f.service.Do(ctx, http.MethodGet, "/v1/events", q, nil, &page)
-}
-
-func (f *follower) print(items []json.RawMessage) error {
-	for _, item := range items {
-		var event struct {
-			ID int64 `json:"id"`
-		}
-		if err := json.Unmarshal(item, &event); err != nil {
-			return fmt.Errorf("reading an event: %w", err)
-		}
-		if err := f.lines.Print(item); err != nil {
-			return err
-		}
-		f.last = max(f.last, event.ID)
+		fmt.Fprintln(s.err, "assim: events are missing here:", output.Printable(gap.Reason))
+	case e.Name == "" && e.Data != "":
+		return lines.Print(json.RawMessage(e.Data))
 	}
 	return nil
 }

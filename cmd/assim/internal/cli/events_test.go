@@ -31,23 +31,45 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(map[string]any{"token": "asm_api_x", "tenant": map[string]string{"name": "Example"}})
 	case "/v1/events":
 		f.list(w, r)
-	case "/v1/stream":
-		f.mu.Lock()
-		f.streams++
-		stream := f.streams
-		f.mu.Unlock()
-		w.Header().Set("Content-Type", "text/event-stream")
-		switch stream {
-		case 1: // it breaks behind a notice
-			f.write(12)
-			fmt.Fprint(w, ": listening\n\nevent: hosts\ndata: {}\n\nevent: events\ndata: {}\n\n")
-		case 2: // what was written meanwhile is read though nobody says so
-			f.write(13, 14)
-			fmt.Fprint(w, ": listening\n\n")
-		default:
-			w.WriteHeader(http.StatusUnauthorized)
+	case "/v1/events/stream":
+		f.stream(w, r)
+	}
+}
+
+// stream tells what was written since the event that the client heard last.
+func (f *feed) stream(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	f.streams++
+	stream := f.streams
+	f.mu.Unlock()
+	if stream > 3 {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	fmt.Fprint(w, ": listening\n\n")
+	switch stream {
+	case 1: // it breaks within an event
+		f.write(12)
+		defer fmt.Fprint(w, "id: 13\ndata: {")
+	case 2: // what was written meanwhile is told
+		f.write(13, 14)
+	case 3:
+		fmt.Fprint(w, "id: 14\nevent: gap\ndata: {\"reason\":\"too many\"}\n\n")
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	last, _ := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64)
+	for _, id := range f.ids {
+		if id > last {
+			fmt.Fprintf(w, "id: %d\ndata: %s\n\n", id, event(id, r.URL.Query().Get("type")))
 		}
 	}
+}
+
+func event(id int64, kind string) string {
+	text, _ := json.Marshal(map[string]any{"id": id, "type": kind + ".down", "host": fmt.Sprint("h", id), "seen_at": "t", "site": "s", "summary": "x"})
+	return string(text)
 }
 
 func (f *feed) list(w http.ResponseWriter, r *http.Request) {
@@ -55,16 +77,11 @@ func (f *feed) list(w http.ResponseWriter, r *http.Request) {
 	defer f.mu.Unlock()
 	q := r.URL.Query()
 	ids := slices.Clone(f.ids)
-	if text := q.Get("after"); text != "" {
-		after, _ := strconv.ParseInt(text, 10, 64)
-		ids = slices.DeleteFunc(ids, func(id int64) bool { return id <= after })
-	} else {
-		slices.Reverse(ids)
-	}
+	slices.Reverse(ids)
 	limit, _ := strconv.Atoi(q.Get("limit"))
-	items := []map[string]any{}
+	items := []json.RawMessage{}
 	for _, id := range ids[:min(limit, len(ids))] {
-		items = append(items, map[string]any{"id": id, "type": q.Get("type") + ".down", "host": fmt.Sprint("h", id), "seen_at": "t", "site": "s", "summary": "x"})
+		items = append(items, json.RawMessage(event(id, q.Get("type"))))
 	}
 	json.NewEncoder(w).Encode(map[string]any{"items": items, "last_id": f.ids[len(f.ids)-1]})
 }
@@ -86,8 +103,8 @@ func TestFollowingMissesNothing(t *testing.T) {
 	if out != want {
 		t.Errorf("printed\n%s\nwant\n%s", out, want)
 	}
-	if n := strings.Count(errs, "trying again"); n != 2 {
-		t.Errorf("the stream broke twice, said so %d times: %s", n, errs)
+	if n := strings.Count(errs, "trying again"); n != 3 || !strings.Contains(errs, "missing here: too many") {
+		t.Errorf("the stream broke three times, said so %d times: %s", n, errs)
 	}
 
 	f.streams, f.ids = 0, []int64{9, 10, 11}

@@ -1,0 +1,87 @@
+// Package idempotency remembers for a day what was answered to requests that name
+// themselves, so that one that is sent again is not done again. It is durable: the
+// process that answered first may be dead.
+//
+// Answers may hold secrets that are shown once, as a new token. They are stored
+// wrapped by the master key, and who repeats a request is who was shown them.
+package idempotency
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/saas/internal/web"
+	"assimilation/tenancy"
+	"assimilation/tenancy/keys"
+	"assimilation/tenancy/store"
+)
+
+const (
+	keptFor = 24 * time.Hour
+	// maxKeys bounds what one tenant's requests of a day may cost.
+	maxKeys = 10_000
+)
+
+// Store keeps answers. All fields are required.
+type Store struct {
+	DB     *store.DB
+	Master *keys.Master
+}
+
+var _ web.Repeats = (*Store)(nil)
+
+// Begin is web.Repeats's.
+func (s *Store) Begin(ctx context.Context, tenant tenancy.TenantID, key, fingerprint [32]byte) (answer []byte, known bool, err error) {
+	now := time.Now()
+	err = s.DB.In(ctx, tenant, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM assim.answers WHERE begun_at < $1`, now.Add(-keptFor)); err != nil {
+			return err
+		}
+		begun, err := tx.Exec(ctx, `INSERT INTO assim.answers (tenant, key, fingerprint, begun_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, tenant, key[:], fingerprint[:], now)
+		if err != nil {
+			return err
+		}
+		if begun.RowsAffected() == 1 {
+			var n int
+			if err := tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM assim.answers LIMIT $1) x`, maxKeys+1).Scan(&n); err != nil {
+				return err
+			}
+			if n > maxKeys {
+				return web.ErrTooManyKeys
+			}
+			return nil
+		}
+		var before, wrapped []byte
+		err = tx.QueryRow(ctx, `SELECT fingerprint, answer FROM assim.answers WHERE key = $1`, key[:]).Scan(&before, &wrapped)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows): // it was forgotten between the two statements
+			return web.ErrUnanswered
+		case err != nil:
+			return err
+		case !bytes.Equal(before, fingerprint[:]):
+			return web.ErrOtherRequest
+		case wrapped == nil:
+			return web.ErrUnanswered
+		}
+		answer, err = s.Master.Unwrap(keys.OfAnswer(tenant), wrapped)
+		known = err == nil
+		return err
+	})
+	return answer, known, err
+}
+
+// End is web.Repeats's.
+func (s *Store) End(ctx context.Context, tenant tenancy.TenantID, key [32]byte, answer []byte) error {
+	return s.DB.In(ctx, tenant, func(tx pgx.Tx) error {
+		if answer == nil {
+			_, err := tx.Exec(ctx, `DELETE FROM assim.answers WHERE key = $1`, key[:])
+			return err
+		}
+		_, err := tx.Exec(ctx, `UPDATE assim.answers SET answer = $2 WHERE key = $1`, key[:], s.Master.Wrap(keys.OfAnswer(tenant), answer))
+		return err
+	})
+}
