@@ -3,6 +3,7 @@ package cypher
 import (
 	"encoding/json"
 	"errors"
+	"iter"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,6 +40,7 @@ type consoleView struct {
 	answer  *GraphAnswer // nil: not asked
 	explain bool
 	asOf    time.Time       // zero: now
+	csv     string          // address of the answer as a file
 	asked   templ.Component // what was asked before; nil beside an answer
 }
 
@@ -60,10 +62,14 @@ func (s *Service) showConsole(w http.ResponseWriter, r *http.Request, a web.Acto
 	}
 	// A form sends the ends of lines of RFC 2046.
 	v.text = strings.ReplaceAll(v.text, "\r\n", "\n")
+	limit := perPage
+	if web.WantsCSV(r) {
+		limit = maxRows
+	}
 	var answer GraphAnswer
 	var err error
 	if v.asOf, err = web.Moment(form.Get("as_of")); err == nil {
-		answer, err = s.Ask(r.Context(), a.Tenant, Question{Text: v.text, Limit: perPage, Explain: v.explain, AsOf: v.asOf})
+		answer, err = s.Ask(r.Context(), a.Tenant, Question{Text: v.text, Limit: limit, Explain: v.explain, AsOf: v.asOf})
 	}
 	status := 0
 	if problem, ok := errors.AsType[*syntax.Problem](err); ok {
@@ -75,12 +81,30 @@ func (s *Service) showConsole(w http.ResponseWriter, r *http.Request, a web.Acto
 	} else if err != nil {
 		return problemOf(err)
 	} else {
-		v.answer = &answer
+		if web.WantsCSV(r) && !v.explain {
+			web.SendCSV(w, "cypher", answer.Columns, csvOf(answer))
+			return nil
+		}
+		v.answer, v.csv = &answer, web.CSVOf(r)
 		if err := s.Past.Remember(r.Context(), a, section+"?"+url.Values{"q": {v.text}}.Encode(), v.text); err != nil {
 			return err
 		}
 	}
 	return web.Render(w, r, status, "Cypher", section, consolePage(v))
+}
+
+func csvOf(a GraphAnswer) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		for _, item := range a.Items {
+			row := make([]string, len(a.Columns))
+			for i, c := range a.Columns {
+				row[i] = cell(item[c])
+			}
+			if !yield(row) {
+				return
+			}
+		}
+	}
 }
 
 // cell is a value as text: a string without its quotes, null as nothing.

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/url"
 	"time"
@@ -22,16 +23,33 @@ func (s *Service) Pages(w *web.Web) {
 		q := r.URL.Query()
 		f := Filter{Host: web.Text(q.Get("host")), Site: web.Text(q.Get("site")), Type: web.Text(q.Get("type")), After: newestFirst,
 			Cursor: q.Get("cursor"), Limit: perPage}
+		if web.WantsCSV(r) {
+			f.Limit = web.MaxCSV
+		}
 		page, err := s.List(r.Context(), a, f)
 		if err != nil {
 			return err
+		}
+		if web.WantsCSV(r) {
+			web.SendCSV(w, "events", []string{"seen_at", "type", "host", "relay", "site", "summary"}, csvOf(page.Items))
+			return nil
 		}
 		next := ""
 		if page.NextCursor != "" {
 			next = "/events?" + url.Values{"host": {f.Host}, "site": {f.Site}, "type": {f.Type}, "cursor": {page.NextCursor}}.Encode()
 		}
-		return web.Render(w, r, 0, "Events", "/events", eventsPage(page.Items, f, next))
+		return web.Render(w, r, 0, "Events", "/events", eventsPage(page.Items, f, next, web.CSVOf(r)))
 	})
+}
+
+func csvOf(items []Event) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		for _, e := range items {
+			if !yield([]string{e.SeenAt.Format(time.RFC3339), e.Type, e.Host, e.Relay, e.Site, e.Summary}) {
+				return
+			}
+		}
+	}
 }
 
 // How many events a site's page shows, and the overview.

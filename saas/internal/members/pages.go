@@ -1,9 +1,11 @@
 package members
 
 import (
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
@@ -124,6 +126,11 @@ func (s *Service) show(w http.ResponseWriter, r *http.Request, a web.Actor, link
 	if err != nil {
 		return err
 	}
+	if web.WantsCSV(r) {
+		web.SendCSV(w, "members", []string{"email", "role", "at_sites", "last_seen"}, v.rows())
+		return nil
+	}
+	v.csv = web.CSVOf(r)
 	return web.Render(w, r, 0, "Members", section, membersPage(v))
 }
 
@@ -147,6 +154,21 @@ type pageView struct {
 	next                string
 	invitations         []invitationView
 	sites               []site
+	csv                 string // address of the list as a file
+}
+
+func (v pageView) rows() iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		for _, m := range v.members {
+			seen := ""
+			if m.SeenAt != nil {
+				seen = m.SeenAt.UTC().Format(time.RFC3339)
+			}
+			if !yield([]string{m.Email, string(m.Role), v.siteWords(m), seen}) {
+				return
+			}
+		}
+	}
 }
 
 // roles lists the roles that the reader may give, highest first.

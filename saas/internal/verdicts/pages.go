@@ -2,6 +2,7 @@ package verdicts
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -29,15 +30,22 @@ func (s *Service) Pages(w *web.Web) {
 		q := r.URL.Query()
 		f := Filter{Host: web.Text(q.Get("host")), Site: web.Text(q.Get("site")), Kind: web.Text(q.Get("kind")), Open: q.Get("open") == "true",
 			Cursor: q.Get("cursor"), Limit: perPage}
+		if web.WantsCSV(r) {
+			f.Limit = web.MaxCSV
+		}
 		items, cursor, err := s.List(r.Context(), a, f)
 		if err != nil {
 			return err
+		}
+		if web.WantsCSV(r) {
+			web.SendCSV(w, "verdicts", []string{"id", "kind", "title", "site", "since", "at", "over_at", "ending", "confidence", "hosts"}, csvOf(items))
+			return nil
 		}
 		next := ""
 		if cursor != "" {
 			next = "/verdicts?" + url.Values{"host": {f.Host}, "site": {f.Site}, "kind": {f.Kind}, "open": {strconv.FormatBool(f.Open)}, "cursor": {cursor}}.Encode()
 		}
-		return web.Render(w, r, 0, "Verdicts", section, listPage(items, f, next))
+		return web.Render(w, r, 0, "Verdicts", section, listPage(items, f, next, web.CSVOf(r)))
 	})
 	w.Page("GET /verdicts/{verdict}", tenancy.Read, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		v, err := s.Get(r.Context(), a, r.PathValue("verdict"))
@@ -46,6 +54,21 @@ func (s *Service) Pages(w *web.Web) {
 		}
 		return web.Render(w, r, 0, v.Title, section, verdictPage(v, drawingOf(v)))
 	})
+}
+
+func csvOf(items []Verdict) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		for _, v := range items {
+			over := ""
+			if v.OverAt != nil {
+				over = v.OverAt.UTC().Format(time.RFC3339)
+			}
+			if !yield([]string{v.ID.String(), v.Kind, v.Title, v.Site, v.Since.UTC().Format(time.RFC3339), v.At.UTC().Format(time.RFC3339), over, v.Ending,
+				strconv.Itoa(v.Confidence), strconv.FormatInt(v.Count, 10)}) {
+				return
+			}
+		}
+	}
 }
 
 // Open shows what is wrong now, root causes first.
