@@ -32,7 +32,7 @@ var groups = []struct {
 	name  string
 	files []string
 }{
-	{"Begin", []string{"install", "accounts", "write-a-query", "queries", "cypher", "scripts", "notify", "opentelemetry", "webhooks", "api"}},
+	{"Begin", []string{"install", "console", "accounts", "write-a-query", "queries", "cypher", "scripts", "notify", "opentelemetry", "webhooks", "api"}},
 	{"Understand", []string{"verdicts", "graph", "kinds", "history", "residency", "within", "cluster", "architecture"}},
 }
 
