@@ -4,11 +4,13 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -100,23 +102,47 @@ func (c *Client) Clock(ctx context.Context) (time.Time, error) {
 	return clock, nil
 }
 
+// send makes a request. A POST has a name, under which the service does it once: so it
+// is sent again, once, when it may have arrived and no answer came.
 func (c *Client) send(ctx context.Context, method, path string, query url.Values, in any) ([]byte, http.Header, error) {
-	var body io.Reader
+	var body []byte
 	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
 			return nil, nil, fmt.Errorf("encoding the request: %w", err)
 		}
-		body = bytes.NewReader(b)
 	}
+	key := ""
+	if method == http.MethodPost && c.token != "" { // strangers' names are not kept
+		key = rand.Text()
+	}
+	answer, header, err := c.try(ctx, method, path, query, body, key)
+	var lost *Unreachable
+	if key == "" || ctx.Err() != nil || !errors.As(err, &lost) || !arrived(lost) {
+		return answer, header, err
+	}
+	return c.try(ctx, method, path, query, body, key)
+}
+
+// arrived reports whether a request without an answer may have been heard.
+func arrived(u *Unreachable) bool {
+	var network *net.OpError
+	return !errors.As(u.Err, &network) || network.Op != "dial"
+}
+
+// try makes a request once; body nil is none, key "" no name.
+func (c *Client) try(ctx context.Context, method, path string, query url.Values, body []byte, key string) ([]byte, http.Header, error) {
 	u := *c.base
 	u.Path += path
 	u.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, nil, fmt.Errorf("making the request: %w", err)
 	}
-	if in != nil {
+	if key != "" {
+		req.Header.Set("Idempotency-Key", `"`+key+`"`)
+	}
+	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", "application/json")
