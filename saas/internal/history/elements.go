@@ -135,12 +135,13 @@ func (r reading) vertices(ctx context.Context, tx pgx.Tx, refs []cmdb.Ref) (foun
 		label := spec.Label
 		sql := strings.NewReplacer("{table}", tableOf(r.tenant, string(label)), "{label}", literal(string(label)),
 			"{t.key}", store.Access("t.properties", store.KeyProperty), "{k.key}", agtypeOf("k.key")).Replace(`
-			SELECT k.key, t.id::text, ag_catalog.agtype_out(t.properties)::text FROM unnest($1::text[]) AS k(key) JOIN {table} t ON {t.key} = {k.key}
-			WHERE NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = t.id AND l.at > $2)
+			SELECT k.key, t.id::text, ag_catalog.agtype_out(t.properties)::text FROM unnest($1::text[]) AS k(key),
+				LATERAL (SELECT t.id, t.properties FROM {table} t WHERE {t.key} = {k.key} OFFSET 0) t
+			WHERE NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = t.id AND l.at > $2 OFFSET 0)
 			UNION ALL
-			SELECT u.key, u.id::text, u.before::text FROM unnest($1::text[]) AS k(key) JOIN assim.undo u ON u.key = k.key
-			WHERE u.label = {label} AND u.at > $2 AND u.before IS NOT NULL
-				AND NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = u.id AND l.at > $2 AND (l.at, l.step) < (u.at, u.step))`)
+			SELECT k.key, u.id::text, u.before::text FROM unnest($1::text[]) AS k(key),
+				LATERAL (SELECT u.* FROM assim.undo u WHERE u.label = {label} AND u.key = k.key AND u.at > $2 AND u.before IS NOT NULL OFFSET 0) u
+			WHERE NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = u.id AND l.at > $2 AND (l.at, l.step) < (u.at, u.step) OFFSET 0)`)
 		queue.Queue(sql, keys[label], r.at).Query(func(rows pgx.Rows) error {
 			var key, id string
 			var text []byte
@@ -162,7 +163,9 @@ func (r reading) vertices(ctx context.Context, tx pgx.Tx, refs []cmdb.Ref) (foun
 	return found, nil
 }
 
-// edges reads those that left vertices, one statement for each type.
+// edges reads those that left vertices, one statement for each type. Ids are read as such
+// at once: a row's own id may be compared with a text only after its policy was
+// asked, and so by no index.
 func (r reading) edges(ctx context.Context, tx pgx.Tx, from []identified) ([]EdgeAt, error) {
 	edges := []EdgeAt{}
 	ids, keys := map[cmdb.Label][]string{}, map[string]string{}
@@ -177,13 +180,14 @@ func (r reading) edges(ctx context.Context, tx pgx.Tx, from []identified) ([]Edg
 		}
 		sql := strings.NewReplacer("{table}", tableOf(r.tenant, string(spec.Type)), "{label}", literal(string(spec.Type)),
 			"{to}", tableOf(r.tenant, string(spec.To)), "{key}", literal(store.KeyProperty)).Replace(`
-			SELECT e.start_id::text, z.properties ->> {key}::text, ag_catalog.agtype_out(e.properties)::text
-			FROM unnest($1::text[]) AS k(id) JOIN {table} e ON e.start_id = k.id::ag_catalog.graphid JOIN {to} z ON z.id = e.end_id
-			WHERE NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = e.id AND l.at > $2)
+			SELECT k.id::text, z.properties ->> {key}::text, ag_catalog.agtype_out(e.properties)::text FROM unnest($1::text[]::ag_catalog.graphid[]) AS k(id),
+				LATERAL (SELECT e.id, e.end_id, e.properties FROM {table} e WHERE e.start_id = k.id OFFSET 0) e,
+				LATERAL (SELECT z.properties FROM {to} z WHERE z.id = e.end_id OFFSET 0) z
+			WHERE NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = e.id AND l.at > $2 OFFSET 0)
 			UNION ALL
-			SELECT u.start_id::text, u.to_key, u.before::text FROM unnest($1::text[]) AS k(id) JOIN assim.undo u ON u.start_id = k.id::ag_catalog.graphid
-			WHERE u.label = {label} AND u.at > $2 AND u.before IS NOT NULL
-				AND NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = u.id AND l.at > $2 AND (l.at, l.step) < (u.at, u.step))`)
+			SELECT k.id::text, u.to_key, u.before::text FROM unnest($1::text[]::ag_catalog.graphid[]) AS k(id),
+				LATERAL (SELECT u.* FROM assim.undo u WHERE u.start_id = k.id AND u.label = {label} AND u.at > $2 AND u.before IS NOT NULL OFFSET 0) u
+			WHERE NOT EXISTS (SELECT FROM assim.undo l WHERE l.id = u.id AND l.at > $2 AND (l.at, l.step) < (u.at, u.step) OFFSET 0)`)
 		queue.Queue(sql, ids[spec.From], r.at).Query(func(rows pgx.Rows) error {
 			var start, to string
 			var text []byte
@@ -206,6 +210,8 @@ func (r reading) edges(ctx context.Context, tx pgx.Tx, from []identified) ([]Edg
 
 // send runs statements that find everything by indexes, whatever their arguments:
 // making a plan for each, with all partitions of history, would take longer.
+// OFFSET 0 in them keeps each look-up apart: joined, the planner may take whole
+// tables, and all that changed later, for few rows.
 func send(ctx context.Context, tx pgx.Tx, queue *pgx.Batch) error {
 	if queue.Len() == 0 {
 		return nil

@@ -69,16 +69,17 @@ func (t *Tables) Table(name string) string {
 
 // rows is the expression that stands for a table of which only rows are read
 // whose column, an id, has a value: a column of what is joined before. They are
-// found by indexes, however much changed elsewhere: OFFSET 0 keeps what changed later
-// from being joined as a whole.
+// found by indexes, however much changed elsewhere: OFFSET 0 keeps each look-up
+// apart, or the planner may take all that changed later for few rows.
 func (t *Tables) rows(name, column, value string) string {
 	// Names of rows that no statement has: value is of a row of the statement.
 	return strings.NewReplacer("{column}", column, "{value}", value).Replace(t.replace(name, `LATERAL (
-		SELECT {is.columns} FROM {table} _is WHERE _is.{column} = {value}
-			AND NOT EXISTS (SELECT FROM assim.undo _later WHERE _later.id = _is.id AND _later.at > {at} OFFSET 0)
-		UNION ALL SELECT {was.columns} FROM assim.undo _was
+		(SELECT {is.columns} FROM {table} _is WHERE _is.{column} = {value}
+			AND NOT EXISTS (SELECT FROM assim.undo _later WHERE _later.id = _is.id AND _later.at > {at} OFFSET 0) OFFSET 0)
+		UNION ALL (SELECT {was.columns} FROM assim.undo _was
 		WHERE _was.{column} = {value} AND _was.label = {label} AND _was.at > {at} AND _was.before IS NOT NULL
-			AND NOT EXISTS (SELECT FROM assim.undo _later WHERE _later.id = _was.id AND _later.at > {at} AND (_later.at, _later.step) < (_was.at, _was.step) OFFSET 0))`))
+			AND NOT EXISTS (SELECT FROM assim.undo _later WHERE _later.id = _was.id AND _later.at > {at} AND (_later.at, _later.step) < (_was.at, _was.step) OFFSET 0)
+		OFFSET 0))`))
 }
 
 var with = regexp.MustCompile(`^\s*WITH\s+(RECURSIVE\s)?`)
