@@ -6,12 +6,14 @@ package asked
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/a-h/templ"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
@@ -45,10 +47,9 @@ func (s *Service) Remember(ctx context.Context, a web.Actor, address, said strin
 		return nil
 	}
 	hash := sha256.Sum256([]byte(address))
-	return s.DB.In(ctx, a.Tenant, func(tx pgx.Tx) error {
+	err := s.DB.In(ctx, a.Tenant, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO assim.asked (tenant, person, hash, address, said) SELECT $1, $2, $3, $4, $5
-			WHERE EXISTS (SELECT FROM assim.members WHERE user_id = $2 AND tenant = $1)
+			INSERT INTO assim.asked (tenant, person, hash, address, said) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (tenant, person, hash) DO UPDATE SET times = asked.times + 1, at = now()`, a.Tenant, a.User, hash[:], address, web.Text(said))
 		if err == nil {
 			_, err = tx.Exec(ctx, `
@@ -59,6 +60,12 @@ func (s *Service) Remember(ctx context.Context, a web.Actor, address, said strin
 		}
 		return nil
 	})
+	// Who just left the tenant has no place to remember it at: a foreign key, as a
+	// tenant's role may not read the members.
+	if violation, ok := errors.AsType[*pgconn.PgError](err); ok && violation.Code == "23503" {
+		return nil
+	}
+	return err
 }
 
 // Recent shows the questions that a person asked last, of pages that begin so.
