@@ -15,7 +15,8 @@ func pagesOf(e *estate, host string) []string {
 	pages := []string{"/", "/account", "/members", "/audit", "/audit?action=member&window=24h&actor=ada", "/entry", "/changes", "/changes?window=all&kind=packages", "/events", "/events?type=refusal", "/verdicts", "/verdicts?open=true&kind=host+down", "/findings", "/findings?all=true", "/hosts", "/hosts?state=up&name=web",
 		"/sites", "/sites/" + e.source.Site.String(), "/queries", "/unmanaged", "/map", "/map?site=" + e.source.Site.String(), "/map?host=" + host,
 		"/cypher", "/cypher?q=MATCH+(h:Host)+RETURN+h,h.name", "/cypher?explain=1&q=MATCH+(h:Host)+RETURN+h",
-		"/docs", "/search", "/search?q=web", "/search?q=10.0.0", "/search?q=02:00", "/search?q=443", "/search?q=nothing"}
+		"/docs", "/tokens", "/tokens?state=active&kind=relay&q=x", "/packages", "/packages?q=ssl", "/packages/openssl", "/settings", "/guides", "/guides?q=dpkg", "/guides/install",
+		"/hosts?label=env%3Dprod&system=linux&findings=true", "/hosts?state=pending", "/hosts?state=cloned", "/search", "/search?q=web", "/search?q=10.0.0", "/search?q=02:00", "/search?q=443", "/search?q=nothing"}
 	for _, view := range []string{"", "/services", "/packages", "/packages?q=ssl", "/network", "/dependencies", "/changes", "/timeline", "/facts/sockets", "/facts/nothing"} {
 		pages = append(pages, "/hosts/"+host+view)
 	}
@@ -101,6 +102,16 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		"/account":                           {"ada@example.org", "owner", "Your sessions"},
 		"/members":                           {"ada@example.org", "owner", "Invite"},
 		"/audit":                             {"ada@example.org", "tenant.create", "192.0.2.1", "site.create"},
+		"/sites":                             {"paris-relay", "Last word", "Gaps, 7 days", "stored here too"},
+		"/tokens":                            {"paris", "Mint a token"},
+		"/packages?q=SSL":                    {"openssl", "Who uses it"},
+		"/packages/openssl":                  {"web1", "3.0.16-1", "Versions"},
+		"/packages?q=zz":                     {"No package matches"},
+		"/hosts?label=env%3Dprod":            {"web1", "Save this view"},
+		"/hosts?label=env%3Dnone":            {"No host matches"},
+		"/settings":                          {"Example Ltd", "fact_days", "are stored here too", "/audit"},
+		"/guides":                            {"Installing", "What died, and why"},
+		"/guides/install":                    {"assim-relay", "/guides/"},
 		"/entry":                             {"/sso/", "Identity provider", "Domains"},
 	} {
 		_, body := ada.do(http.MethodGet, path, "")
@@ -111,6 +122,13 @@ func TestPagesShowWhatIsThere(t *testing.T) {
 		}
 		if strings.Contains(body, "<script>") {
 			t.Errorf("%s shows what a host reported as markup", path)
+		}
+	}
+	for path, first := range map[string]string{"/hosts": "name,id,state", "/sites": "site,relay,id", "/tokens": "site,id,name", "/packages": "name,manager,versions,hosts",
+		"/changes": "seen_at,host,host_id", "/events": "seen_at,type", "/verdicts": "id,kind", "/findings": "host,host_id", "/members": "email,role"} {
+		status, body := ada.do(http.MethodGet, path+"?format=csv", "")
+		if lines := strings.Split(strings.TrimSpace(body), "\n"); status != http.StatusOK || !strings.HasPrefix(lines[0], first) || len(lines) < 2 && path != "/verdicts" && path != "/tokens" {
+			t.Errorf("%s as CSV: %d %.300q", path, status, body)
 		}
 	}
 	status, body := ada.do(http.MethodGet, "/queries/allipports/csv", "")
