@@ -124,6 +124,7 @@ func (s *site) query(into any, sql string, args ...any) {
 }
 
 func TestARelayWithAnOldDiskDoesNotTellOldNews(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := newSite(t)
 	before, gone := s.listen()
 	s.awaitTold("added", before)
@@ -168,6 +169,7 @@ func TestARelayWithAnOldDiskDoesNotTellOldNews(t *testing.T) {
 }
 
 func TestAServiceWithAnOldDatabaseGetsEverythingAgain(t *testing.T) {
+	t.Parallel() // it mostly waits
 	s := newSite(t)
 	before, gone := s.listen()
 	s.awaitTold("added", before)

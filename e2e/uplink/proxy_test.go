@@ -108,6 +108,7 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 // TestThroughProxies has a CONNECT proxy before the relay, and a proxy that ends
 // TLS before the service.
 func TestThroughProxies(t *testing.T) {
+	t.Parallel() // it mostly waits
 	saas := world.FreeTCP(t)
 	pair, authority := certificate(t)
 	front, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})

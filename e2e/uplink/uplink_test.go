@@ -74,6 +74,7 @@ func serve(t *testing.T, address string, handler http.Handler) {
 // TestTwoReplicasBehindALoadBalancer sends the batches of one relay to two
 // processes in turn, and kills one of them.
 func TestTwoReplicasBehindALoadBalancer(t *testing.T) {
+	t.Parallel() // it mostly waits
 	b := newBalancer(t)
 	w := world.New(t, world.Options{Listen: b.targets[0], Through: "http://" + b.address})
 	second := world.Start(t, "second assim-saas", func() *exec.Cmd {
