@@ -31,11 +31,13 @@ import (
 	"assimilation/saas/internal/members"
 	"assimilation/saas/internal/otelexport"
 	"assimilation/saas/internal/query"
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/relaychan"
 	"assimilation/saas/internal/search"
 	"assimilation/saas/internal/settings"
 	"assimilation/saas/internal/sites"
 	"assimilation/saas/internal/sso"
+	"assimilation/saas/internal/tenantexport"
 	"assimilation/saas/internal/topology"
 	"assimilation/saas/internal/verdicts"
 	"assimilation/saas/internal/views"
@@ -103,6 +105,9 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 		Summary: happened.Say, Say: changed.Say, Units: unitsOf(questions)})
 	called := webhooks.New(webhooks.Config{DB: p.db, Master: p.master, Log: p.log, Metrics: p.metrics, Private: p.config.PrivateCollectors, Happened: toldOf(happened)})
 	ending := deletion.New(deletion.Config{DB: p.db, Post: p.post, URL: p.public, Log: p.log, Grace: p.config.DeletionGrace})
+	room := &quota.Service{DB: p.db, Log: p.log}
+	w.AtOnce(room.AtOnce)
+	takeout := tenantexport.New(p.db, p.log, p.config.Version)
 	finder := &search.Service{DB: p.db}
 	decided := &settings.Service{DB: p.db, SetHistory: past.Set}
 	deeds := &audit.Service{DB: p.db}
@@ -120,6 +125,8 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	p.entry.Register(w.API)
 	deeds.Register(w.API)
 	ending.Register(w.API)
+	takeout.Register(w.API)
+	room.Register(w.API)
 	exports.Register(w.API)
 	called.Register(w.API)
 	places.Register(w.API)
@@ -144,6 +151,8 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	p.entry.Pages(w)
 	deeds.Pages(w)
 	ending.Pages(w)
+	takeout.Pages(w)
+	room.Pages(w)
 	exports.Pages(w)
 	called.Pages(w)
 	places.Pages(w)
@@ -161,7 +170,7 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	finder.Pages(w)
 	decided.Pages(w)
 	manual.Pages(w)
-	return []running{exports, called, ending}, nil
+	return []running{exports, called, ending, room}, nil
 }
 
 // running is a feature that works by itself until ctx ends.

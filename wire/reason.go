@@ -30,6 +30,7 @@ const (
 	WrongTenant   Reason = 18
 	BadSignature  Reason = 19
 	Cloned        Reason = 20 // another probe holds the same key, and was there before
+	OverQuota     Reason = 21 // more than the tenant may have: retry later
 )
 
 var reasonTexts = map[Reason]string{
@@ -38,7 +39,7 @@ var reasonTexts = map[Reason]string{
 	NotEnrolled: "not enrolled", NoAllowance: "no allowance left at this relay", Busy: "busy",
 	Unsupported: "unsupported", NotDurable: "not durable", MissingRight: "missing right", CollectFailed: "collection failed",
 	WrongKind: "wrong kind of token", Replayed: "replayed", WrongTenant: "wrong tenant", BadSignature: "bad signature",
-	Cloned: "cloned",
+	Cloned: "cloned", OverQuota: "over quota",
 }
 
 // String is the text that people see and metrics carry as label.
@@ -51,5 +52,5 @@ func (r Reason) String() string {
 
 // Temporary reports whether trying again later, unchanged, may succeed.
 func (r Reason) Temporary() bool {
-	return r == NoAllowance || r == Busy || r == NotDurable || r == ClockSkew
+	return r == NoAllowance || r == Busy || r == NotDurable || r == ClockSkew || r == OverQuota
 }

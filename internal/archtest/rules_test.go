@@ -120,6 +120,7 @@ var acrossFeatures = []struct{ from, to, because string }{
 	{"*", "outbound", "what tenants name is asked by one client, which keeps to the public internet"},
 	{"*", "secondfactor", "codes are computed in one place, which stores nothing"},
 	{"*", "audit", "every change that a person makes is recorded in its own transaction"},
+	{"*", "quota", "how much a tenant may have is looked up in one place, in its caller's transaction"},
 	{"changes", "history", "differences are between two times that must be held"},
 	{"hosts", "history", "a host is shown as it was, read by the snapshot that shows it"},
 	{"cypher", "history", "a question reads the tables of another time"},

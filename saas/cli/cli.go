@@ -153,5 +153,6 @@ func root(out, errs io.Writer) *cobra.Command {
 		c.Flags().StringVar(&config.URL, "url", config.URL, "how people reach the service (ASSIM_URL)")
 	}
 	root.AddCommand(serve, migrate, rebuild, openapi, check, resetLink, backupCommand(&config), restoreCommand(&config), keysCommand(&config))
+	root.AddCommand(tenantCommand(&config))
 	return root
 }

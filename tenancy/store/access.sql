@@ -114,3 +114,5 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON assim.deletions TO @global@;
 GRANT SELECT ON assim.quotas TO @writers@, @readers@;
 GRANT SELECT ON assim.usage, assim.usage_days, assim.refused_hosts TO @readers@;
 GRANT SELECT, INSERT, UPDATE, DELETE ON assim.usage, assim.usage_days, assim.refused_hosts TO @writers@;
+REVOKE EXECUTE ON FUNCTION assim.usage_due(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION assim.usage_due(timestamptz) TO @global@;

@@ -134,7 +134,9 @@ func (db *DB) bury(ctx context.Context, tenant tenancy.TenantID) error {
 					return err
 				}
 			}
-			return nil
+			// The catalogs, too, have statistics, with names of schemas and roles.
+			_, err = tx.Exec(ctx, `DELETE FROM pg_catalog.pg_statistic s WHERE strpos(s::text, $1) > 0`, hexOf(tenant))
+			return err
 		})
 	})
 }

@@ -88,6 +88,9 @@ func selectHosts(ctx context.Context, tx pgx.Tx, which string, value any) ([]Hos
 
 // retire marks the host and orders its site's relays to refuse its key.
 func retire(ctx context.Context, tx pgx.Tx, h Host, at time.Time) error {
+	if _, err := tx.Exec(ctx, `UPDATE assim.usage SET hosts = greatest(hosts - 1, 0)`); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, `UPDATE assim.hosts SET retired_at = $2 WHERE id = $1`, h.ID, at); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"assimilation/discovery"
 	"assimilation/saas/internal/allowance"
+	"assimilation/saas/internal/quota"
 	"assimilation/tenancy"
 	"assimilation/uplink"
 	"assimilation/wire"
@@ -39,6 +40,12 @@ type batch struct {
 	replicates  bool                         // the site's topology may be stored
 	tokenLabels map[string]map[string]string // by token, where they matter
 	withheld    int                          // facts and hosts' states of which it may not
+
+	budget quota.Budget
+	spent  quota.Spent
+	packed int64 // bytes of bodies that are new, and how many these are
+	stored int64
+	noRoom map[tenancy.HostID]refusedHost // hosts that the tenant may not have
 
 	taken   map[uplink.ChangeType]int
 	refusal map[wire.Reason]int
@@ -131,6 +138,9 @@ func (b *batch) load(ctx context.Context, entries []uplink.Entry) error {
 		}
 	}
 	if err := b.loadHosts(ctx, hosts); err != nil {
+		return err
+	}
+	if err := b.loadRefused(ctx, hosts); err != nil {
 		return err
 	}
 	if err := b.loadVerdicts(ctx, entries); err != nil {

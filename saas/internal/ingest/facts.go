@@ -122,6 +122,9 @@ func (b *batch) countInstances(ctx context.Context, hosts []tenancy.HostID, kind
 func (b *batch) admitted(c uplink.Change) (*host, *fact, bool) {
 	h := b.hosts[c.Host]
 	switch {
+	case h == nil && b.isRefused(c.Host):
+		b.refusal[wire.OverQuota]++ // its relay is asked for it when there is room
+		return nil, nil, false
 	case h == nil:
 		b.refuse(c, wire.NotEnrolled, "fact of a host that was never introduced")
 		return nil, nil, false

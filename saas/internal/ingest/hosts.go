@@ -123,6 +123,9 @@ func (b *batch) hostState(c uplink.Change) {
 		return
 	}
 	isNew, was := h == nil, ""
+	if isNew && !b.room(c) {
+		return
+	}
 	if isNew {
 		h = &host{ID: c.Host, Site: b.from.Site, EnrolledAt: seen, ChangedAt: seen, Token: c.Token, realm: b.realm}
 		b.hosts[c.Host] = h

@@ -30,6 +30,7 @@ import (
 	"assimilation/discovery/kinds"
 	"assimilation/discovery/residency"
 	"assimilation/saas/internal/graph"
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/relaychan"
 	"assimilation/tenancy"
 	"assimilation/tenancy/store"
@@ -127,6 +128,9 @@ func (s *Service) Apply(ctx context.Context, from Source, header uplink.Header, 
 	switch refused, ok := errors.AsType[*wire.Error](err); {
 	case ok:
 		s.refused.WithLabelValues(refused.Reason.String()).Inc()
+		if refused.Reason == wire.OverQuota {
+			s.noteHeld(ctx, from.Tenant)
+		}
 	case err != nil:
 		err = fmt.Errorf("taking in records %d to %d of relay %s: %w", header.First, header.Last, from.Relay, err)
 	}
@@ -173,6 +177,14 @@ func (s *Service) apply(ctx context.Context, from Source, header uplink.Header, 
 		place := have.judge(from.Relay, header, records)
 		ack = place.ack(header)
 		b = &batch{Service: s, tx: tx, from: from, epoch: header.Epoch, at: at}
+		if place.skip < len(entries) {
+			if b.budget.Limits, b.budget.Used, err = quota.Read(ctx, tx); err != nil {
+				return err
+			}
+			if err := b.budget.Held(); err != nil {
+				return err
+			}
+		}
 		if place.newEpoch {
 			if ack, err = b.beginEpoch(ctx, have, ack, entries[0]); err != nil || ack.Reason != wire.Accepted {
 				return err

@@ -10,6 +10,7 @@ import (
 
 	"assimilation/discovery"
 	"assimilation/saas/internal/allowance"
+	"assimilation/saas/internal/quota"
 	"assimilation/tenancy"
 )
 
@@ -24,6 +25,7 @@ func (b *batch) save(ctx context.Context) error {
 	b.saveVersions(queue)
 	b.saveVerdicts(queue)
 	b.saveFindings(queue)
+	b.saveRefused(queue)
 	b.notify(queue)
 	if err := b.tx.SendBatch(ctx, queue).Close(); err != nil {
 		return fmt.Errorf("writing facts: %w", err)
@@ -42,6 +44,13 @@ func (b *batch) save(ctx context.Context) error {
 		return fmt.Errorf("writing the graph: %w", err)
 	}
 	b.effect = effect{stats.Vertices.New + stats.Edges.New, stats.Vertices.Changed + stats.Edges.Changed, stats.Vertices.Gone + stats.Edges.Gone}
+	b.spent.Changes = int64(len(b.versions))
+	b.spent.Bytes = quota.BytesOf(b.packed, b.stored, b.spent.Changes, b.effect.created+b.effect.changed+b.effect.gone)
+	queue = &pgx.Batch{}
+	quota.Spend(queue, b.from.Tenant, b.spent, b.at)
+	if err := b.tx.SendBatch(ctx, queue).Close(); err != nil {
+		return fmt.Errorf("counting what the tenant has: %w", err)
+	}
 	return b.saveEvents(ctx)
 }
 
@@ -78,6 +87,7 @@ func (b *batch) saveBodies(ctx context.Context) error {
 		}
 		hashes, kinds, schemas = append(hashes, bytes.Clone(h[:])), append(kinds, body.kind), append(schemas, int16(body.schema))
 		packed, sizes = append(packed, b.pack.EncodeAll(body.json, nil)), append(sizes, int32(len(body.json)))
+		b.packed, b.stored = b.packed+int64(len(packed[len(packed)-1])), b.stored+1
 	}
 	if len(hashes) == 0 {
 		return nil

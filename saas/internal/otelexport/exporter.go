@@ -21,10 +21,9 @@ import (
 
 // Bounds of settings.
 const (
-	maxExporters = 5
-	maxHeaders   = 20
-	maxHeader    = 4096 // bytes of a header's value
-	maxPEM       = 64 << 10
+	maxHeaders = 20
+	maxHeader  = 4096 // bytes of a header's value
+	maxPEM     = 64 << 10
 )
 
 // Signal is a sort of what is sent.

@@ -16,6 +16,7 @@ import (
 	otellog "go.opentelemetry.io/otel/log"
 
 	"assimilation/saas/internal/audit"
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/tenancy/keys"
@@ -119,12 +120,8 @@ func (s *Service) add(ctx context.Context, a web.Actor, in Settings) (v view, er
 	e.ID = tenancy.NewID[tenancy.ExporterID]()
 	now := time.Now()
 	err = s.DB.In(ctx, a.Tenant, func(tx pgx.Tx) error {
-		var n int
-		if err := tx.QueryRow(ctx, `SELECT count(*) FROM assim.exporters`).Scan(&n); err != nil {
+		if err := quota.Room(ctx, tx, a.Tenant, quota.Exporters); err != nil {
 			return err
-		}
-		if n >= maxExporters {
-			return huma.Error409Conflict(fmt.Sprintf("a tenant has at most %d exporters", maxExporters))
 		}
 		if err := tx.QueryRow(ctx, `SELECT coalesce((SELECT max(id) FROM assim.events), 0), coalesce((SELECT at FROM assim.writers), now())`).Scan(&e.EventID, &e.Changed.At); err != nil {
 			return err

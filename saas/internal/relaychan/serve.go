@@ -247,7 +247,10 @@ func (c *Channel) refuse(w http.ResponseWriter, r *http.Request, endpoint string
 	c.refused.WithLabelValues(endpoint, reason.String()).Inc()
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	if reason.Temporary() {
+	switch {
+	case reason == wire.OverQuota:
+		w.Header().Set("Retry-After", "60") // what makes room are hours
+	case reason.Temporary():
 		w.Header().Set("Retry-After", "5")
 	}
 	w.WriteHeader(status(reason))
@@ -258,6 +261,7 @@ func (c *Channel) refuse(w http.ResponseWriter, r *http.Request, endpoint string
 // doubt.
 var explanations = map[wire.Reason]string{
 	wire.NotEnrolled: ": the service knows no such relay; its tenant may have been deleted, or the service restored from an older copy",
+	wire.OverQuota:   ": the tenant has all that it may have; what waits here is taken when there is room, see the page /usage",
 }
 
 func status(reason wire.Reason) int {
@@ -268,7 +272,7 @@ func status(reason wire.Reason) int {
 		return http.StatusUnauthorized
 	case wire.WrongTenant, wire.Revoked:
 		return http.StatusForbidden
-	case wire.Busy:
+	case wire.Busy, wire.OverQuota:
 		return http.StatusTooManyRequests
 	case wire.NotDurable:
 		return http.StatusServiceUnavailable

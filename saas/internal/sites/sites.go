@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/allowance"
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/tenancy/keys"
@@ -60,6 +61,9 @@ func (s *Service) Create(ctx context.Context, actor web.Actor, name string) (Sit
 	site.Realm = site.ID.String()
 	wrapped := s.Keys.Wrap(keys.OfSite(site.ID), private.Seed())
 	err = s.DB.In(ctx, actor.Tenant, func(tx pgx.Tx) error {
+		if err := quota.Room(ctx, tx, actor.Tenant, quota.Sites); err != nil {
+			return err
+		}
 		err := tx.QueryRow(ctx, `
 			INSERT INTO assim.sites (id, tenant, name, realm, site_key, site_private) VALUES ($1, $2, $3, $4, $5, $6)
 			RETURNING created_at`, site.ID, actor.Tenant, site.Name, site.Realm, []byte(public), wrapped).Scan(&site.CreatedAt)

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/uplink"
@@ -192,6 +193,9 @@ func (s *Service) MintToken(ctx context.Context, actor web.Actor, siteRef string
 }
 
 func insertToken(ctx context.Context, tx pgx.Tx, actor web.Actor, site tenancy.SiteID, secret tenancy.Token, m Mint) (Token, error) {
+	if err := quota.Room(ctx, tx, actor.Tenant, quota.Tokens); err != nil {
+		return Token{}, err
+	}
 	labels, err := json.Marshal(m.Labels)
 	if err != nil {
 		return Token{}, err

@@ -9,8 +9,9 @@ import (
 )
 
 // maxAtOnce is how many requests of one tenant are answered at the same time,
-// in one process: half of the connections on which tenants read, so that one
-// tenant's slow questions do not make the others wait.
+// in one process, where nobody says another number: half of the connections on
+// which tenants read, so that one tenant's slow questions do not make the others
+// wait.
 const maxAtOnce = 4
 
 // Bounds of who waits for their turn.
@@ -23,6 +24,7 @@ const tooManyAtOnce = "your tenant asks too much at once; try again in a few sec
 
 // turns lets the requests of each tenant in, a few at once.
 type turns struct {
+	most    func(context.Context, tenancy.TenantID) int // nil, or 0: maxAtOnce
 	mu      sync.Mutex
 	tenants map[tenancy.TenantID]*turn
 }
@@ -32,18 +34,30 @@ type turn struct {
 	users int // who hold or want a slot
 }
 
+// AtOnce has most say how many requests of a tenant are answered at the same
+// time; 0 where it cannot. It is called with every request, and before any is
+// served.
+func (s *Web) AtOnce(most func(context.Context, tenancy.TenantID) int) { s.turns.most = most }
+
 func newTurns() *turns { return &turns{tenants: map[tenancy.TenantID]*turn{}} }
 
 // enter waits for a turn; false says that too many wait, or that it took too
 // long. Whoever got a turn must leave.
 func (t *turns) enter(ctx context.Context, tenant tenancy.TenantID) bool {
+	most := 0
+	if t.most != nil {
+		most = t.most(ctx, tenant)
+	}
+	if most < 1 {
+		most = maxAtOnce
+	}
 	t.mu.Lock()
 	own := t.tenants[tenant]
-	if own == nil {
-		own = &turn{slots: make(chan struct{}, maxAtOnce)}
+	if own == nil { // who comes while others are here shares their limit
+		own = &turn{slots: make(chan struct{}, most)}
 		t.tenants[tenant] = own
 	}
-	if own.users >= maxAtOnce+maxWaiting {
+	if own.users >= cap(own.slots)+maxWaiting {
 		t.mu.Unlock()
 		return false
 	}

@@ -1,0 +1,100 @@
+package quota
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"assimilation/tenancy"
+	"assimilation/tenancy/store"
+)
+
+// measureAgain is how often a tenant's bytes are measured: its rows are read once
+// then, in the background.
+const measureAgain = day
+
+// overhead of a row with its indexes, in bytes, measured on an estate of 20,000
+// hosts; what a row holds of its own comes on top.
+const (
+	factBytes    = 300
+	versionBytes = 350
+	undoBytes    = 450
+	eventBytes   = 400
+	bodyBytes    = 150
+)
+
+// BytesOf is about what a batch adds to storage: packed bodies of facts,
+// versions, elements of the graph.
+func BytesOf(packed, bodies, versions, elements int64) int64 {
+	return packed + bodies*bodyBytes + versions*(versionBytes+factBytes/2) + elements*undoBytes
+}
+
+// measure says how much room a tenant takes; false: it is known well enough.
+func (s *Service) measure(ctx context.Context, tenant tenancy.TenantID) (bytes int64, measured bool, err error) {
+	err = s.DB.Read(ctx, tenant, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM assim.usage WHERE measured_at > now() - make_interval(secs => $1))`, measureAgain.Seconds()).Scan(&measured); err != nil || !measured {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '30min'; SET LOCAL idle_in_transaction_session_timeout = '30min'`); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT (
+			(SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c WHERE c.relnamespace = $1::regnamespace AND c.relkind = 'r')
+			+ (SELECT coalesce(sum(pg_column_size(body) + $2::bigint), 0) FROM assim.fact_bodies)
+			+ (SELECT count(*) * $3::bigint FROM assim.facts) + (SELECT count(*) * $4::bigint FROM assim.fact_versions)
+			+ (SELECT coalesce(sum(coalesce(pg_column_size(before), 0) + $5::bigint), 0) FROM assim.undo)
+			+ (SELECT coalesce(sum(pg_column_size(detail) + $6::bigint), 0) FROM assim.events))::bigint`,
+			store.Graph(tenant), bodyBytes, factBytes, versionBytes, undoBytes, eventBytes).Scan(&bytes)
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("measuring storage: %w", err)
+	}
+	return bytes, measured, nil
+}
+
+// cache holds for a short while how many questions each tenant may have answered
+// at once: every request wants to know.
+type cache struct {
+	mu    sync.Mutex
+	known map[tenancy.TenantID]entry
+}
+
+type entry struct {
+	most int
+	till time.Time
+}
+
+const (
+	cachedFor = 30 * time.Second
+	maxCached = 10_000
+)
+
+// AtOnce is how many requests of a tenant are answered at once; 0 when that
+// cannot be told now.
+func (s *Service) AtOnce(ctx context.Context, tenant tenancy.TenantID) int {
+	now := time.Now()
+	s.atOnce.mu.Lock()
+	e, ok := s.atOnce.known[tenant]
+	s.atOnce.mu.Unlock()
+	if ok && now.Before(e.till) {
+		return e.most
+	}
+	var limits Limits
+	err := s.DB.Read(ctx, tenant, func(tx pgx.Tx) (err error) {
+		limits, _, err = Read(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return 0 // whoever asks for more than this will hear of it
+	}
+	s.atOnce.mu.Lock()
+	defer s.atOnce.mu.Unlock()
+	if len(s.atOnce.known) >= maxCached || s.atOnce.known == nil {
+		s.atOnce.known = map[tenancy.TenantID]entry{}
+	}
+	s.atOnce.known[tenant] = entry{int(min(limits.Questions, 1000)), now.Add(cachedFor)}
+	return int(min(limits.Questions, 1000))
+}
