@@ -12,6 +12,7 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 LDFLAGS     := -s -w -funcalign=16 $(foreach cli,probe/cli relay/cli saas/cli cmd/assim/internal/cli,-X assimilation/$(cli).Version=$(VERSION))
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
+OAPI        := github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2
 TEMPL       := github.com/a-h/templ/cmd/templ@v0.3.977
 # Nothing here needs a C compiler, but the race detector does.
 export CGO_ENABLED := 0
@@ -186,11 +187,12 @@ lint: ## gofmt, go vet, staticcheck; shellcheck where it is installed
 	go run $(STATICCHECK) ./...
 	@if command -v shellcheck >/dev/null; then shellcheck -x $$(git ls-files '*.sh' 'ops/scripts/*' .ci/run); else echo "shellcheck is not installed: scripts are not linted"; fi
 
-generate: ## write generated files anew: pages (templ), the probe's list of packages, descriptions of the API, of queries, kinds and the graph
+generate: ## write generated files anew: pages (templ), the probe's list of packages, descriptions of the API and its client, of queries, kinds and the graph
 	@for dir in $$(git ls-files -co --exclude-standard '*.templ' | xargs -n 1 dirname | sort -u); do \
 	    (cd "$$dir" && go run $(TEMPL) generate -log-level=error); done
 	ops/dev/probe-deps.sh >cmd/assim-probe/deps.txt
 	go run ./cmd/assim-saas openapi >docs/openapi.json.new && mv docs/openapi.json.new docs/openapi.json
+	go run $(OAPI) -config api/generate.yaml docs/openapi.json
 	go run ./saas/internal/query/document >docs/queries.md.new && mv docs/queries.md.new docs/queries.md
 	go run ./discovery/document
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"assimilation/uplink"
+	"assimilation/wire"
 )
 
 // identity is what tells an item of a list from all others.
@@ -35,7 +36,7 @@ func TestPagesAreStable(t *testing.T) {
 		for _, name := range []string{"aa", "mm", "zz"} {
 			m := ada.machine(fmt.Sprintf("%s-%d", name, round))
 			m.install(fmt.Sprintf("1.%d", round))
-			ada.add(uplink.Change{Type: uplink.Refusal, Host: m.id, Kind: "x-big", Instance: fmt.Sprint(round), Refusal: &uplink.RefusalBody{Subject: "fact", From: m.name}})
+			ada.add(uplink.Change{Type: uplink.Refusal, Host: m.id, Kind: "x-big", Instance: fmt.Sprint(round), Refusal: &uplink.RefusalBody{Subject: "fact", Reason: wire.TooLarge, From: m.name}})
 			ada.conclude(uplink.HostDown, round, m)
 		}
 		ada.send()

@@ -13,7 +13,7 @@ var byAPI = map[string]string{
 	"POST /account/sessions/{id}/end":                       "DELETE /v1/sessions/{id}",
 	"POST /account/tokens":                                  "POST /v1/api-tokens",
 	"POST /account/tokens/{id}/revoke":                      "DELETE /v1/api-tokens/{id}",
-	"POST /entry":                                           "PUT /v1/entry",
+	"POST /entry/rules":                                     "PUT /v1/entry",
 	"POST /entry/domains":                                   "POST /v1/entry/domains",
 	"POST /entry/domains/{domain}/prove":                    "POST /v1/entry/domains/{domain}/prove",
 	"POST /entry/domains/{domain}/remove":                   "DELETE /v1/entry/domains/{domain}",

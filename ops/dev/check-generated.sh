@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-generated=('*_templ.go' cmd/assim-probe/deps.txt docs/openapi.json docs/queries.md docs/kinds.md 'docs/kinds/*' docs/graph.md)
+generated=('*_templ.go' cmd/assim-probe/deps.txt docs/openapi.json api/client.gen.go docs/queries.md docs/kinds.md 'docs/kinds/*' docs/graph.md)
 digest() { git ls-files -co --exclude-standard -z -- "${generated[@]}" | xargs -0r sha256sum; }
 
 before=$(digest)

@@ -47,7 +47,7 @@ func inUTC(t *time.Time) *time.Time {
 // outcome is what a test came to.
 type outcome struct {
 	Taken bool `json:"taken" doc:"the answer was 200 to 299"`
-	try
+	Try
 }
 
 // secretView is a new secret.

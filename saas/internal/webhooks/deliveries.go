@@ -24,8 +24,8 @@ type Delivery struct {
 	State   string          `json:"state" enum:"waiting,delivered,failed"`
 	Tries   int             `json:"tries" doc:"since it was made, or sent again"`
 	NextAt  *time.Time      `json:"next_at,omitempty" doc:"of the next try"`
-	LastTry *try            `json:"last_try,omitempty"`
-	All     []try           `json:"all_tries,omitempty" doc:"of one delivery only; the oldest first"`
+	LastTry *Try            `json:"last_try,omitempty"`
+	All     []Try           `json:"all_tries,omitempty" doc:"of one delivery only; the oldest first"`
 	Body    json.RawMessage `json:"body,omitempty" doc:"of one delivery only"`
 }
 
@@ -45,7 +45,7 @@ func scanDelivery(row pgx.CollectableRow) (d Delivery, err error) {
 		d.NextAt = &next
 	}
 	if at != nil {
-		d.LastTry = &try{At: at.UTC(), Status: *status, TookMS: *took, Problem: *problem, Answer: *answer}
+		d.LastTry = &Try{At: at.UTC(), Status: *status, TookMS: *took, Problem: *problem, Answer: *answer}
 	}
 	return d, nil
 }
@@ -119,7 +119,7 @@ func (s *Service) delivery(ctx context.Context, a web.Actor, ref string, event i
 		if err != nil {
 			return err
 		}
-		d.All, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (t try, err error) {
+		d.All, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (t Try, err error) {
 			err = row.Scan(&t.At, &t.Status, &t.TookMS, &t.Problem, &t.Answer)
 			t.At = t.At.UTC()
 			return t, err

@@ -119,7 +119,7 @@ func (s *Service) deliveryPages(page func(string, func(http.ResponseWriter, *htt
 
 // show is the page of one webhook; after a test, and with a secret that was just
 // made.
-func (s *Service) show(rw http.ResponseWriter, r *http.Request, a web.Actor, tested *try, secret string) error {
+func (s *Service) show(rw http.ResponseWriter, r *http.Request, a web.Actor, tested *Try, secret string) error {
 	v, err := s.get(r.Context(), a, r.PathValue("webhook"))
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func (v Webhook) delivery(event int64) string {
 	return v.path() + "/deliveries/" + strconv.FormatInt(event, 10)
 }
 
-func (t try) words() string {
+func (t Try) words() string {
 	if t.Problem != "" {
 		return t.Problem
 	}

@@ -266,7 +266,7 @@ func lastOf(v Webhook) templ.Component {
 	})
 }
 
-func webhookPage(v Webhook, sent []Delivery, state, next string, tested *try) templ.Component {
+func webhookPage(v Webhook, sent []Delivery, state, next string, tested *Try) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -130,8 +130,8 @@ func (s *Service) serve(ctx context.Context, tenant tenancy.TenantID, id tenancy
 	}
 }
 
-// try is one call and what came of it.
-type try struct {
+// Try is one call and what came of it; huma sees exported types only.
+type Try struct {
 	At      time.Time `json:"at"`
 	Status  int       `json:"status" doc:"of HTTP; 0: there was no answer"`
 	TookMS  int64     `json:"took_ms"`
@@ -141,15 +141,15 @@ type try struct {
 	wish time.Duration // of the endpoint, to be left alone for so long
 }
 
-func (t try) taken() bool { return t.Status >= 200 && t.Status < 300 && t.Problem == "" }
+func (t Try) taken() bool { return t.Status >= 200 && t.Status < 300 && t.Problem == "" }
 
 // down reports whether the endpoint, not the message, is at fault.
-func (t try) down() bool {
+func (t Try) down() bool {
 	return t.Status == 0 || t.Status >= 500 || t.Status == http.StatusTooManyRequests
 }
 
 // call sends a message once.
-func (s *Service) call(ctx context.Context, to string, m message, secrets [][]byte) (t try) {
+func (s *Service) call(ctx context.Context, to string, m message, secrets [][]byte) (t Try) {
 	t.At = s.now()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(m.Body))
 	if err != nil {

@@ -53,7 +53,7 @@ func New(c Config) *Service {
 // now has the precision of the database, so that leases can be compared.
 func (s *Service) now() time.Time { return time.Now().Truncate(time.Microsecond) }
 
-func (s *Service) count(t try) {
+func (s *Service) count(t Try) {
 	fate := "refused"
 	switch {
 	case t.taken():
@@ -170,7 +170,7 @@ func (s *Service) rotate(ctx context.Context, a web.Actor, ref string) (secret s
 }
 
 // test calls an endpoint now, past what waits, and whether it is on or not.
-func (s *Service) test(ctx context.Context, a web.Actor, ref string) (t try, err error) {
+func (s *Service) test(ctx context.Context, a web.Actor, ref string) (t Try, err error) {
 	e, err := s.find(ctx, a, ref)
 	if err != nil {
 		return t, err

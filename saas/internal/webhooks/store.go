@@ -115,7 +115,7 @@ func (s *Service) fill(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, 
 
 // settle writes down what came of a try. The lease of h stays, unless the endpoint
 // has to be left alone.
-func (s *Service) settle(ctx context.Context, tenant tenancy.TenantID, h held, m message, t try) (turnedOff bool, err error) {
+func (s *Service) settle(ctx context.Context, tenant tenancy.TenantID, h held, m message, t Try) (turnedOff bool, err error) {
 	now := s.now()
 	err = s.DB.In(ctx, tenant, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `INSERT INTO assim.webhook_tries (tenant, webhook, event, at, status, took_ms, problem, answer) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
@@ -155,7 +155,7 @@ func (s *Service) settle(ctx context.Context, tenant tenancy.TenantID, h held, m
 }
 
 // fate is what becomes of a message that was not taken.
-func fate(m message, t try, now time.Time) (state string, nextAt time.Time) {
+func fate(m message, t Try, now time.Time) (state string, nextAt time.Time) {
 	if m.Tries >= len(waits) || t.Status == gone {
 		return "failed", now
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"assimilation/api"
 	"assimilation/cmd/assim/internal/output"
 )
 
@@ -62,7 +64,9 @@ func (s *session) keepTenant() *cobra.Command {
 		Use: "keep", Short: "Take the deletion of the tenant back", Args: arguments(0, 0),
 		Example: `  assim tenant keep`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.send(cmd, http.MethodDelete, deletionPath, nil, "the tenant stays")
+			return s.send(cmd, "the tenant stays", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.KeepTenant(ctx)
+			})
 		},
 	}
 }

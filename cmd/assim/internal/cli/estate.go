@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"assimilation/cmd/assim/internal/client"
 	"assimilation/cmd/assim/internal/output"
 )
 
@@ -98,7 +99,7 @@ func (s *session) host() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := service.Do(cmd.Context(), http.MethodPost, "/v1/hosts/"+url.PathEscape(args[0])+"/retire", nil, nil, nil); err != nil {
+			if err := client.Of(service.API.RetireHost(cmd.Context(), args[0])).Into(nil); err != nil {
 				return err
 			}
 			fmt.Fprintf(s.out, "%s is retired\n", args[0])

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"assimilation/api"
+	"assimilation/cmd/assim/internal/client"
 	"assimilation/cmd/assim/internal/output"
 )
 
@@ -56,16 +58,19 @@ func (f *exporterFlags) add(cmd *cobra.Command) *cobra.Command {
 }
 
 // body is the request's.
-func (f *exporterFlags) body() (map[string]any, error) {
-	body := map[string]any{"name": f.name, "protocol": f.protocol, "endpoint": f.endpoint, "compression": f.compression}
+func (f *exporterFlags) body() (body api.Settings, err error) {
+	body = api.Settings{Name: f.name, Protocol: api.SettingsProtocol(f.protocol), Endpoint: f.endpoint, Compression: new(api.SettingsCompression(f.compression))}
 	if len(f.signals) > 0 {
-		body["signals"] = f.signals
+		body.Signals = new([]api.SettingsSignals)
+		for _, signal := range f.signals {
+			*body.Signals = append(*body.Signals, api.SettingsSignals(signal))
+		}
 	}
 	headers := map[string]string{}
 	for _, file := range f.headerFiles {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return nil, fmt.Errorf("reading headers: %w", err)
+			return body, fmt.Errorf("reading headers: %w", err)
 		}
 		for line := range strings.Lines(string(text)) {
 			if line = strings.TrimSpace(line); line == "" {
@@ -73,23 +78,26 @@ func (f *exporterFlags) body() (map[string]any, error) {
 			}
 			name, value, ok := strings.Cut(line, ":")
 			if !ok {
-				return nil, fmt.Errorf("reading headers: a line of %s is not name: value", file)
+				return body, fmt.Errorf("reading headers: a line of %s is not name: value", file)
 			}
 			headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
 		}
 	}
 	if len(headers) > 0 || f.noHeaders {
-		body["headers"] = headers
+		body.Headers = &headers
 	}
-	for field, file := range map[string]string{"ca": f.ca, "certificate": f.certificate, "key": f.key} {
-		if file == "" {
+	for _, pem := range []struct {
+		field, file string
+		to          **string
+	}{{"ca", f.ca, &body.Ca}, {"certificate", f.certificate, &body.Certificate}, {"key", f.key, &body.Key}} {
+		if pem.file == "" {
 			continue
 		}
-		text, err := os.ReadFile(file)
+		text, err := os.ReadFile(pem.file)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", field, err)
+			return body, fmt.Errorf("reading %s: %w", pem.field, err)
 		}
-		body[field] = string(text)
+		*pem.to = new(string(text))
 	}
 	return body, nil
 }
@@ -106,15 +114,9 @@ func (s *session) createExporter() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			service, err := s.service()
-			if err != nil {
-				return err
-			}
-			var made json.RawMessage
-			if err := service.Do(cmd.Context(), http.MethodPost, "/v1/exporters", nil, body, &made); err != nil {
-				return err
-			}
-			return output.One(s.out, s.format, exporterColumns, made)
+			return s.request(cmd, exporterColumns, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.CreateExporter(ctx, body)
+			})
 		},
 	})
 }
@@ -130,7 +132,9 @@ func (s *session) setExporter() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.send(cmd, http.MethodPut, exporterPath(args[0]), body, "the exporter is changed")
+			return s.send(cmd, "the exporter is changed", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.SetExporter(ctx, args[0], body)
+			})
 		},
 	})
 	cmd.Flags().BoolVar(&f.noHeaders, "no-headers", false, "drop the headers that are there")
@@ -142,15 +146,9 @@ func (s *session) showExporter() *cobra.Command {
 		Use: "show ID", Short: "Show an exporter, without its secrets", Args: arguments(1, 1),
 		Example: `  assim export otlp show 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			service, err := s.service()
-			if err != nil {
-				return err
-			}
-			var shown json.RawMessage
-			if err := service.Do(cmd.Context(), http.MethodGet, exporterPath(args[0]), nil, nil, &shown); err != nil {
-				return err
-			}
-			return output.One(s.out, s.format, exporterColumns, shown)
+			return s.request(cmd, exporterColumns, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.GetExporter(ctx, args[0])
+			})
 		},
 	}
 }
@@ -168,7 +166,7 @@ func (s *session) testExporter() *cobra.Command {
 				Taken   bool
 				Problem string
 			}
-			if err := service.Do(cmd.Context(), http.MethodPost, exporterPath(args[0])+"/test", nil, nil, &outcome); err != nil {
+			if err := client.Of(service.API.TestExporter(cmd.Context(), args[0])).Into(&outcome); err != nil {
 				return err
 			}
 			if !outcome.Taken {
@@ -195,7 +193,9 @@ func (s *session) removeExporter() *cobra.Command {
 		Use: "remove ID", Short: "Send nothing there any more; what waits is not sent", Args: arguments(1, 1),
 		Example: `  assim export otlp remove 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.send(cmd, http.MethodDelete, exporterPath(args[0]), nil, "the exporter is removed")
+			return s.send(cmd, "the exporter is removed", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.RemoveExporter(ctx, args[0])
+			})
 		},
 	}
 }

@@ -1,29 +1,15 @@
 package cli
 
 import (
-	"encoding/json"
-	"fmt"
+	"context"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"assimilation/cmd/assim/internal/output"
+	"assimilation/api"
 )
-
-// send makes a request that answers nothing, and says what was done.
-func (s *session) send(cmd *cobra.Command, method, path string, in any, done string) error {
-	service, err := s.service()
-	if err != nil {
-		return err
-	}
-	if err := service.Do(cmd.Context(), method, path, nil, in, nil); err != nil {
-		return err
-	}
-	fmt.Fprintln(s.out, output.Printable(done))
-	return nil
-}
 
 func (s *session) tenant() *cobra.Command {
 	return group("tenant", "The tenants that you belong to",
@@ -38,7 +24,9 @@ func (s *session) tenant() *cobra.Command {
 			Use: "rename NAME", Short: "Give the tenant another name", Args: arguments(1, 1),
 			Example: `  assim tenant rename "Example Ltd"`,
 			RunE: func(cmd *cobra.Command, args []string) error {
-				return s.send(cmd, http.MethodPatch, "/v1/tenant", map[string]string{"name": args[0]}, "the tenant is called "+args[0])
+				return s.send(cmd, "the tenant is called "+args[0], func(ctx context.Context, to *api.Client) (*http.Response, error) {
+					return to.RenameTenant(ctx, api.RenameTenantJSONRequestBody{Name: args[0]})
+				})
 			},
 		},
 		s.exportTenant(), s.deletion(), s.deleteTenant(), s.keepTenant())
@@ -57,21 +45,27 @@ func (s *session) member() *cobra.Command {
 		Use: "role ID ROLE", Short: "Give a member another role: owner, admin, operator, viewer", Args: arguments(2, 2),
 		Example: `  assim member role 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52 operator`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.send(cmd, http.MethodPut, "/v1/members/"+url.PathEscape(args[0]), map[string]string{"role": args[1]}, "the member is "+args[1]+" now")
+			return s.send(cmd, "the member is "+args[1]+" now", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.SetMemberRole(ctx, args[0], api.SetMemberRoleJSONRequestBody{Role: api.RoleInputBodyRole(args[1])})
+			})
 		},
 	}
 	site := &cobra.Command{
 		Use: "site-role ID SITE-ID ROLE", Short: "Give a member a role at one site: admin, operator, or none", Args: arguments(3, 3),
 		Example: `  assim member site-role 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52 0b54fd0c-9d7f-4b8e-8f1f-3a3c36d2a1aa operator`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.send(cmd, http.MethodPut, "/v1/members/"+url.PathEscape(args[0])+"/sites/"+url.PathEscape(args[1]), map[string]string{"role": args[2]}, "the member's role at the site is "+args[2]+" now")
+			return s.send(cmd, "the member's role at the site is "+args[2]+" now", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.SetSiteRole(ctx, args[0], args[1], api.SetSiteRoleJSONRequestBody{Role: api.SiteInputBodyRole(args[2])})
+			})
 		},
 	}
 	remove := &cobra.Command{
 		Use: "remove ID", Short: "Take a member out at once", Args: arguments(1, 1),
 		Example: `  assim member remove 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.send(cmd, http.MethodDelete, "/v1/members/"+url.PathEscape(args[0]), nil, "the member is out")
+			return s.send(cmd, "the member is out", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.RemoveMember(ctx, args[0])
+			})
 		},
 	}
 	return group("member", "Who belongs to the tenant, and what they may do", list, role, site, remove, s.invite(), s.invitations(), s.uninvite())
@@ -83,15 +77,9 @@ func (s *session) invite() *cobra.Command {
 		Use: "invite EMAIL", Short: "Invite somebody by mail", Args: arguments(1, 1),
 		Example: `  assim member invite bob@example.org --role operator`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			service, err := s.service()
-			if err != nil {
-				return err
-			}
-			var made json.RawMessage
-			if err := service.Do(cmd.Context(), http.MethodPost, "/v1/invitations", nil, map[string]string{"email": args[0], "role": role}, &made); err != nil {
-				return err
-			}
-			return output.One(s.out, s.format, []string{"email", "role", "expires_at", "id", "link"}, made)
+			return s.request(cmd, []string{"email", "role", "expires_at", "id", "link"}, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.Invite(ctx, api.InviteJSONRequestBody{Email: args[0], Role: api.InviteInputBodyRole(role)})
+			})
 		},
 	}
 	cmd.Flags().StringVar(&role, "role", "viewer", "owner, admin, operator or viewer; at most your own")
@@ -113,7 +101,9 @@ func (s *session) uninvite() *cobra.Command {
 		Use: "uninvite ID", Short: "Revoke an invitation at once", Args: arguments(1, 1),
 		Example: `  assim member uninvite 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.send(cmd, http.MethodDelete, "/v1/invitations/"+url.PathEscape(args[0]), nil, "the invitation is revoked")
+			return s.send(cmd, "the invitation is revoked", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.RevokeInvitation(ctx, args[0])
+			})
 		},
 	}
 }
@@ -183,22 +173,20 @@ func (s *session) apiToken() *cobra.Command {
 		Example: `  assim api-token create --name backup --role viewer --ttl 720h
   assim api-token create --name retire --role operator --site 0b54fd0c-9d7f-4b8e-8f1f-3a3c36d2a1aa`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			service, err := s.service()
-			if err != nil {
-				return err
-			}
-			in := map[string]any{"name": name, "role": role}
+			in := api.CreateApiTokenJSONRequestBody{Name: name, Role: new(api.CreateInputBodyRole(role))}
 			if site != "" {
-				in["site_id"] = site
+				id, err := idOf("site", site)
+				if err != nil {
+					return err
+				}
+				in.SiteId = &id
 			}
 			if ttl > 0 {
-				in["expires_in"] = int64(ttl.Seconds())
+				in.ExpiresIn = new(int64(ttl.Seconds()))
 			}
-			var made json.RawMessage
-			if err := service.Do(cmd.Context(), http.MethodPost, "/v1/api-tokens", nil, in, &made); err != nil {
-				return err
-			}
-			return output.One(s.out, s.format, []string{"id", "name", "role", "expires_at", "token"}, made)
+			return s.request(cmd, []string{"id", "name", "role", "expires_at", "token"}, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.CreateApiToken(ctx, in)
+			})
 		},
 	}
 	create.Flags().StringVar(&name, "name", "", "a name to know it by")
@@ -210,7 +198,9 @@ func (s *session) apiToken() *cobra.Command {
 		Use: "revoke ID", Short: "Revoke an API token at once", Args: arguments(1, 1),
 		Example: `  assim api-token revoke Wb2kfR0aUq1c`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.send(cmd, http.MethodDelete, "/v1/api-tokens/"+url.PathEscape(args[0]), nil, "API token "+args[0]+" is revoked")
+			return s.send(cmd, "API token "+args[0]+" is revoked", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.RevokeApiToken(ctx, args[0])
+			})
 		},
 	}
 	return group("api-token", "Tokens that programs speak to the API with", list, create, revoke)

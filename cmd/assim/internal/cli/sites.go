@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"assimilation/cmd/assim/internal/output"
+	"assimilation/api"
 )
 
 func (s *session) site() *cobra.Command {
@@ -33,15 +33,9 @@ func (s *session) site() *cobra.Command {
 		Use: "create NAME", Short: "Create a site, with a key of its own", Args: arguments(1, 1),
 		Example: `  assim site create paris`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			service, err := s.service()
-			if err != nil {
-				return err
-			}
-			var site json.RawMessage
-			if err := service.Do(cmd.Context(), http.MethodPost, "/v1/sites", nil, map[string]string{"name": args[0]}, &site); err != nil {
-				return err
-			}
-			return output.One(s.out, s.format, columns, site)
+			return s.request(cmd, columns, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.CreateSite(ctx, api.CreateSiteJSONRequestBody{Name: args[0]})
+			})
 		},
 	}
 	return group("site", "Places with their own network, relays and probes", list, show, create, s.siteSet([]string{"name", "id", "hosts", "relays", "policy"}), s.siteLocate(), s.siteInstallLine())
@@ -110,22 +104,12 @@ func (s *session) tokenCreate() *cobra.Command {
   assim token create --site paris --kind probe --max-uses 50 --ttl 24h --label env=prod
   assim token create --site paris --kind probe -o json | jq -r .token > probe.token`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			service, err := s.service()
-			if err != nil {
-				return err
-			}
-			in := map[string]any{"kind": kind}
-			if name != "" {
-				in["name"] = name
-			}
-			if address != "" {
-				in["relay_address"] = address
-			}
+			in := api.MintTokenJSONRequestBody{Kind: api.MintTokenRequestKind(kind), Name: given(name), RelayAddress: given(address)}
 			if cmd.Flags().Changed("ttl") {
-				in["ttl_seconds"] = int64(ttl.Seconds())
+				in.TtlSeconds = new(int64(ttl.Seconds()))
 			}
 			if cmd.Flags().Changed("max-uses") {
-				in["max_uses"] = uses
+				in.MaxUses = new(int64(uses))
 			}
 			if len(labels) > 0 {
 				m := map[string]string{}
@@ -136,13 +120,11 @@ func (s *session) tokenCreate() *cobra.Command {
 					}
 					m[k] = v
 				}
-				in["labels"] = m
+				in.Labels = &m
 			}
-			var token json.RawMessage
-			if err := service.Do(cmd.Context(), http.MethodPost, "/v1/sites/"+url.PathEscape(site)+"/tokens", nil, in, &token); err != nil {
-				return err
-			}
-			return output.One(s.out, s.format, []string{"id", "kind", "expires_at", "max_uses", "token", "install"}, token)
+			return s.request(cmd, []string{"id", "kind", "expires_at", "max_uses", "token", "install"}, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.MintToken(ctx, site, in)
+			})
 		},
 	}
 	f := cmd.Flags()
@@ -163,15 +145,9 @@ func (s *session) tokenRevoke() *cobra.Command {
 		Use: "revoke ID", Short: "Revoke a token at once; what it enrolled stays", Args: arguments(1, 1),
 		Example: `  assim token revoke Wb2kfR0aUq1c   # the id that ` + "`assim token list`" + ` shows`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			service, err := s.service()
-			if err != nil {
-				return err
-			}
-			if err := service.Do(cmd.Context(), http.MethodDelete, "/v1/tokens/"+url.PathEscape(args[0]), nil, nil, nil); err != nil {
-				return err
-			}
-			fmt.Fprintf(s.out, "token %s is revoked\n", args[0])
-			return nil
+			return s.send(cmd, "token "+args[0]+" is revoked", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.RevokeToken(ctx, args[0])
+			})
 		},
 	}
 }

@@ -3,7 +3,7 @@ package cli
 import (
 	"bufio"
 	"cmp"
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"assimilation/api"
 	"assimilation/cmd/assim/internal/output"
 )
 
@@ -109,31 +110,25 @@ them in the service too; going back to site deletes them there for good.`,
   assim site set paris --beat 500ms
   assim site set paris --place role=db="cage 4" --place "mac 02:00:00:00:01:01=row 7"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			change := map[string]any{}
+			var change api.SetSitePolicyJSONRequestBody
 			if cmd.Flags().Changed("residency") {
-				change["residency"] = residency
+				change.Residency = new(api.SetSitePolicyRequestResidency(residency))
 			}
 			if cmd.Flags().Changed("beat") {
 				if beat < 500*time.Millisecond || beat > 10*time.Second {
 					return usageError{fmt.Errorf("--beat is 500ms to 10s, not %v", beat)}
 				}
-				change["beat_ms"] = beat.Milliseconds()
+				change.BeatMs = new(beat.Milliseconds())
 			}
 			if cmd.Flags().Changed("place") {
-				change["places"] = places
+				change.Places = &places
 			}
-			if len(change) == 0 {
+			if change == (api.SetSitePolicyJSONRequestBody{}) {
 				return usageError{fmt.Errorf("say what to change; see --help")}
 			}
-			service, err := s.service()
-			if err != nil {
-				return err
-			}
-			var site json.RawMessage
-			if err := service.Do(cmd.Context(), http.MethodPatch, "/v1/sites/"+url.PathEscape(args[0]), nil, change, &site); err != nil {
-				return err
-			}
-			return output.One(s.out, s.format, columns, site)
+			return s.request(cmd, columns, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.SetSitePolicy(ctx, args[0], change)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&residency, "residency", "", "site or replicate")

@@ -1,14 +1,17 @@
 package cli
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
+	"assimilation/api"
+	"assimilation/cmd/assim/internal/client"
 	"assimilation/cmd/assim/internal/output"
 )
 
@@ -50,15 +53,20 @@ func (f *webhookFlags) add(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-func (f *webhookFlags) body(name string) map[string]any {
-	body := map[string]any{"name": name, "url": f.url, "off": f.off}
+// body is the request's.
+func (f *webhookFlags) body(name string) (in api.WebhookSettings, err error) {
+	in = api.WebhookSettings{Name: name, Url: f.url, Off: &f.off}
 	if len(f.types) > 0 {
-		body["types"] = f.types
+		in.Types = &f.types
 	}
 	if f.site != "" {
-		body["site_id"] = f.site
+		id, err := idOf("site", f.site)
+		if err != nil {
+			return in, err
+		}
+		in.SiteId = &id
 	}
-	return body
+	return in, nil
 }
 
 func (s *session) createWebhook() *cobra.Command {
@@ -68,7 +76,13 @@ func (s *session) createWebhook() *cobra.Command {
 		Example: `  assim webhook create pager --url https://hooks.example.org/assimilation --types verdict
   assim webhook create all --url https://hooks.example.org/all -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.request(cmd, http.MethodPost, "/v1/webhooks", f.body(args[0]), []string{"id", "name", "url", "types", "secret"})
+			in, err := f.body(args[0])
+			if err != nil {
+				return err
+			}
+			return s.request(cmd, []string{"id", "name", "url", "types", "secret"}, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.CreateWebhook(ctx, in)
+			})
 		},
 	})
 }
@@ -79,7 +93,13 @@ func (s *session) setWebhook() *cobra.Command {
 		Use: "set ID NAME", Short: "Say all settings of a webhook anew, or turn it on again; the secret stays", Args: arguments(2, 2),
 		Example: `  assim webhook set 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52 pager --url https://hooks.example.org/assimilation --types verdict,host`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.send(cmd, http.MethodPut, webhookPath(args[0]), f.body(args[1]), "the webhook is changed")
+			in, err := f.body(args[1])
+			if err != nil {
+				return err
+			}
+			return s.send(cmd, "the webhook is changed", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.SetWebhook(ctx, args[0], in)
+			})
 		},
 	})
 }
@@ -89,7 +109,9 @@ func (s *session) showWebhook() *cobra.Command {
 		Use: "show ID", Short: "Show a webhook, without its secret", Args: arguments(1, 1),
 		Example: `  assim webhook show 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.request(cmd, http.MethodGet, webhookPath(args[0]), nil, webhookColumns)
+			return s.request(cmd, webhookColumns, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.GetWebhook(ctx, args[0])
+			})
 		},
 	}
 }
@@ -109,7 +131,7 @@ func (s *session) testWebhook() *cobra.Command {
 				TookMS  int64 `json:"took_ms"`
 				Problem string
 			}
-			if err := service.Do(cmd.Context(), http.MethodPost, webhookPath(args[0])+"/test", nil, nil, &outcome); err != nil {
+			if err := client.Of(service.API.TestWebhook(cmd.Context(), args[0])).Into(&outcome); err != nil {
 				return err
 			}
 			if !outcome.Taken {
@@ -126,7 +148,9 @@ func (s *session) rotateWebhook() *cobra.Command {
 		Use: "rotate ID", Short: "Make another secret, shown this once; the one before signs along for 24 hours", Args: arguments(1, 1),
 		Example: `  assim webhook rotate 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.request(cmd, http.MethodPost, webhookPath(args[0])+"/rotate", nil, []string{"secret"})
+			return s.request(cmd, []string{"secret"}, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.RotateWebhookSecret(ctx, args[0])
+			})
 		},
 	}
 }
@@ -151,7 +175,13 @@ func (s *session) delivery() *cobra.Command {
 		Use: "delivery ID EVENT", Short: "Show one message with its body and its tries", Args: arguments(2, 2),
 		Example: `  assim webhook delivery 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52 4711 -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.request(cmd, http.MethodGet, deliveryPath(args), nil, []string{"id", "type", "at", "state", "tries", "all_tries", "body"})
+			event, err := eventOf(args[1])
+			if err != nil {
+				return err
+			}
+			return s.request(cmd, []string{"id", "type", "at", "state", "tries", "all_tries", "body"}, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.GetWebhookDelivery(ctx, args[0], event)
+			})
 		},
 	}
 }
@@ -161,7 +191,13 @@ func (s *session) redeliver() *cobra.Command {
 		Use: "redeliver ID EVENT", Short: "Send a message again, under the same webhook-id", Args: arguments(2, 2),
 		Example: `  assim webhook redeliver 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52 4711`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.send(cmd, http.MethodPost, deliveryPath(args)+"/redeliver", nil, "the message is sent again")
+			event, err := eventOf(args[1])
+			if err != nil {
+				return err
+			}
+			return s.send(cmd, "the message is sent again", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.RedeliverWebhook(ctx, args[0], event)
+			})
 		},
 	}
 }
@@ -171,26 +207,20 @@ func (s *session) removeWebhook() *cobra.Command {
 		Use: "remove ID", Short: "Call it no more; what waits is not sent", Args: arguments(1, 1),
 		Example: `  assim webhook remove 6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return s.send(cmd, http.MethodDelete, webhookPath(args[0]), nil, "the webhook is removed")
+			return s.send(cmd, "the webhook is removed", func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.RemoveWebhook(ctx, args[0])
+			})
 		},
 	}
 }
 
-// request makes a request and prints the single thing that it answers.
-func (s *session) request(cmd *cobra.Command, method, path string, in any, fields []string) error {
-	service, err := s.service()
-	if err != nil {
-		return err
-	}
-	var answer json.RawMessage
-	if err := service.Do(cmd.Context(), method, path, nil, in, &answer); err != nil {
-		return err
-	}
-	return output.One(s.out, s.format, fields, answer)
-}
-
 func webhookPath(id string) string { return "/v1/webhooks/" + url.PathEscape(id) }
 
-func deliveryPath(args []string) string {
-	return webhookPath(args[0]) + "/deliveries/" + url.PathEscape(args[1])
+// eventOf reads the number of an event.
+func eventOf(text string) (int64, error) {
+	event, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || event < 1 {
+		return 0, usageError{fmt.Errorf("%q is not the number of an event", text)}
+	}
+	return event, nil
 }

@@ -16,10 +16,15 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"assimilation/api"
 )
 
 // Client is one account at one service.
 type Client struct {
+	// API has a method for each operation; read what it returns by Of.
+	API *api.Client
+
 	base  *url.URL
 	token string
 	http  *http.Client
@@ -35,7 +40,9 @@ func New(base, token string) (*Client, error) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return nil, fmt.Errorf("%q is not the address of a service; expected https://host[:port]", base)
 	}
-	return &Client{u, token, &http.Client{Timeout: 5 * time.Minute}}, nil
+	c := &Client{base: u, token: token, http: &http.Client{Timeout: 5 * time.Minute}}
+	c.API, err = api.NewClient(u.String(), api.WithHTTPClient(sender{c}))
+	return c, err
 }
 
 // Problem is a refusal by the service (RFC 9457).
@@ -73,96 +80,92 @@ func (u *Unreachable) Unwrap() error { return u.Err }
 // Do sends in (nil: no body) as JSON and decodes the answer into out (nil: it
 // is dropped). A refusal is a *Problem, no answer an *Unreachable.
 func (c *Client) Do(ctx context.Context, method, path string, query url.Values, in, out any) error {
-	answer, _, err := c.send(ctx, method, path, query, in)
-	if err != nil || out == nil || len(answer) == 0 {
-		return err
-	}
-	if err := json.Unmarshal(answer, out); err != nil {
-		return fmt.Errorf("reading the answer of %s: %w", path, err)
-	}
-	return nil
+	return Of(c.send(ctx, method, path, query, in)).Into(out)
 }
 
 // Raw fetches what is not JSON.
 func (c *Client) Raw(ctx context.Context, path string, query url.Values) ([]byte, error) {
-	answer, _, err := c.send(ctx, http.MethodGet, path, query, nil)
-	return answer, err
+	answer := Of(c.send(ctx, http.MethodGet, path, query, nil))
+	return answer.body, answer.err
 }
 
 // Clock asks whether the service can serve, and for its time.
 func (c *Client) Clock(ctx context.Context) (time.Time, error) {
-	_, header, err := c.send(ctx, http.MethodGet, "/readyz", nil, nil)
-	if err != nil {
-		return time.Time{}, err
+	answer := Of(c.send(ctx, http.MethodGet, "/readyz", nil, nil))
+	if answer.err != nil {
+		return time.Time{}, answer.err
 	}
-	clock, err := http.ParseTime(header.Get("Date"))
+	clock, err := http.ParseTime(answer.header.Get("Date"))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%s does not tell its time: %w", c.base, err)
 	}
 	return clock, nil
 }
 
-// send makes a request. A POST has a name, under which the service does it once: so it
-// is sent again, once, when it may have arrived and no answer came.
-func (c *Client) send(ctx context.Context, method, path string, query url.Values, in any) ([]byte, http.Header, error) {
-	var body []byte
+// send makes a request for which the API's client has no method.
+func (c *Client) send(ctx context.Context, method, path string, query url.Values, in any) (*http.Response, error) {
+	var body io.Reader
 	if in != nil {
-		var err error
-		if body, err = json.Marshal(in); err != nil {
-			return nil, nil, fmt.Errorf("encoding the request: %w", err)
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("encoding the request: %w", err)
+		}
+		body = bytes.NewReader(b)
+	}
+	u := *c.base
+	u.Path += path
+	u.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return nil, fmt.Errorf("making the request: %w", err)
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return sender{c}.Do(req)
+}
+
+// sender sends requests as the account. A POST gets a name, under which the service
+// does it once: so it is sent again, once, when it may have arrived and no answer
+// came.
+type sender struct{ *Client }
+
+// Do is api.HttpRequestDoer's.
+func (c sender) Do(req *http.Request) (*http.Response, error) {
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", userAgent())
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if req.Method != http.MethodPost || c.token == "" { // strangers' names are not kept
+		return c.try(req)
+	}
+	req.Header.Set("Idempotency-Key", `"`+rand.Text()+`"`)
+	answer, err := c.try(req)
+	var lost *Unreachable
+	if req.Context().Err() != nil || !errors.As(err, &lost) || !arrived(lost) {
+		return answer, err
+	}
+	if req.GetBody != nil {
+		if req.Body, err = req.GetBody(); err != nil {
+			return nil, fmt.Errorf("sending the request again: %w", err)
 		}
 	}
-	key := ""
-	if method == http.MethodPost && c.token != "" { // strangers' names are not kept
-		key = rand.Text()
+	return c.try(req)
+}
+
+func (c sender) try(req *http.Request) (*http.Response, error) {
+	answer, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.unreachable(err)
 	}
-	answer, header, err := c.try(ctx, method, path, query, body, key)
-	var lost *Unreachable
-	if key == "" || ctx.Err() != nil || !errors.As(err, &lost) || !arrived(lost) {
-		return answer, header, err
-	}
-	return c.try(ctx, method, path, query, body, key)
+	return answer, nil
 }
 
 // arrived reports whether a request without an answer may have been heard.
 func arrived(u *Unreachable) bool {
 	var network *net.OpError
 	return !errors.As(u.Err, &network) || network.Op != "dial"
-}
-
-// try makes a request once; body nil is none, key "" no name.
-func (c *Client) try(ctx context.Context, method, path string, query url.Values, body []byte, key string) ([]byte, http.Header, error) {
-	u := *c.base
-	u.Path += path
-	u.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, nil, fmt.Errorf("making the request: %w", err)
-	}
-	if key != "" {
-		req.Header.Set("Idempotency-Key", `"`+key+`"`)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", userAgent())
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return nil, nil, c.unreachable(err)
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return nil, nil, &Unreachable{c.base.String(), err}
-	}
-	if res.StatusCode >= 400 {
-		return nil, nil, problem(res, answer)
-	}
-	return answer, res.Header, nil
 }
 
 func (c *Client) unreachable(err error) error {
