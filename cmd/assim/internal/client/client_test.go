@@ -3,6 +3,7 @@ package client
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -35,4 +36,17 @@ func TestALostAnswerIsAskedForAgain(t *testing.T) {
 	if err := c.Do(t.Context(), "POST", "/refused", nil, nil, nil); err == nil || len(keys) != 1 {
 		t.Errorf("refused: %v, sent under %q", err, keys)
 	}
+}
+
+func FuzzEvent(f *testing.F) {
+	f.Add("id: 4711\nevent: gap\ndata: {\ndata: }\n: comment")
+	f.Fuzz(func(t *testing.T, lines string) {
+		var e Event
+		for line := range strings.Lines(lines) {
+			e.read(strings.TrimSuffix(line, "\n"))
+		}
+		if len(e.Data) > len(lines) {
+			t.Errorf("%d bytes of data from %d", len(e.Data), len(lines))
+		}
+	})
 }
