@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -21,20 +22,52 @@ type Database struct {
 	DB               *store.DB
 	Admin            *pgx.Conn // the superuser's, to read the catalog
 	Victim, Attacker tenancy.TenantID
+	EveryDoor        bool // also those that are as the reader's, or as Global
 }
 
-// door is a way to a transaction.
+// door is a way to a transaction, of a kind: writer, reader or global.
 type door struct {
-	name string
-	open func(context.Context, func(pgx.Tx) error) error
+	name, kind string
+	open       func(context.Context, func(pgx.Tx) error) error
+}
+
+// methods are what the store can do: doors, or why a method is none. A new one must be
+// added here, and to doors when it hands out a transaction.
+var methods = map[string]string{
+	"In": "door", "Read": "door", "ReadBounded": "door", "Global": "door", "Snapshot": "door",
+	"Listen": "hands out what was sent to a channel", "Provision": "for who runs the service", "Drop": "for who runs the service", "Close": "", "Ping": "",
+}
+
+// UnknownMethods are methods of the store of which nothing is said.
+func UnknownMethods() (unknown []string) {
+	t := reflect.TypeFor[*store.DB]()
+	for i := range t.NumMethod() {
+		if _, known := methods[t.Method(i).Name]; !known {
+			unknown = append(unknown, t.Method(i).Name)
+		}
+	}
+	return unknown
 }
 
 func (d *Database) doors() []door {
-	return []door{
-		{"writer", func(ctx context.Context, fn func(pgx.Tx) error) error { return d.DB.In(ctx, d.Attacker, fn) }},
-		{"reader", func(ctx context.Context, fn func(pgx.Tx) error) error { return d.DB.Read(ctx, d.Attacker, fn) }},
-		{"global", d.DB.Global},
+	all := []door{
+		{"writer", "writer", func(ctx context.Context, fn func(pgx.Tx) error) error { return d.DB.In(ctx, d.Attacker, fn) }},
+		{"reader", "reader", func(ctx context.Context, fn func(pgx.Tx) error) error { return d.DB.Read(ctx, d.Attacker, fn) }},
+		{"global", "global", d.DB.Global},
 	}
+	if !d.EveryDoor {
+		return all
+	}
+	return append(all,
+		door{"bounded reader", "reader", func(ctx context.Context, fn func(pgx.Tx) error) error {
+			return d.DB.ReadBounded(ctx, d.Attacker, store.Memory{Sort: 1 << 20, Value: 1 << 20}, fn)
+		}},
+		door{"snapshot's reader", "reader", func(ctx context.Context, fn func(pgx.Tx) error) error {
+			return d.DB.Snapshot(ctx, d.Attacker, func(own, _ pgx.Tx) error { return fn(own) })
+		}},
+		door{"snapshot's global", "global", func(ctx context.Context, fn func(pgx.Tx) error) error {
+			return d.DB.Snapshot(ctx, d.Attacker, func(_, people pgx.Tx) error { return fn(people) })
+		}})
 }
 
 var errRolledBack = errors.New("rolled back")
@@ -165,7 +198,7 @@ func (d *Database) attackTable(ctx context.Context, report *Report, t Table) err
 	list := strings.Join(columns, ", ")
 	where := ` WHERE ` + t.Condition
 	for _, door := range d.doors() {
-		if door.name == "global" && slices.Contains(peoples, t.Name) {
+		if door.kind == "global" && slices.Contains(peoples, t.Name) {
 			continue
 		}
 		try := func(what string, leak func(int64, error) string, sql string, args ...any) {
@@ -237,7 +270,10 @@ func (d *Database) attackColumns(ctx context.Context, report *Report, _ string) 
 	if err != nil {
 		return err
 	}
-	for _, door := range d.doors()[1:2] {
+	for _, door := range d.doors() {
+		if door.kind != "reader" {
+			continue
+		}
 		for _, column := range rows {
 			table, name, _ := strings.Cut(column, ".")
 			report.Try("secret columns", door.name+" reads "+column, func() string {

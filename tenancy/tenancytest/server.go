@@ -38,12 +38,12 @@ func (d *Database) attackRoles(ctx context.Context, report *Report, _ string) er
 				return ""
 			})
 			report.Try("roles", door.name+" SET SESSION AUTHORIZATION "+role, func() string {
-				if strings.HasSuffix(role, "login_"+door.name) {
+				if strings.HasSuffix(role, "login_"+door.kind) {
 					return "" // itself
 				}
 				return refused(door.try(ctx, []string{`SET SESSION AUTHORIZATION ` + quoted}))
 			})
-			if door.name == "reader" {
+			if door.kind == "reader" {
 				report.Try("roles", door.name+" set_config "+role, func() string {
 					return refused(door.try(ctx, []string{`SELECT set_config('role', '` + role + `', true)`}))
 				})
@@ -72,7 +72,7 @@ func (d *Database) attackRoles(ctx context.Context, report *Report, _ string) er
 // statement of its own to change from one to another, and nothing that people send is
 // one: see docs/isolation.md.
 func (d *Database) mayBecome(o door, role, prefix string) bool {
-	switch o.name {
+	switch o.kind {
 	case "writer":
 		return role == roleOf("w", d.Attacker) || role == roleOf("w", d.Victim) || role == prefix+"login_writer" || role == prefix+"tenant_writers"
 	case "reader":
@@ -83,7 +83,7 @@ func (d *Database) mayBecome(o door, role, prefix string) bool {
 
 // has are the roles whose rights a door's transactions have without asking.
 func (d *Database) has(o door, role, prefix string) bool {
-	switch o.name {
+	switch o.kind {
 	case "writer":
 		return role == roleOf("w", d.Attacker) || role == prefix+"tenant_writers"
 	case "reader":
@@ -112,7 +112,7 @@ func (d *Database) attackFunctions(ctx context.Context, report *Report, only str
 			return err
 		}
 		for _, door := range d.doors() {
-			if !strings.Contains(h.doors, door.name) {
+			if !strings.Contains(h.doors, door.kind) {
 				continue
 			}
 			for _, f := range functions {
@@ -156,7 +156,30 @@ func (d *Database) callFunctions(ctx context.Context, report *Report, _ string) 
 	if err != nil {
 		return err
 	}
+	keep := func(door door, call string) {
+		report.Try("functions", door.name+" "+call, func() string {
+			err := door.open(ctx, func(tx pgx.Tx) error {
+				_, err := tx.Exec(ctx, call)
+				return err
+			})
+			if err != nil {
+				return "" // rolled back
+			}
+			after, err := DigestOf(ctx, d.Admin, d.Victim)
+			if err != nil {
+				return err.Error()
+			}
+			changed := before.Differs(after)
+			before = after
+			return changed
+		})
+	}
 	for _, door := range d.doors() {
+		// What would be forgotten if it were the attacker's.
+		for _, call := range []string{`SELECT assim.forget_topology('{@}', '{os}', '{Host}', '{@}', '{""}', '{}')`, `SELECT assim.forget_topology('{@}', '{}', '{}', '{}', '{}', '{env}')`,
+			`SELECT assim.forget_topology('{@}', '{}', '{Host}', '{k}', '{""}', '{}')`} {
+			keep(door, strings.ReplaceAll(call, "@", d.Victim.String()))
+		}
 		for _, f := range functions {
 			var given []string
 			for _, t := range f.Types {
@@ -166,23 +189,7 @@ func (d *Database) callFunctions(ctx context.Context, report *Report, _ string) 
 				}
 				given = append(given, strings.NewReplacer("@", d.Victim.String(), "#", hex).Replace(value)+"::"+t)
 			}
-			call := `SELECT * FROM assim.` + f.Name + `(` + strings.Join(given, ", ") + `)`
-			report.Try("functions", door.name+" "+call, func() string {
-				err := door.open(ctx, func(tx pgx.Tx) error {
-					_, err := tx.Exec(ctx, call)
-					return err
-				})
-				if err != nil {
-					return "" // rolled back
-				}
-				after, err := DigestOf(ctx, d.Admin, d.Victim)
-				if err != nil {
-					return err.Error()
-				}
-				changed := before.Differs(after)
-				before = after
-				return changed
-			})
+			keep(door, `SELECT * FROM assim.`+f.Name+`(`+strings.Join(given, ", ")+`)`)
 		}
 	}
 	return nil
@@ -202,7 +209,7 @@ func (d *Database) attackCatalogs(ctx context.Context, report *Report, _ string)
 	}
 	for _, door := range d.doors() {
 		for _, r := range relations {
-			if door.name == "global" && r == "pg_catalog.pg_stats" {
+			if door.kind == "global" && r == "pg_catalog.pg_stats" {
 				continue // of the tables of people, which it reads
 			}
 			report.Try("catalogs", door.name+" reads "+r, func() string {
@@ -240,7 +247,7 @@ func (d *Database) attackServer(ctx context.Context, report *Report, _ string) e
 			})
 		}
 		// A table of one's own that is called as one of the guards'.
-		if door.name == "writer" {
+		if door.kind == "writer" {
 			report.Try("server", "a temporary table takes the place of the guards'", func() string {
 				return none(door.try(ctx, []string{`CREATE TEMPORARY TABLE tenant_roles AS SELECT current_user::name AS role, '` + d.Victim.String() + `'::uuid AS tenant`,
 					`SET LOCAL search_path = pg_temp, assim, ag_catalog`, `SELECT FROM assim.hosts WHERE tenant = '` + d.Victim.String() + `'`}))

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"html"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -19,11 +22,19 @@ func escape(s string) string { return url.PathEscape(s) }
 
 // likeness is a value that nobody has, of the form of the given one.
 func (s *Service) likeness(v string) string {
-	if s.Vocabulary[v] {
-		return v
+	if _, err := time.Parse(time.RFC3339, v); err == nil || s.Vocabulary[v] {
+		return v // everybody's
+	}
+	if ip, err := netip.ParseAddr(v); err == nil && ip.Is4() {
+		return fmt.Sprintf("198.51.100.%d", 100+rand.IntN(100))
+	}
+	if mac, err := net.ParseMAC(v); err == nil {
+		mac[len(mac)-1] = 0x80 + byte(rand.IntN(0x80))
+		return mac.String()
 	}
 	if strings.Contains(v, s.Victim.Marker) {
-		return strings.ReplaceAll(v, s.Victim.Marker, strings.Repeat("q", len(s.Victim.Marker)))
+		last := len(s.Victim.Marker) - 1 // sorted at the same place
+		return strings.ReplaceAll(v, s.Victim.Marker, s.Victim.Marker[:last]+"n")
 	}
 	if _, err := uuid.Parse(v); err == nil {
 		return uuid.NewString()
@@ -117,13 +128,35 @@ var spellings = []func(string) string{func(v string) string { return v }, url.Pa
 
 // changing are what differs between any two answers.
 var changing = []*regexp.Regexp{
-	regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:\d\d| UTC)?`),
-	regexp.MustCompile(`\d\d:\d\d:\d\d`),
-	regexp.MustCompile(`\d+ ?(s|ms|µs|seconds?|minutes?|min)( ago)?\b|just now`),
-	regexp.MustCompile(`(?m)^(Date|Content-Length|Server-Timing|Retry-After|Etag): .*$`),
 	uuidLike, // made for each answer, as secrets are
 	regexp.MustCompile(`asm_[a-z]+_[A-Za-z0-9_-]+`),
 	regexp.MustCompile(`[A-Za-z0-9_-]{32,}`),
+	regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:\d\d| UTC)?`),
+	regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d%3A\d\d%3A\d\dZ`), // in an address
+	regexp.MustCompile(`\d\d:\d\d(:\d\d)?`),
+	regexp.MustCompile(`\d+ ?(s|ms|µs|seconds?|minutes?|min)( ago)?\b|\b(just )?now\b`),
+	regexp.MustCompile(`(?m)^(Date|Content-Length|Server-Timing|Retry-After|Etag): .*$`),
+}
+
+// short are the forms in which a value may stand where there is little room: the
+// beginning of an identifier, and what stands for the tenant's name in it.
+func (s *Service) short(values []string) (all []string) {
+	nobody := s.likeness(s.Victim.Marker)
+	for _, v := range values {
+		if s.Vocabulary[v] {
+			continue
+		}
+		all = append(all, v)
+		for _, marker := range []string{s.Victim.Marker, nobody} {
+			if strings.Contains(v, marker) {
+				all = append(all, marker)
+			}
+		}
+		if _, err := uuid.Parse(v); err == nil {
+			all = append(all, v[:8])
+		}
+	}
+	return all
 }
 
 // plain is an answer without what it was asked about, and without time.
@@ -202,7 +235,8 @@ func (s *Service) Deaf(routes []Route, victim As) (deaf []string) {
 
 func (s *Service) stranger(as As, q request) string {
 	got := s.Send(as, q.route.Method, q.path, q.body)
-	written := spelled(q.values)
+	asked, askedNothing := s.short(q.values), s.short(q.valueNothing)
+	written := spelled(asked)
 	if secret := s.Secrets.In(got.All(), written...); secret != "" {
 		return fmt.Sprintf("%d shows %q", got.Status, secret)
 	}
@@ -213,7 +247,10 @@ func (s *Service) stranger(as As, q request) string {
 		return ""
 	}
 	nothing := s.Send(as, q.route.Method, q.pathNothing, q.bodyNothing)
-	if a, b := plain(got, q.values), plain(nothing, q.valueNothing); a != b {
+	if !q.route.Safe() && !q.route.API { // the page shows what the first of the two did
+		got.Body, nothing.Body = "", ""
+	}
+	if a, b := plain(got, asked), plain(nothing, askedNothing); a != b {
 		return fmt.Sprintf("%d, for what nobody has %d; they differ at %s", got.Status, nothing.Status, difference(a, b))
 	}
 	return ""
