@@ -80,7 +80,7 @@ func Needs(action tenancy.Action) map[string]any { return map[string]any{needsKe
 const liveKey = "live"
 
 // needsLive is Needs for an operation whose answer has no end. It takes no turn of
-// its tenant's: it asks the database next to nothing.
+// its tenant's: what it reads, it reads by others.
 func needsLive(action tenancy.Action) map[string]any {
 	return map[string]any{needsKey: action, liveKey: true}
 }

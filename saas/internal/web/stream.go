@@ -122,7 +122,11 @@ func (s *Web) stream(w http.ResponseWriter, r *http.Request, sub *Subscription, 
 	}
 	sendAll := func(topics []Topic) bool {
 		for {
+			if !s.reading.enter(r.Context(), sub.tenant) {
+				return false
+			}
 			text, more, err := tell(r.Context(), topics)
+			s.reading.leave(sub.tenant)
 			if err != nil {
 				// The client comes back, and goes on where it was.
 				if r.Context().Err() == nil {

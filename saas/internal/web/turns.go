@@ -20,11 +20,21 @@ const (
 	patience   = 10 * time.Second
 )
 
+// What live streams read is read by turns of their own, of which few are given at
+// once: all streams of a tenant wake at the same moment.
+const (
+	streamsAtOnce  = 2
+	streamPatience = time.Minute
+)
+
 const tooManyAtOnce = "your tenant asks too much at once; try again in a few seconds"
 
 // turns lets the requests of each tenant in, a few at once.
 type turns struct {
-	most    func(context.Context, tenancy.TenantID) int // nil, or 0: maxAtOnce
+	atOnce, waiting int // of one tenant
+	patience        time.Duration
+
+	most    func(context.Context, tenancy.TenantID) int // nil, or 0: atOnce
 	mu      sync.Mutex
 	tenants map[tenancy.TenantID]*turn
 }
@@ -39,7 +49,9 @@ type turn struct {
 // served.
 func (s *Web) AtOnce(most func(context.Context, tenancy.TenantID) int) { s.turns.most = most }
 
-func newTurns() *turns { return &turns{tenants: map[tenancy.TenantID]*turn{}} }
+func newTurns(atOnce, waiting int, patience time.Duration) *turns {
+	return &turns{atOnce: atOnce, waiting: waiting, patience: patience, tenants: map[tenancy.TenantID]*turn{}}
+}
 
 // enter waits for a turn; false says that too many wait, or that it took too
 // long. Whoever got a turn must leave.
@@ -49,7 +61,7 @@ func (t *turns) enter(ctx context.Context, tenant tenancy.TenantID) bool {
 		most = t.most(ctx, tenant)
 	}
 	if most < 1 {
-		most = maxAtOnce
+		most = t.atOnce
 	}
 	t.mu.Lock()
 	own := t.tenants[tenant]
@@ -57,13 +69,13 @@ func (t *turns) enter(ctx context.Context, tenant tenancy.TenantID) bool {
 		own = &turn{slots: make(chan struct{}, most)}
 		t.tenants[tenant] = own
 	}
-	if own.users >= cap(own.slots)+maxWaiting {
+	if own.users >= cap(own.slots)+t.waiting {
 		t.mu.Unlock()
 		return false
 	}
 	own.users++
 	t.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
 	select {
 	case own.slots <- struct{}{}:

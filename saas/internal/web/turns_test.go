@@ -10,7 +10,7 @@ import (
 
 func TestATenantsRequestsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := newTurns()
+		all := newTurns(maxAtOnce, maxWaiting, patience)
 		busy, other := tenancy.NewID[tenancy.TenantID](), tenancy.NewID[tenancy.TenantID]()
 		for range maxAtOnce {
 			if !all.enter(t.Context(), busy) {

@@ -44,6 +44,7 @@ type Web struct {
 	mux     *http.ServeMux
 	metrics *metrics
 	turns   *turns
+	reading *turns // of live streams, while they read
 	// watching is of live streams, which take no turns.
 	watching watching
 	endless  map[string]bool // routes of live streams
@@ -56,7 +57,7 @@ type Web struct {
 // New makes the front with its own routes: /openapi.json, /docs, /v1/stream, /assets,
 // /livez and /readyz.
 func New(c Config) *Web {
-	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics), turns: newTurns(), watching: watching{count: map[tenancy.UserID]int{}}, endless: map[string]bool{}}
+	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics), turns: newTurns(maxAtOnce, maxWaiting, patience), reading: newTurns(streamsAtOnce, MaxSubscriptions, streamPatience), watching: watching{count: map[tenancy.UserID]int{}}, endless: map[string]bool{}}
 	s.API = s.newAPI()
 	handleHealth(s.mux, c)
 	s.handleAssets()
