@@ -152,7 +152,7 @@ func root(out, errs io.Writer) *cobra.Command {
 	for _, c := range []*cobra.Command{check, resetLink} {
 		c.Flags().StringVar(&config.URL, "url", config.URL, "how people reach the service (ASSIM_URL)")
 	}
-	root.AddCommand(serve, migrate, rebuild, openapi, check, resetLink, backupCommand(&config), restoreCommand(&config), keysCommand(&config))
+	root.AddCommand(serve, migrate, rebuild, openapi, check, resetLink, backupCommand(&config), restoreCommand(&config), keysCommand(&config), readyCommand(&config))
 	root.AddCommand(tenantCommand(&config))
 	return root
 }
