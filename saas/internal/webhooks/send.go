@@ -21,9 +21,11 @@ import (
 
 const (
 	lookEvery = time.Second
-	atOnce    = 16              // endpoints that one process calls at a time
-	lease     = 2 * time.Minute // renewed before each try; a try takes at most 10 s
-	maxAnswer = 1024            // bytes that are kept of an answer
+	atOnce    = 16               // endpoints that one process calls at a time
+	ofTenant  = 4                // of them, endpoints of one tenant
+	turn      = 30 * time.Second // after which an endpoint waits for its next turn, behind others
+	lease     = 2 * time.Minute  // renewed before each try; a try takes at most 10 s
+	maxAnswer = 1024             // bytes that are kept of an answer
 
 	gone = http.StatusGone // by the standard: never call again
 )
@@ -33,7 +35,7 @@ func (s *Service) Run(ctx context.Context) error {
 	group := errgroup.Group{}
 	group.SetLimit(atOnce)
 	defer group.Wait()
-	var busy sync.Map
+	busy := newCalling()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
@@ -47,17 +49,17 @@ func (s *Service) Run(ctx context.Context) error {
 			s.Log.Error("looking for webhooks", "error", err)
 		}
 		for _, a := range all {
-			if _, other := busy.LoadOrStore(a, nil); other {
+			if !busy.begin(a) {
 				continue
 			}
 			if !group.TryGo(func() error {
-				defer busy.Delete(a)
+				defer busy.end(a)
 				if err := s.serve(ctx, a.Tenant, a.ID); err != nil && ctx.Err() == nil {
 					s.Log.Error("calling a webhook", "tenant", a.Tenant, "webhook", a.ID, "error", err)
 				}
 				return nil
 			}) {
-				busy.Delete(a)
+				busy.end(a)
 			}
 		}
 	}
@@ -66,6 +68,39 @@ func (s *Service) Run(ctx context.Context) error {
 type awake struct {
 	Tenant tenancy.TenantID
 	ID     tenancy.WebhookID
+}
+
+// calling is which endpoints this process calls now. One tenant's may all be slow:
+// those of others must not wait for them.
+type calling struct {
+	mu        sync.Mutex
+	endpoints map[awake]bool
+	tenants   map[tenancy.TenantID]int
+}
+
+func newCalling() *calling {
+	return &calling{endpoints: map[awake]bool{}, tenants: map[tenancy.TenantID]int{}}
+}
+
+// begin reports whether an endpoint may be called; then end must be called.
+func (c *calling) begin(a awake) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.endpoints[a] || c.tenants[a.Tenant] == ofTenant {
+		return false
+	}
+	c.endpoints[a] = true
+	c.tenants[a.Tenant]++
+	return true
+}
+
+func (c *calling) end(a awake) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.endpoints, a)
+	if c.tenants[a.Tenant]--; c.tenants[a.Tenant] == 0 {
+		delete(c.tenants, a.Tenant)
+	}
 }
 
 func (s *Service) awake(ctx context.Context) (all []awake, err error) {
@@ -80,11 +115,15 @@ func (s *Service) awake(ctx context.Context) (all []awake, err error) {
 	return all, err
 }
 
-// serve sends what is due to one endpoint, until nothing is or the endpoint has to
-// be left alone.
+// serve sends what is due to one endpoint, until nothing is, the endpoint has to be
+// left alone, or its turn is over.
 func (s *Service) serve(ctx context.Context, tenant tenancy.TenantID, id tenancy.WebhookID) error {
 	var h held
+	begun := time.Now()
 	for {
+		if time.Since(begun) >= turn {
+			return s.release(ctx, tenant, h)
+		}
 		var m message
 		var ok, found, more bool
 		err := s.DB.In(ctx, tenant, func(tx pgx.Tx) error {

@@ -103,3 +103,25 @@ func FuzzCursor(f *testing.F) {
 		}
 	})
 }
+
+func TestATenantCallsAFewEndpointsAtATime(t *testing.T) {
+	c := newCalling()
+	slow, other := tenancy.NewID[tenancy.TenantID](), tenancy.NewID[tenancy.TenantID]()
+	endpoint := func(of tenancy.TenantID) awake { return awake{of, tenancy.NewID[tenancy.WebhookID]()} }
+	first := endpoint(slow)
+	if !c.begin(first) || c.begin(first) {
+		t.Error("an endpoint is called not at all, or twice at a time")
+	}
+	for range ofTenant - 1 {
+		if !c.begin(endpoint(slow)) {
+			t.Error("fewer than are allowed")
+		}
+	}
+	if c.begin(endpoint(slow)) || !c.begin(endpoint(other)) {
+		t.Error("one tenant's endpoints make others wait")
+	}
+	c.end(first)
+	if !c.begin(endpoint(slow)) {
+		t.Error("a place that was given back is not free")
+	}
+}
