@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -76,12 +77,17 @@ func near(ctx context.Context, tx pgx.Tx, site tenancy.SiteID) ([]nearRelay, err
 	return relays, nil
 }
 
+// plainAddress keeps what a relay says of itself from being more than host:port to
+// the shell that a person pastes it into. The brackets of an IPv6 address match no
+// file there.
+var plainAddress = regexp.MustCompile(`^([0-9A-Za-z][0-9A-Za-z.-]*|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$`)
+
 // lines prefers a relay of the site: hosts reach it, wherever else they do not.
 func (s *Service) lines(kind Use, token string, relays []nearRelay) []InstallLine {
 	var lines []InstallLine
 	run := " | ASSIM_TOKEN=" + token + " sudo -E sh"
 	for _, r := range relays {
-		if kind != ForProbe || r.installs == "" || len(r.key) == 0 {
+		if kind != ForProbe || !plainAddress.MatchString(r.installs) || len(r.key) == 0 {
 			continue
 		}
 		from := "https://" + r.installs + "/install.sh"

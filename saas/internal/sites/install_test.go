@@ -66,6 +66,18 @@ func TestInstallLinesAreOfARelayNearby(t *testing.T) {
 	if relays.Items[0].Installs != "10.0.0.5:1987" {
 		t.Errorf("relay: %+v", relays.Items[0])
 	}
+	for _, forged := range []string{"10.0.0.5:1987/; reboot #", "$(reboot):1987", "`reboot`:1", "a|sh:1", "-k:1", "a b:1", "'':1", "[x*]:1", "10.0.0.5", ":1987"} {
+		r.installs = forged
+		r.orders(0, 0)
+		if got := lines(""); len(got) != 2 {
+			t.Errorf("a relay at %q: %+v", forged, got)
+		}
+	}
+	r.installs = "[2001:db8::5]:1987"
+	r.orders(0, 0)
+	if got := lines(""); len(got) != 4 || !strings.Contains(got[0].Line, " https://[2001:db8::5]:1987/install.sh | ") {
+		t.Errorf("a relay with an address of IPv6: %+v", got)
+	}
 	w.exec(w.a.id, `UPDATE relays SET seen_at = now() - interval '1 hour'`)
 	if got := lines(""); len(got) != 2 {
 		t.Errorf("a relay that is silent: %+v", got)
