@@ -29,12 +29,16 @@ func SendCSV(w http.ResponseWriter, name string, columns []string, rows iter.Seq
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.csv"`)
 	w.Header().Set("Cache-Control", "no-store")
 	out := csv.NewWriter(w)
-	out.Write(columns)
-	for row := range rows {
-		for i := range row {
-			row[i] = noFormula(row[i])
+	write := func(row []string) {
+		plain := make([]string, len(row))
+		for i, cell := range row {
+			plain[i] = noFormula(cell)
 		}
-		out.Write(row)
+		out.Write(plain)
+	}
+	write(columns) // they may be of a question that somebody else asked
+	for row := range rows {
+		write(row)
 	}
 	out.Flush() // the answer has begun: an error now is a client that left
 }
@@ -42,7 +46,7 @@ func SendCSV(w http.ResponseWriter, name string, columns []string, rows iter.Seq
 // noFormula keeps a spreadsheet from taking what a host reported for a formula; a
 // number is none.
 func noFormula(s string) string {
-	if s == "" || !strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+	if s == "" || !strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
 		return s
 	}
 	if _, err := strconv.ParseFloat(s, 64); err == nil {

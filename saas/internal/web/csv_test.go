@@ -8,8 +8,8 @@ import (
 
 func TestCSVHoldsNoFormulas(t *testing.T) {
 	w := httptest.NewRecorder()
-	SendCSV(w, "hosts", []string{"name", "n"}, slices.Values([][]string{{"=1+1", "-5"}, {"@cmd", "+1.5"}, {"a,b", ""}, {"-x", "1"}}))
-	want := "name,n\n'=1+1,-5\n'@cmd,+1.5\n\"a,b\",\n'-x,1\n"
+	SendCSV(w, "hosts", []string{"name", "=n"}, slices.Values([][]string{{"=1+1", "-5"}, {"@cmd", "+1.5"}, {"a,b", ""}, {"-x", "1"}}))
+	want := "name,'=n\n'=1+1,-5\n'@cmd,+1.5\n\"a,b\",\n'-x,1\n"
 	if w.Body.String() != want {
 		t.Errorf("%q, want %q", w.Body, want)
 	}
