@@ -126,7 +126,7 @@ allowed, 4 not found, 5 the service did not answer, 10 safe-to-reboot says no.`,
 	root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json", "yaml", "csv", "svg", "dot"}, cobra.ShellCompDirectiveNoFileComp))
 	root.RegisterFlagCompletionFunc("context", s.contextNames())
 	root.AddCommand(s.signup(), s.login(), s.logout(), s.whoami(), s.contexts(),
-		s.tenant(), s.member(), s.apiToken(), s.audit(), s.export(), s.webhook(),
+		s.tenant(), s.member(), s.apiToken(), s.audit(), s.usage(), s.export(), s.webhook(),
 		s.site(), s.topology(), s.relay(), s.token(), s.host(), s.query(), s.view(), s.graph(), s.search(), s.graphMap(),
 		s.why(), s.impact(), s.safeToReboot(),
 		s.changes(), s.diff(), s.events(), s.verdict(), s.findings(), s.doctor())
