@@ -27,8 +27,9 @@ const (
 	repeatHeader = "Idempotency-Key"
 	// replayedHeader marks an answer that was given before.
 	replayedHeader = "Idempotency-Replayed"
-	// maxKept bounds an answer that can be given again, in bytes.
-	maxKept = 256 << 10
+	// maxKept bounds an answer that can be given again, in bytes: a tenant has thousands
+	// of them. What is made anew is answered in less.
+	maxKept = 32 << 10
 	// longestRequest ends a request that goes on without its client.
 	longestRequest = 2 * time.Minute
 )
