@@ -152,7 +152,7 @@ e2e-rest: ## a Debian with its own systemd is watched at rest, then changed in f
 
 e2e-backup: ## the database dropped and restored: nothing lost, nothing twice, one gap per stream; the master key replaced under way; needs root
 	@ops/postgres/up.sh
-	go test -count=1 -v -timeout 30m ./e2e/backup -args -whole
+	go test -count=1 -v -timeout 60m ./e2e/backup -args -whole
 
 e2e-install: ## the install lines, upgrade and removal on hosts that reach nothing but their relay, without and with a systemd of their own; needs root and the Debian mirror
 	@ops/postgres/up.sh

@@ -6,7 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -44,7 +47,7 @@ func Check(ctx context.Context, config Config, log *slog.Logger) (notes []string
 	if config.TrustedProxies == "" {
 		notes = append(notes, "attention: no proxy is trusted (ASSIM_TRUSTED_PROXIES): behind one, all people share its allowance of log-ins")
 	}
-	db, _, err := open(ctx, config)
+	db, master, err := open(ctx, config)
 	if err != nil {
 		return notes, err
 	}
@@ -52,7 +55,73 @@ func Check(ctx context.Context, config Config, log *slog.Logger) (notes []string
 	if err := db.Ping(ctx); err != nil {
 		return notes, err
 	}
-	return append(notes, "the database answers"), nil
+	notes = append(notes, "the database answers")
+	kept, err := checkKept(ctx, config, master)
+	return append(notes, kept...), err
+}
+
+const (
+	oldBackup = 26 * time.Hour // one a day, and time to take it
+	oldMaster = 400 * 24 * time.Hour
+)
+
+// checkKept looks at what brings a deployment back: its schema, backups and the
+// master key.
+func checkKept(ctx context.Context, config Config, master *keys.Master) (notes []string, err error) {
+	have, newest, err := store.SchemaVersion(ctx, config.DatabaseURL)
+	switch {
+	case err != nil:
+		return nil, err
+	case have < newest:
+		return nil, fmt.Errorf("the database is at version %d, and this program wants %d: run `assim-saas migrate`", have, newest)
+	case have > newest:
+		return nil, fmt.Errorf("the database is at version %d, and this program knows %d: a newer program serves it", have, newest)
+	}
+	backup, err := store.Last(ctx, config.DatabaseURL, store.BackedUp)
+	switch {
+	case err != nil:
+		return nil, err
+	case backup == nil:
+		notes = append(notes, "attention: no backup was ever taken with `assim-saas backup`")
+	case time.Since(backup.At) > oldBackup:
+		notes = append(notes, fmt.Sprintf("attention: the last backup is of %s", backup.At.UTC().Format(time.DateTime)))
+	default:
+		notes = append(notes, fmt.Sprintf("the last backup is of %s", backup.At.UTC().Format(time.DateTime)))
+	}
+	keyed, err := checkMaster(ctx, config, master)
+	return append(notes, keyed...), err
+}
+
+func checkMaster(ctx context.Context, config Config, master *keys.Master) (notes []string, err error) {
+	ids := master.IDs()
+	counts, err := store.SecretsBy(ctx, config.DatabaseURL)
+	if err != nil {
+		return nil, err
+	}
+	for id, n := range counts {
+		if !slices.Contains(ids, id) {
+			return nil, fmt.Errorf("%d secrets are wrapped by master key %s, which is not in %s: nobody can open them", n, id, config.MasterKeyFile)
+		}
+	}
+	if len(ids) > 1 {
+		notes = append(notes, "attention: an old master key is still in "+config.MasterKeyFile+": `assim-saas keys retire-master` takes it out")
+	}
+	info, err := os.Stat(config.MasterKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("looking at the master key: %w", err)
+	}
+	since := info.ModTime()
+	rotated, err := store.Last(ctx, config.DatabaseURL, store.MasterRotated)
+	if err != nil {
+		return nil, err
+	}
+	if rotated != nil {
+		since = rotated.At
+	}
+	if time.Since(since) > oldMaster {
+		notes = append(notes, fmt.Sprintf("attention: the master key is of %s: `assim-saas keys rotate-master` makes another", since.UTC().Format(time.DateOnly)))
+	}
+	return notes, nil
 }
 
 // ResetLink prints a link by which who has it sets a person's new password.

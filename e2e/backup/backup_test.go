@@ -5,6 +5,7 @@ package backup_test
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"net/url"
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	settle     = 5 * time.Minute
+	settle     = 10 * time.Minute
 	secondHost = "second-host"
 )
 
@@ -90,26 +91,31 @@ func (d *deployment) listen() (address string, p *world.Process) {
 }
 
 // told counts how often a listener was told to have come or gone.
-func (d *deployment) told(host, op, address string) (n int) {
-	d.t.Helper()
-	for _, row := range d.Rows("changes", "--host", host, "--since", "24h", "--limit", "0") {
-		details, _ := row["details"].([]any)
-		for _, detail := range details {
-			detail, _ := detail.(map[string]any)
-			if text, _ := detail["text"].(string); detail["op"] == op && strings.Contains(text, "tcp "+address) {
+func (d *deployment) told(host, op, address string) (n int, err error) {
+	out, err := d.Try("changes", "--host", host, "--since", "24h", "--limit", "0", "-o", "json")
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s", err, out)
+	}
+	var changes []struct{ Details []struct{ Op, Text string } }
+	if err := json.Unmarshal([]byte(out), &changes); err != nil {
+		return 0, err
+	}
+	for _, change := range changes {
+		for _, detail := range change.Details {
+			if detail.Op == op && strings.Contains(detail.Text, "tcp "+address) {
 				n++
 			}
 		}
 	}
-	return n
+	return n, nil
 }
 
 func (d *deployment) awaitTold(op, address string) {
 	d.t.Helper()
 	for _, host := range d.hosts {
 		world.Eventually(d.t, settle, "the listener "+op, func() (bool, string) {
-			n := d.told(host, op, address)
-			return n == 1, fmt.Sprint(n, " times")
+			n, err := d.told(host, op, address)
+			return n == 1 && err == nil, fmt.Sprint(n, " times, ", err)
 		})
 	}
 }
@@ -219,8 +225,8 @@ func TestALostDatabaseComesBack(t *testing.T) {
 			op, address string
 			times       int
 		}{{"added", before, 1}, {"removed", before, 1}, {"added", stays, 1}, {"removed", stays, 0}, {"added", passes, 0}, {"removed", passes, 0}} {
-			if n := d.told(host, want.op, want.address); n != want.times {
-				t.Errorf("%s: %s was told as %s %d times, want %d", host, want.address, want.op, n, want.times)
+			if n, err := d.told(host, want.op, want.address); n != want.times || err != nil {
+				t.Errorf("%s: %s was told as %s %d times, want %d, %v", host, want.address, want.op, n, want.times, err)
 			}
 		}
 	}

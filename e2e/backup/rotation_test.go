@@ -36,8 +36,8 @@ func TestTheMasterKeyIsReplacedUnderWay(t *testing.T) {
 	// What happens while the keys change.
 	during, gone := d.listen()
 	d.saas("keys", "rotate-master")
-	gone.Kill()
 	d.awaitTold("added", during)
+	gone.Kill()
 	d.awaitTold("removed", during)
 	d.saas("keys", "list")
 	if _, now := d.sealKey(); string(now) == string(wrapped) {

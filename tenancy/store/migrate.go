@@ -98,6 +98,21 @@ func NewestVersion() (newest int64, err error) {
 	return newest, err
 }
 
+// SchemaVersion is the version that the database is at, and the one that Migrate
+// brings it to.
+func SchemaVersion(ctx context.Context, adminURL string) (have, newest int64, err error) {
+	if newest, err = NewestVersion(); err != nil {
+		return 0, 0, err
+	}
+	err = asAdmin(ctx, adminURL, func(conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `SELECT max(version_id) FROM public.goose_db_version WHERE is_applied`).Scan(&have)
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	return have, newest, nil
+}
+
 // refreshTenants gives every tenant's roles their memberships, which a cluster
 // that was restored to does not have.
 func refreshTenants(ctx context.Context, conn *pgx.Conn, database string) error {
