@@ -516,6 +516,39 @@ func (e ProviderInputBodyDefaultRole) Valid() bool {
 	}
 }
 
+// Defines values for QuotaItemQuota.
+const (
+	QuotaItemQuotaChanges   QuotaItemQuota = "changes"
+	QuotaItemQuotaExporters QuotaItemQuota = "exporters"
+	QuotaItemQuotaHosts     QuotaItemQuota = "hosts"
+	QuotaItemQuotaQuestions QuotaItemQuota = "questions"
+	QuotaItemQuotaSites     QuotaItemQuota = "sites"
+	QuotaItemQuotaStorage   QuotaItemQuota = "storage"
+	QuotaItemQuotaTokens    QuotaItemQuota = "tokens"
+)
+
+// Valid indicates whether the value is a known member of the QuotaItemQuota enum.
+func (e QuotaItemQuota) Valid() bool {
+	switch e {
+	case QuotaItemQuotaChanges:
+		return true
+	case QuotaItemQuotaExporters:
+		return true
+	case QuotaItemQuotaHosts:
+		return true
+	case QuotaItemQuotaQuestions:
+		return true
+	case QuotaItemQuotaSites:
+		return true
+	case QuotaItemQuotaStorage:
+		return true
+	case QuotaItemQuotaTokens:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RelayState.
 const (
 	RelayStateOnline  RelayState = "online"
@@ -1157,7 +1190,7 @@ type DeletionViewState string
 // Delivery defines model for Delivery.
 type Delivery struct {
 	// AllTries of one delivery only; the oldest first
-	AllTries *[]WebhooksTry `json:"all_tries,omitempty"`
+	AllTries *[]Try `json:"all_tries,omitempty"`
 
 	// At when the message was made
 	At time.Time `json:"at"`
@@ -1169,8 +1202,8 @@ type Delivery struct {
 	Event int64 `json:"event"`
 
 	// Id the header webhook-id, the same with each try
-	Id      string       `json:"id"`
-	LastTry *WebhooksTry `json:"last_try,omitempty"`
+	Id      string `json:"id"`
+	LastTry *Try   `json:"last_try,omitempty"`
 
 	// NextAt of the next try
 	NextAt *time.Time    `json:"next_at,omitempty"`
@@ -1993,6 +2026,49 @@ type ProviderInputBody struct {
 // ProviderInputBodyDefaultRole of who has no such value; empty lets them not in
 type ProviderInputBodyDefaultRole string
 
+// QuotaDayView defines model for QuotaDayView.
+type QuotaDayView struct {
+	Bytes int64 `json:"bytes"`
+
+	// Changes of facts, on that day
+	Changes int64 `json:"changes"`
+
+	// Day UTC
+	Day   openapi_types.Date `json:"day"`
+	Hosts int64              `json:"hosts"`
+}
+
+// QuotaItem defines model for QuotaItem.
+type QuotaItem struct {
+	// Beyond what happens then
+	Beyond  string         `json:"beyond"`
+	Limit   int64          `json:"limit"`
+	Percent *float64       `json:"percent,omitempty"`
+	Quota   QuotaItemQuota `json:"quota"`
+
+	// Unit what is counted
+	Unit string `json:"unit"`
+
+	// Used absent for questions, which are counted by each process of the service
+	Used *int64 `json:"used,omitempty"`
+}
+
+// QuotaItemQuota defines model for QuotaItem.Quota.
+type QuotaItemQuota string
+
+// QuotaView defines model for QuotaView.
+type QuotaView struct {
+	// Days the last 30, oldest first
+	Days []QuotaDayView `json:"days"`
+
+	// HeldAt when a relay's batch was last sent back to wait
+	HeldAt *time.Time  `json:"held_at,omitempty"`
+	Items  []QuotaItem `json:"items"`
+
+	// RefusedHosts that had no room; their relays are asked again when there is
+	RefusedHosts int64 `json:"refused_hosts"`
+}
+
 // Relay defines model for Relay.
 type Relay struct {
 	// Backlog records it has not delivered yet
@@ -2308,6 +2384,18 @@ type TopologyZone struct {
 	State string         `json:"state"`
 }
 
+// Try defines model for Try.
+type Try struct {
+	// Answer its first 1024 bytes
+	Answer  *string   `json:"answer,omitempty"`
+	At      time.Time `json:"at"`
+	Problem *string   `json:"problem,omitempty"`
+
+	// Status of HTTP; 0: there was no answer
+	Status int64 `json:"status"`
+	TookMs int64 `json:"took_ms"`
+}
+
 // Verdict defines model for Verdict.
 type Verdict struct {
 	// At when it was reached
@@ -2424,18 +2512,6 @@ type WebhookSettings struct {
 
 // WebhooksOutcome defines model for WebhooksOutcome.
 type WebhooksOutcome struct {
-	// Taken the answer was 200 to 299
-	Taken bool `json:"taken"`
-}
-
-// WebhooksSecretView defines model for WebhooksSecretView.
-type WebhooksSecretView struct {
-	// Secret shown this once
-	Secret string `json:"secret"`
-}
-
-// WebhooksTry defines model for WebhooksTry.
-type WebhooksTry struct {
 	// Answer its first 1024 bytes
 	Answer  *string   `json:"answer,omitempty"`
 	At      time.Time `json:"at"`
@@ -2443,7 +2519,16 @@ type WebhooksTry struct {
 
 	// Status of HTTP; 0: there was no answer
 	Status int64 `json:"status"`
+
+	// Taken the answer was 200 to 299
+	Taken  bool  `json:"taken"`
 	TookMs int64 `json:"took_ms"`
+}
+
+// WebhooksSecretView defines model for WebhooksSecretView.
+type WebhooksSecretView struct {
+	// Secret shown this once
+	Secret string `json:"secret"`
 }
 
 // Whole defines model for Whole.
@@ -3665,6 +3750,13 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/tenant/deletion (the `DeleteTenant` operationId).
 	DeleteTenant(ctx context.Context, body DeleteTenantJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ExportTenant All that the tenant has, but secrets, as one file
+	//
+	// A tar of files with one JSON object in each line, compressed with zstd, of one moment of the database; its last file is a manifest with counts and digests. It is made while it is sent: who gets no manifest did not get it whole. Needs the role admin. A session in a browser must have shown a secret within the last 10 minutes.
+	//
+	// Corresponds with GET /v1/tenant/export (the `ExportTenant` operationId).
+	ExportTenant(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListTenants The tenants that you belong to; with a token, or after single sign-on, the one that it is good for
 	//
 	// Needs the role viewer.
@@ -3678,6 +3770,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /v1/tokens/{token} (the `RevokeToken` operationId).
 	RevokeToken(ctx context.Context, token string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetUsage How much the tenant has, how much it may have, and how that grew
+	//
+	// Needs the role viewer. A role or token of the site that it is about is enough.
+	//
+	// Corresponds with GET /v1/usage (the `GetUsage` operationId).
+	GetUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListVerdicts What died and why, newest first
 	//
@@ -5478,6 +5577,23 @@ func (c *Client) DeleteTenant(ctx context.Context, body DeleteTenantJSONRequestB
 	return c.Client.Do(req)
 }
 
+// ExportTenant All that the tenant has, but secrets, as one file
+//
+// A tar of files with one JSON object in each line, compressed with zstd, of one moment of the database; its last file is a manifest with counts and digests. It is made while it is sent: who gets no manifest did not get it whole. Needs the role admin. A session in a browser must have shown a secret within the last 10 minutes.
+//
+// Corresponds with GET /v1/tenant/export (the `ExportTenant` operationId).
+func (c *Client) ExportTenant(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportTenantRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListTenants The tenants that you belong to; with a token, or after single sign-on, the one that it is good for
 //
 // Needs the role viewer.
@@ -5502,6 +5618,23 @@ func (c *Client) ListTenants(ctx context.Context, reqEditors ...RequestEditorFn)
 // Corresponds with DELETE /v1/tokens/{token} (the `RevokeToken` operationId).
 func (c *Client) RevokeToken(ctx context.Context, token string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRevokeTokenRequest(c.Server, token)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetUsage How much the tenant has, how much it may have, and how that grew
+//
+// Needs the role viewer. A role or token of the site that it is about is enough.
+//
+// Corresponds with GET /v1/usage (the `GetUsage` operationId).
+func (c *Client) GetUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUsageRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -9378,6 +9511,33 @@ func NewDeleteTenantRequestWithBody(server string, contentType string, body io.R
 	return req, nil
 }
 
+// NewExportTenantRequest constructs an http.Request for the ExportTenant method
+func NewExportTenantRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tenant/export")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListTenantsRequest constructs an http.Request for the ListTenants method
 func NewListTenantsRequest(server string) (*http.Request, error) {
 	var err error
@@ -9432,6 +9592,33 @@ func NewRevokeTokenRequest(server string, token string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetUsageRequest constructs an http.Request for the GetUsage method
+func NewGetUsageRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/usage")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
