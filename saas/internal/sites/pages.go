@@ -28,6 +28,9 @@ const perPage = 200
 // own that does.
 const fewHosts = 20
 
+// readyWithin is how long a new relay may take to fetch what it serves to hosts.
+const readyWithin = time.Minute
+
 // Pages adds the pages.
 func (s *Service) Pages(w *web.Web) {
 	w.Page("GET /sites", tenancy.Read, s.showList)
@@ -248,6 +251,19 @@ func siteLine(s Site) string {
 		line += " in " + s.Location.Name
 	}
 	return line + " · created " + s.CreatedAt.Format("2 January 2006")
+}
+
+// gettingReady reports whether a relay that just enrolled may soon serve what hosts
+// are installed with. One that never will is not waited for long.
+func gettingReady(relays []Relay, now time.Time) bool {
+	soon := false
+	for _, r := range relays {
+		if r.Installs != "" {
+			return false
+		}
+		soon = soon || now.Sub(r.CreatedAt) < readyWithin
+	}
+	return soon
 }
 
 func usesOf(t Token) string {
