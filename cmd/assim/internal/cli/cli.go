@@ -5,6 +5,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,7 +152,8 @@ func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 func arguments(least, most int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {
-			return usageError{fmt.Errorf("`%s` takes %s; see --help", c.CommandPath(), strings.TrimSpace(strings.TrimPrefix(c.Use, c.Name())+" "))}
+			wanted := cmp.Or(strings.TrimSpace(strings.TrimPrefix(c.Use, c.Name())), "no arguments")
+			return usageError{fmt.Errorf("`%s` takes %s; see --help", c.CommandPath(), wanted)}
 		}
 		return nil
 	}

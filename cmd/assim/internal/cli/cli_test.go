@@ -38,6 +38,7 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 		{[]string{"host"}, "needs one of: facts, list, retire, show"},
 		{[]string{"frobnicate"}, "unknown command"},
 		{[]string{"host", "show"}, "takes HOST"},
+		{[]string{"token", "list", "paris"}, "takes no arguments"},
 		{[]string{"host", "list", "--nope"}, "unknown flag"},
 		{[]string{"host", "list", "-o", "xml"}, "table, json, yaml, csv"},
 		{[]string{"query"}, "assim query list"},

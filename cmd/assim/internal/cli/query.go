@@ -15,7 +15,7 @@ func (s *session) query() *cobra.Command {
 		Use: "list", Short: "List the queries there are", Args: arguments(0, 0),
 		Example: `  assim query list`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.list(cmd, "/v1/queries", nil, 0, []string{"name", "parameters", "description"})
+			return s.list(cmd, "/v1/queries", nil, 0, []string{"name", "example", "description"})
 		},
 	}
 	cmd := &cobra.Command{
