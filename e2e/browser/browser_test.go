@@ -47,7 +47,7 @@ func open(t *testing.T) *browser {
 	if program == "" {
 		t.Skip("no Chromium: apt-get install chromium")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Minute)
 	t.Cleanup(cancel)
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.ExecPath(program), chromedp.WindowSize(1280, 900))
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)

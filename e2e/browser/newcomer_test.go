@@ -64,6 +64,7 @@ func TestNewcomer(t *testing.T) {
 	n.act("run the line on relay1", func() { relay.run(line) })
 	b.sees("Waiting for the first host", mostTime)
 	b.says("#relays .badge", "online")
+	b.says("#hosts button.primary", "Show the line for hosts")
 	b.isMarked()
 	n.act("click Show the line for hosts", func() { b.click("#hosts button.primary") })
 	b.sees("Install probes", readyWithin)
