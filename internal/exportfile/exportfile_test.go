@@ -113,11 +113,25 @@ func TestDamageIsFound(t *testing.T) {
 		"table \"empty\"":         changed(t, whole, replace(manifestName, `"name":"empty","rows":0`, `"name":"empty","rows":1`)),
 		"not assimilation-tenant": changed(t, whole, replace(manifestName, `"version":1`, `"version":2`)),
 		"unexpected EOF":          whole[:len(whole)/2],
+		"no table has such":       longName(t),
 	} {
 		if _, err := Verify(bytes.NewReader(export)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
+}
+
+// longName is an export whose file has a name that a reader should not hold.
+func longName(t *testing.T) []byte {
+	var b bytes.Buffer
+	w, err := NewWriter(&b, About{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Table(strings.Repeat("x", maxName)), w.Row([]byte("{}")), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 func FuzzVerify(f *testing.F) {

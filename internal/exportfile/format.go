@@ -28,6 +28,7 @@ const (
 	maxFile     = fileSize + MaxLine
 	maxManifest = 64 << 20
 	maxFiles    = 1 << 20
+	maxName     = 200 // of a file: all names are held
 )
 
 const manifestName = "manifest.json"

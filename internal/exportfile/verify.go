@@ -62,7 +62,7 @@ type tally struct {
 
 func (c *checker) file(name string, r io.Reader) error {
 	table, part, ok := strings.Cut(name, "/")
-	if !ok || table == "" || !strings.HasSuffix(part, ".ndjson") {
+	if !ok || len(name) > maxName || table == "" || !strings.HasSuffix(part, ".ndjson") {
 		return errors.New("no table has such a file")
 	}
 	of := c.tables[table]
