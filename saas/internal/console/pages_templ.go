@@ -101,11 +101,11 @@ func overviewPage(v overview) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Stat(strconv.Itoa(v.counts.Changes), "changes in 24 h", "/changes?window=24h", ui.Idle).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Stat(strconv.Itoa(v.counts.Changes), "changes in 24\u00a0h", "/changes?window=24h", ui.Idle).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Stat(strconv.Itoa(v.counts.Refusals), "refusals in 24 h", "/events?type=refusal", toneIf(v.counts.Refusals > 0, ui.Bad)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Stat(strconv.Itoa(v.counts.Refusals), "refusals in 24\u00a0h", "/events?type=refusal", toneIf(v.counts.Refusals > 0, ui.Bad)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
