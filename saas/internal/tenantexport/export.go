@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,7 @@ import (
 	"assimilation/internal/exportfile"
 	"assimilation/saas/internal/audit"
 	"assimilation/saas/internal/web"
+	"assimilation/tenancy"
 	"assimilation/tenancy/store"
 )
 
@@ -38,25 +40,35 @@ type Service struct {
 	db      *store.DB
 	log     *slog.Logger
 	version string
-	slots   chan struct{}
+
+	mu     sync.Mutex
+	making map[tenancy.TenantID]bool
 }
 
 // New makes the service; version is the program's.
 func New(db *store.DB, log *slog.Logger, version string) *Service {
-	return &Service{db, log, version, make(chan struct{}, atOnce)}
+	return &Service{db: db, log: log, version: version, making: map[tenancy.TenantID]bool{}}
 }
 
-// enter takes one of the slots, which leave gives back.
-func (s *Service) enter() bool {
-	select {
-	case s.slots <- struct{}{}:
-		return true
-	default:
-		return false
+// enter takes one of the places, of which a tenant has one; leave gives it back.
+func (s *Service) enter(tenant tenancy.TenantID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.making[tenant]:
+		return errAnother
+	case len(s.making) == atOnce:
+		return errBusy
 	}
+	s.making[tenant] = true
+	return nil
 }
 
-func (s *Service) leave() { <-s.slots }
+func (s *Service) leave(tenant tenancy.TenantID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.making, tenant)
+}
 
 // note says in the audit log who took everything along, before they do.
 func (s *Service) note(ctx context.Context, by web.Actor) error {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/klauspost/compress/zstd"
@@ -256,19 +257,44 @@ func written(t *testing.T, row map[string]any) string {
 	return string(text)
 }
 
-// Exports in many hands do not take all connections.
+// Exports in many hands do not take all connections, nor one tenant's all places.
 func TestNoMoreExportsAtOnceThanConnectionsBear(t *testing.T) {
 	s := New(nil, slog.New(slog.DiscardHandler), "test")
+	var tenants []tenancy.TenantID
 	for range atOnce {
-		if !s.enter() {
-			t.Fatal("no slot")
+		tenant := tenancy.NewID[tenancy.TenantID]()
+		tenants = append(tenants, tenant)
+		if err := s.enter(tenant); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.enter(tenant); err != errAnother {
+			t.Errorf("a tenant's second: %v", err)
 		}
 	}
-	if s.enter() {
-		t.Error("one more was let in")
+	other := tenancy.NewID[tenancy.TenantID]()
+	if err := s.enter(other); err != errBusy {
+		t.Errorf("one more: %v", err)
 	}
-	s.leave()
-	if !s.enter() {
-		t.Error("a slot was not given back")
+	s.leave(tenants[0])
+	if err := s.enter(other); err != nil {
+		t.Errorf("a place that was given back: %v", err)
+	}
+}
+
+func TestWhoTakesNextToNothingIsCutOff(t *testing.T) {
+	begun := time.Now()
+	for _, test := range []struct {
+		after time.Duration
+		taken int64
+		want  time.Duration // after the beginning
+	}{
+		{0, 0, patience},
+		{9 * time.Minute, 0, firstMinutes},
+		{time.Hour, 100, firstMinutes},
+		{time.Hour, 3600 * slowest, time.Hour + patience},
+	} {
+		if got := deadline(begun, begun.Add(test.after), test.taken).Sub(begun); got != test.want {
+			t.Errorf("after %v and %d bytes: %v, want %v", test.after, test.taken, got, test.want)
+		}
 	}
 }
