@@ -74,6 +74,7 @@ func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 		a.web.faults = append(a.web.faults, fmt.Errorf("operation %s %s does not say who may use it: set Metadata to web.Needs(action) or web.Anyone()", op.Method, op.Path))
 		return
 	}
+	a.web.operation(op, action)
 	a.Adapter.Handle(op, handler)
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"assimilation/tenancy"
 )
 
@@ -25,19 +27,17 @@ type Route struct {
 	Action  tenancy.Action // what it needs; "" where anyone may come
 }
 
-// Routes lists everything that features registered, by pattern. What the front
-// itself answers (assets, health, the description, the live stream) is not in it.
+// Routes lists everything that features registered, by pattern, also operations that
+// are left out of the description. What the front itself answers (assets, health, the
+// description) is not in it, but for the live stream.
 func (s *Web) Routes() []Route {
-	routes := slices.Clone(s.routes)
-	for path, item := range s.API.OpenAPI().Paths {
-		for _, op := range operationsOf(item) {
-			action, _ := op.Metadata[needsKey].(tenancy.Action)
-			if action == anyone {
-				action = ""
-			}
-			routes = append(routes, Route{op.Method + " " + path, APIRoute, action})
-		}
+	return slices.SortedFunc(slices.Values(s.routes), func(a, b Route) int { return cmp.Compare(a.Pattern, b.Pattern) })
+}
+
+// operation notes one of the API's routes.
+func (s *Web) operation(op *huma.Operation, action tenancy.Action) {
+	if action == anyone {
+		action = ""
 	}
-	slices.SortFunc(routes, func(a, b Route) int { return cmp.Compare(a.Pattern, b.Pattern) })
-	return routes
+	s.routes = append(s.routes, Route{op.Method + " " + op.Path, APIRoute, action})
 }
