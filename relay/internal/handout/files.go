@@ -34,6 +34,7 @@ const (
 var (
 	ErrUnwanted = errors.New("the service has not told this relay to hand out a file of this content: it is damaged, of another version, or not for hosts")
 	ErrOff      = errors.New("this relay hands out nothing: --install is off, or it does not serve yet")
+	ErrTaking   = errors.New("another file is being taken in; try again when it is done")
 	ErrTooLarge = fmt.Errorf("the file is larger than %d bytes", uplink.MaxProgram)
 )
 
@@ -176,8 +177,13 @@ func (h *Handout) place(part string, p uplink.Program) error {
 }
 
 // Take takes a file from a person, for a relay that cannot fetch it. Which one it
-// is, its content says.
+// is, its content says. One is taken at a time: until it is whole it may be anything,
+// and takes disk.
 func (h *Handout) Take(from io.Reader) (File, error) {
+	if !h.taking.TryLock() {
+		return File{}, ErrTaking
+	}
+	defer h.taking.Unlock()
 	hash, part, err := h.keep(from, uplink.MaxProgram)
 	if err != nil {
 		return File{}, err

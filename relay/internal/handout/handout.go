@@ -42,6 +42,7 @@ type Handout struct {
 	sources     *limit.Table[string]
 
 	changed chan struct{} // has room for one: wanted is new
+	taking  sync.Mutex    // held by Take
 
 	mu      sync.Mutex
 	wanted  []uplink.Program // as the service said last; nil: not yet

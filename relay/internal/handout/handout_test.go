@@ -205,6 +205,32 @@ func TestTooMuchIsNotFetched(t *testing.T) {
 	}
 }
 
+// Whoever reaches the relay's local port fills no disk by many files at a time.
+func TestOneFileIsTakenAtATime(t *testing.T) {
+	r, _ := run(t, t.TempDir(), &service{})
+	from, to := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := r.Take(from)
+		ended <- err
+	}()
+	if _, err := to.Write([]byte("half")); err != nil { // it is read
+		t.Fatal(err)
+	}
+	if _, err := r.Take(strings.NewReader("x")); !errors.Is(err, handout.ErrTaking) {
+		t.Errorf("a second: %v", err)
+	}
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, handout.ErrUnwanted) {
+		t.Errorf("the first: %v", err)
+	}
+	if _, err := r.Take(strings.NewReader("x")); !errors.Is(err, handout.ErrUnwanted) {
+		t.Errorf("one after it: %v", err)
+	}
+}
+
 func TestDamagedFolder(t *testing.T) {
 	folder := t.TempDir()
 	for name, content := range map[string]string{"programs.json": "{", "part-1": "half"} {

@@ -85,7 +85,7 @@ func Handler(source Source, m *Metrics, log *slog.Logger) http.Handler {
 	})
 	mux.HandleFunc("POST /downloads", func(w http.ResponseWriter, r *http.Request) {
 		file, err := source.Take(http.MaxBytesReader(w, r.Body, uplink.MaxProgram+1))
-		if errors.Is(err, handout.ErrUnwanted) || errors.Is(err, handout.ErrTooLarge) || errors.Is(err, handout.ErrOff) {
+		if errors.Is(err, handout.ErrUnwanted) || errors.Is(err, handout.ErrTooLarge) || errors.Is(err, handout.ErrOff) || errors.Is(err, handout.ErrTaking) {
 			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 			return
 		}
