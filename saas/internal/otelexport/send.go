@@ -21,9 +21,10 @@ const (
 
 	lookEvery = 2 * time.Second
 	batchSize = 250
-	atOnce    = 16              // exporters that one process serves at a time
-	lease     = 2 * time.Minute // renewed with each batch
-	firstWait = 5 * time.Second // after a failure; doubles with each
+	atOnce    = 16               // exporters that one process serves at a time
+	lease     = 2 * time.Minute  // renewed with each batch
+	turn      = 30 * time.Second // after which an exporter waits for its next turn, behind others
+	firstWait = 5 * time.Second  // after a failure; doubles with each
 	maxWait   = 5 * time.Minute
 	sampleOf  = 20 // lines of what was not delivered
 )
@@ -88,9 +89,10 @@ type batch struct {
 	changed place
 }
 
-// serve sends all that waits for one exporter, until nothing does or the collector
-// fails.
+// serve sends all that waits for one exporter, until nothing does, the collector
+// fails, or the turn is over: a slow collector does not keep others' waiting.
 func (s *Service) serve(ctx context.Context, tenant tenancy.TenantID, id tenancy.ExporterID) error {
+	begun := time.Now()
 	e, b, err := s.next(ctx, tenant, id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // removed
@@ -125,6 +127,9 @@ func (s *Service) serve(ctx context.Context, tenant tenancy.TenantID, id tenancy
 		s.count(b.signal, int64(len(b.records)), f)
 		if err := s.settle(ctx, tenant, e, f, b.undelivered(f), f.again); err != nil || f.again {
 			return err
+		}
+		if time.Since(begun) >= turn {
+			break
 		}
 		if e, b, err = s.next(ctx, tenant, id); err != nil {
 			return err
