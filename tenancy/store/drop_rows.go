@@ -109,9 +109,14 @@ func learnAnew(ctx context.Context, tx pgx.Tx, table string) error {
 }
 
 // bury deletes the tenant itself, and those of its people who belong to no other.
+// One tenant is buried at a time: somebody who belongs to two that go would stay with
+// both.
 func (db *DB) bury(ctx context.Context, tenant tenancy.TenantID) error {
 	return db.admin(ctx, func(conn *pgx.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, accessLock); err != nil {
+				return err
+			}
 			const leaving = `SELECT m.user_id FROM assim.members m WHERE m.tenant = $1 AND NOT EXISTS (
 				SELECT FROM assim.members o WHERE o.user_id = m.user_id AND o.tenant <> m.tenant)`
 			for _, sql := range []string{

@@ -65,6 +65,27 @@ func TestDropTakesATenantAndNobodyElse(t *testing.T) {
 	}
 }
 
+// Whoever belongs to two tenants, and to no other, goes with both, even when they go
+// at the same moment.
+func TestDropTakesThePeopleOfTwoAtOnce(t *testing.T) {
+	db, url := storetest.OpenURL(t)
+	admin := connect(t, url)
+	one, two := storetest.Tenant(t, db), storetest.Tenant(t, db)
+	exec(t, admin, fmt.Sprintf(`INSERT INTO assim.users (id, email, password_hash) VALUES ('%[1]s', 'both@example.org', 'h');
+		INSERT INTO assim.members (tenant, user_id, role) VALUES ('%[1]s', '%[1]s', 'owner'), ('%[2]s', '%[1]s', 'owner')`, one, two))
+	ended := make(chan error)
+	for _, tenant := range []tenancy.TenantID{one, two} {
+		go func() { ended <- db.Drop(t.Context(), tenant) }()
+	}
+	if err := errors.Join(<-ended, <-ended); err != nil {
+		t.Fatal(err)
+	}
+	var left int
+	if err := admin.QueryRow(t.Context(), `SELECT count(*) FROM assim.users`).Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d people are left, %v", left, err)
+	}
+}
+
 // ofNoTenant are the tables without a column "tenant", and why Drop need not look
 // for one in them.
 var ofNoTenant = map[string]string{
