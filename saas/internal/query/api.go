@@ -126,7 +126,7 @@ func (q *Query) describe() []*huma.Param {
 	}
 	limits := func(name, doc string, most float64) *huma.Param {
 		least := 1.0
-		return &huma.Param{Name: name, In: "query", Description: doc, Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most}}
+		return &huma.Param{Name: name, In: "query", Description: doc, Example: 100, Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most}}
 	}
 	all = append(all, limits("limit", fmt.Sprintf("rows of a page; default %d", defaultRows), maxRows),
 		limits("cursor", "next_cursor of the page before", maxOffset))

@@ -16,7 +16,7 @@ import (
 // examples are values that parameters of these names may have.
 var examples = map[string]any{
 	"all": true, "as_of": "2026-01-31T12:00:00Z", "hops": 2, "near": "web1", "to": "2026-01-31T12:00:00Z",
-	"cursor": "MjAyNi0wMS0zMVQxMjowMDowMFo", "from": "2026-01-30T12:00:00Z", "host": "web1", "id": "Wb2kfR0aUq1c", "ip": "10.0.0.5", "kind": "packages", "limit": 100,
+	"cursor": "NDcxMQ", "from": "2026-01-30T12:00:00Z", "host": "web1", "id": "Wb2kfR0aUq1c", "ip": "10.0.0.5", "kind": "packages", "limit": 100,
 	"mac": "02:fc:00:00:00:01", "name": "web", "q": "nginx", "relay": "6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52", "since": "2026-01-31T00:00:00Z",
 	"findings": true, "page": "hosts", "view": "6f1c1e0e-6a7b-4d53-9a31-0d6b1c9f6f52",
 	"site": "paris", "site_id": "0b54fd0c-9d7f-4b8e-8f1f-3a3c36d2a1aa", "state": "silent", "token": "Wb2kfR0aUq1c", "type": "host", "until": "2026-02-01T00:00:00Z",
