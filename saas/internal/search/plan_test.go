@@ -70,6 +70,9 @@ func TestSearchUsesIndexes(t *testing.T) {
 		}) {
 			t.Errorf("%q finds %+v, no %s", text, found, want)
 		}
+		if slices.Contains([]Kind{Program, Package, Child, Unit, File}, want) && !slices.ContainsFunc(found.Items, func(r Result) bool { return r.Name == text }) {
+			t.Errorf("%q does not find what is named just so: %+v", text, found)
+		}
 		for _, q := range questions(text) {
 			if q.kind != want {
 				continue

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -159,8 +160,18 @@ func questions(text string) []question {
 var order = []Kind{Host, Site, Address, MAC, Port, Program, Child, Unit, Package, File}
 
 // prefix returns, as agtype, the bounds between which strings with this
-// beginning lie; the database collates by code point.
-func prefix(text string) (low, high string) { return quoted(text), quoted(text + "\U0010FFFF") }
+// beginning lie; the database collates by code point. The lower one is less than the
+// text itself: AGE's operator class for B-trees has > and >= in each other's place
+// (pg_amop strategies 4 and 5, AGE 1.5), so that an index leaves out what equals it.
+func prefix(text string) (low, high string) {
+	const last = "\U0010FFFF" // no character, so nothing lies between low and text
+	end, size := utf8.DecodeLastRuneInString(text)
+	before := end - 1
+	if !utf8.ValidRune(before) { // a surrogate
+		before = '\uD7FF'
+	}
+	return quoted(text[:len(text)-size] + string(before) + last), quoted(text + last)
+}
 
 func quoted(text string) string {
 	b, _ := json.Marshal(text) // a string always encodes
