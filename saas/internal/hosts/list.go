@@ -33,7 +33,7 @@ type Filter struct {
 
 // What is no state of a host, and looked for as if it were.
 const (
-	pending = "pending" // it has reported nothing yet
+	pending = "pending" // it is enrolled and has told nothing yet
 	cloned  = "cloned"  // its identity is used by two machines at once
 )
 

@@ -16,7 +16,7 @@ import (
 var stateOptions = []ui.Option{
 	{Value: "", Text: "all but retired"}, {Value: "up", Text: "up"}, {Value: "down", Text: "down"}, {Value: "unreachable", Text: "unreachable"},
 	{Value: "agent down", Text: "agent down"}, {Value: "unresponsive", Text: "unresponsive"}, {Value: "silent", Text: "silent"},
-	{Value: "shut down", Text: "shut down"}, {Value: "unknown", Text: "unknown"}, {Value: pending, Text: "pending: no report yet"},
+	{Value: "shut down", Text: "shut down"}, {Value: "unknown", Text: "unknown"}, {Value: pending, Text: "no report yet"},
 	{Value: cloned, Text: "cloned"}, {Value: "retired", Text: "retired"},
 }
 
