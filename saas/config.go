@@ -43,8 +43,8 @@ type Config struct {
 	// DeletionGrace is how long a tenant that is to be deleted can still be kept
 	// (ASSIM_DELETION_DAYS, default 7).
 	DeletionGrace time.Duration
-	Telemetry         *telemetry.Telemetry // the service's own; nil: none
-	Version           string
+	Telemetry     *telemetry.Telemetry // the service's own; nil: none
+	Version       string
 
 	proxies []netip.Prefix
 }

@@ -21,7 +21,9 @@ import (
 
 var all = flag.Bool("whole", false, "run it: it takes a minute or two")
 
-// Of Ada's host, in a network of its own: no other host has these.
+// Of Ada's host, in a network of its own. Bob's host is the machine around it, and
+// truly knows what of it can be seen from there: but not its name, nor the address
+// that nobody outside has.
 const (
 	netns     = "assim-deletion"
 	ours      = "10.203.77.1"
@@ -85,7 +87,7 @@ func settled(t *testing.T, w *world.World, name, host string, relay, probe world
 	p.run("site", "create", name+"-site")
 	token := func(kind string) string {
 		var made struct{ Token string }
-		p.json(&made, "token", "create", "--site", name+"-site", "--kind", kind, "--name", name+"-"+kind)
+		p.json(&made, "token", "create", "--site", name+"-site", "--kind", kind, "--name", "token-of-"+name+"-"+kind)
 		return made.Token
 	}
 	relay.Name, relay.Token = name+"-relay", token("relay")
@@ -158,7 +160,7 @@ func TestADeletedTenantLeavesNothing(t *testing.T) {
 	holdExport(t, conn, file, tenant)
 	hers[0].Start()
 
-	needles := []string{tenant, strings.ReplaceAll(tenant, "-", ""), "The tenant of ada", "ada@ada.example", "guest-of-ada", hostName, "ada-site", "ada-relay", lonely, theirs}
+	needles := []string{tenant, strings.ReplaceAll(tenant, "-", ""), "The tenant of ada", "ada@ada.example", "guest-of-ada", hostName, "ada-site", "token-of-ada", lonely}
 	for _, table := range []string{"sites", "relays", "hosts", "tokens", "invitations", "api_tokens"} {
 		needles = append(needles, texts(t, conn, `SELECT id::text FROM assim.`+table+` WHERE tenant = $1`, tenant)...)
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,4 +50,23 @@ func TestATenantsRequestsTakeTurns(t *testing.T) {
 			t.Errorf("%d tenants are remembered though none asks", len(all.tenants))
 		}
 	})
+}
+
+// Who runs the service may let a tenant ask more at once.
+func TestATenantMayHaveMoreTurns(t *testing.T) {
+	all := newTurns(1, 0, patience)
+	favoured, other := tenancy.NewID[tenancy.TenantID](), tenancy.NewID[tenancy.TenantID]()
+	all.most = func(_ context.Context, tenant tenancy.TenantID) int {
+		if tenant == favoured {
+			return 3
+		}
+		return 0
+	}
+	for tenant, want := range map[tenancy.TenantID]int{favoured: 3, other: 1} {
+		for n := range want + 1 {
+			if all.enter(t.Context(), tenant) != (n < want) {
+				t.Errorf("request %d of a tenant that may have %d", n+1, want)
+			}
+		}
+	}
 }
