@@ -121,22 +121,31 @@ func (b *batch) relayRefusal(c uplink.Change) {
 	b.open(c.Host, rule, subject, text, seen)
 }
 
+// encodeEvents is what the events say, as they are stored, and how much that is in
+// bytes.
+func (b *batch) encodeEvents() (details []string, size int64, err error) {
+	for _, e := range b.events {
+		detail, err := json.Marshal(e.detail)
+		if err != nil {
+			return nil, 0, fmt.Errorf("encoding an event: %w", err)
+		}
+		details, size = append(details, string(detail)), size+int64(len(detail))
+	}
+	return details, size, nil
+}
+
 // saveEvents comes last: from the first event on, the tenant's other tellers wait
 // for the commit, so that events are numbered in the order in which they are seen.
-func (b *batch) saveEvents(ctx context.Context) error {
+func (b *batch) saveEvents(ctx context.Context, details []string) error {
 	if len(b.events) == 0 {
 		return nil
 	}
-	var kinds, details []string
+	var kinds []string
 	var seen []time.Time
 	var hosts []*tenancy.HostID
 	var verdicts []*tenancy.VerdictID
 	for _, e := range b.events {
-		detail, err := json.Marshal(e.detail)
-		if err != nil {
-			return fmt.Errorf("encoding an event: %w", err)
-		}
-		kinds, seen, details = append(kinds, e.kind), append(seen, e.seenAt), append(details, string(detail))
+		kinds, seen = append(kinds, e.kind), append(seen, e.seenAt)
 		hosts, verdicts = append(hosts, orNil(e.host, e.host.IsZero())), append(verdicts, orNil(e.verdict, e.verdict.IsZero()))
 	}
 	_, err := b.tx.Exec(ctx, `

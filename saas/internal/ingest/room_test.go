@@ -100,6 +100,23 @@ func TestNoMoreHostsThanTheTenantMayHave(t *testing.T) {
 	f.consistent(t)
 }
 
+// What is refused leaves events, which take room: a relay that tells nothing else is
+// held in the end, too.
+func TestRefusalsTakeRoom(t *testing.T) {
+	f := newFixture(t)
+	f.allow(t, "hosts", 0)
+	r := f.relay(t)
+	const many = 20
+	for i := range many {
+		r.probe(t, fmt.Sprint("host-", i))
+	}
+	r.flush(t)
+	events := value[int64](t, f, `SELECT sum(pg_column_size(detail)) FROM assim.events WHERE type = 'refusal'`)
+	if bytes := value[int64](t, f, `SELECT bytes FROM assim.usage`); events == 0 || bytes < events+many*200 {
+		t.Errorf("%d bytes are counted for %d of events", bytes, events)
+	}
+}
+
 // Beyond the changes of a day, and beyond the storage, batches wait: nothing of
 // them is taken, and all of it when there is room.
 func TestBatchesWaitBeyondChangesAndStorage(t *testing.T) {

@@ -44,14 +44,21 @@ func (b *batch) save(ctx context.Context) error {
 		return fmt.Errorf("writing the graph: %w", err)
 	}
 	b.effect = effect{stats.Vertices.New + stats.Edges.New, stats.Vertices.Changed + stats.Edges.Changed, stats.Vertices.Gone + stats.Edges.Gone}
+	details, size, err := b.encodeEvents()
+	if err != nil {
+		return err
+	}
 	b.spent.Changes = int64(len(b.versions))
-	b.spent.Bytes = quota.BytesOf(b.packed, b.stored, b.spent.Changes, b.effect.created+b.effect.changed+b.effect.gone)
+	// Events, too: a relay that tells nothing but what is refused fills the database
+	// with them.
+	b.spent.Bytes = quota.Added{Bodies: b.stored, Packed: b.packed, Versions: b.spent.Changes, Elements: b.effect.created + b.effect.changed + b.effect.gone,
+		Events: int64(len(details)), Detailed: size}.Bytes()
 	queue = &pgx.Batch{}
 	quota.Spend(queue, b.from.Tenant, b.spent, b.at)
 	if err := b.tx.SendBatch(ctx, queue).Close(); err != nil {
 		return fmt.Errorf("counting what the tenant has: %w", err)
 	}
-	return b.saveEvents(ctx)
+	return b.saveEvents(ctx, details)
 }
 
 // saveBodies stores the contents that are new. History refers to them, so they

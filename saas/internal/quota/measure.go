@@ -26,10 +26,17 @@ const (
 	bodyBytes    = 150
 )
 
-// BytesOf is about what a batch adds to storage: packed bodies of facts,
-// versions, elements of the graph.
-func BytesOf(packed, bodies, versions, elements int64) int64 {
-	return packed + bodies*bodyBytes + versions*(versionBytes+factBytes/2) + elements*undoBytes
+// Added is what a batch adds to storage.
+type Added struct {
+	Bodies, Packed   int64 // of facts; Packed: their bytes
+	Versions         int64
+	Elements         int64 // of the graph
+	Events, Detailed int64 // Detailed: bytes of what they say
+}
+
+// Bytes is about how much room it takes.
+func (a Added) Bytes() int64 {
+	return a.Packed + a.Bodies*bodyBytes + a.Versions*(versionBytes+factBytes/2) + a.Elements*undoBytes + a.Detailed + a.Events*eventBytes
 }
 
 // measure says how much room a tenant takes; false: it is known well enough.
