@@ -1630,6 +1630,14 @@ type ListNamed struct {
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
+// ListPendingBody defines model for ListPendingBody.
+type ListPendingBody struct {
+	Items []Pending `json:"items"`
+
+	// NextCursor cursor of the next page; absent on the last
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
 // ListRelayBody defines model for ListRelayBody.
 type ListRelayBody struct {
 	Items []Relay `json:"items"`
@@ -1990,6 +1998,23 @@ type Page struct {
 	NextCursor *string `json:"next_cursor,omitempty"`
 }
 
+// Pending defines model for Pending.
+type Pending struct {
+	// Address where its relay hears it from
+	Address string `json:"address"`
+
+	// Fingerprint SHA-256 of its key, hexadecimal, as assim-probe status shows it
+	Fingerprint string    `json:"fingerprint"`
+	FirstSeenAt time.Time `json:"first_seen_at"`
+	LastSeenAt  time.Time `json:"last_seen_at"`
+
+	// Reason why it is refused; absent where it has no token
+	Reason *string `json:"reason,omitempty"`
+
+	// Relay name of the relay that hears it
+	Relay string `json:"relay"`
+}
+
 // Policy defines model for Policy.
 type Policy struct {
 	// BeatMs between two heartbeats of neighbours
@@ -2097,6 +2122,12 @@ type Relay struct {
 
 // RelayState defines model for Relay.State.
 type RelayState string
+
+// RenameHostRequest defines model for Rename-hostRequest.
+type RenameHostRequest struct {
+	// Name empty: its own again
+	Name string `json:"name"`
+}
 
 // Result defines model for Result.
 type Result struct {
@@ -2896,6 +2927,9 @@ type SetExporterJSONRequestBody = Settings
 // SetHistoryJSONRequestBody defines body for SetHistory for application/json ContentType.
 type SetHistoryJSONRequestBody = SetHistoryRequest
 
+// RenameHostJSONRequestBody defines body for RenameHost for application/json ContentType.
+type RenameHostJSONRequestBody = RenameHostRequest
+
 // InviteJSONRequestBody defines body for Invite for application/json ContentType.
 type InviteJSONRequestBody = InviteInputBody
 
@@ -3335,6 +3369,24 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/hosts/{host}/facts/{kind} (the `ListFactsOfKind` operationId).
 	ListFactsOfKind(ctx context.Context, host string, kind string, params *ListFactsOfKindParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// RenameHostWithBody Give a host the name by which people know it, whatever it calls itself
+	//
+	// Needs the role operator. A role or token of the site that it is about is enough.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/hosts/{host}/rename (the `RenameHost` operationId).
+	RenameHostWithBody(ctx context.Context, host string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RenameHost Give a host the name by which people know it, whatever it calls itself
+	//
+	// Needs the role operator. A role or token of the site that it is about is enough.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/hosts/{host}/rename (the `RenameHost` operationId).
+	RenameHost(ctx context.Context, host string, body RenameHostJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// RetireHost Take a host out of the estate; its key is refused from then on
 	//
 	// Needs the role operator. A role or token of the site that it is about is enough.
@@ -3660,6 +3712,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/sites/{site}/location (the `LocateSite` operationId).
 	LocateSite(ctx context.Context, site string, body LocateSiteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListPending Probes that announce themselves at a site and are not enrolled, as its relays said last; nothing of it is proved
+	//
+	// Needs the role viewer. A role or token of the site that it is about is enough.
+	//
+	// Corresponds with GET /v1/sites/{site}/pending (the `ListPending` operationId).
+	ListPending(ctx context.Context, site string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRelays List a site's relays, oldest first
 	//
@@ -4632,6 +4691,44 @@ func (c *Client) ListFactsOfKind(ctx context.Context, host string, kind string, 
 	return c.Client.Do(req)
 }
 
+// RenameHostWithBody Give a host the name by which people know it, whatever it calls itself
+//
+// Needs the role operator. A role or token of the site that it is about is enough.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/hosts/{host}/rename (the `RenameHost` operationId).
+func (c *Client) RenameHostWithBody(ctx context.Context, host string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenameHostRequestWithBody(c.Server, host, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RenameHost Give a host the name by which people know it, whatever it calls itself
+//
+// Needs the role operator. A role or token of the site that it is about is enough.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/hosts/{host}/rename (the `RenameHost` operationId).
+func (c *Client) RenameHost(ctx context.Context, host string, body RenameHostJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRenameHostRequest(c.Server, host, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // RetireHost Take a host out of the estate; its key is refused from then on
 //
 // Needs the role operator. A role or token of the site that it is about is enough.
@@ -5368,6 +5465,23 @@ func (c *Client) LocateSiteWithBody(ctx context.Context, site string, contentTyp
 // Corresponds with PUT /v1/sites/{site}/location (the `LocateSite` operationId).
 func (c *Client) LocateSite(ctx context.Context, site string, body LocateSiteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLocateSiteRequest(c.Server, site, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListPending Probes that announce themselves at a site and are not enrolled, as its relays said last; nothing of it is proved
+//
+// Needs the role viewer. A role or token of the site that it is about is enough.
+//
+// Corresponds with GET /v1/sites/{site}/pending (the `ListPending` operationId).
+func (c *Client) ListPending(ctx context.Context, site string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPendingRequest(c.Server, site)
 	if err != nil {
 		return nil, err
 	}
@@ -7901,6 +8015,53 @@ func NewListFactsOfKindRequest(server string, host string, kind string, params *
 	return req, nil
 }
 
+// NewRenameHostRequest calls the generic RenameHost builder with application/json body
+func NewRenameHostRequest(server string, host string, body RenameHostJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRenameHostRequestWithBody(server, host, "application/json", bodyReader)
+}
+
+// NewRenameHostRequestWithBody constructs an http.Request for the RenameHost method, with any body, and a specified content type
+func NewRenameHostRequestWithBody(server string, host string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "host", host, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/hosts/%s/rename", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewRetireHostRequest constructs an http.Request for the RetireHost method
 func NewRetireHostRequest(server string, host string) (*http.Request, error) {
 	var err error
@@ -9146,6 +9307,40 @@ func NewLocateSiteRequestWithBody(server string, site string, contentType string
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListPendingRequest constructs an http.Request for the ListPending method
+func NewListPendingRequest(server string, site string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "site", site, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sites/%s/pending", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }

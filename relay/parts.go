@@ -93,7 +93,7 @@ func (r *Relay) assemble(ctx context.Context, id store.Identity) (p parts, err e
 	p.runner = &service.Runner{
 		Service: p.channel, Store: r.store, Log: r.log, Version: r.config.Version, Traces: r.config.Telemetry.Traces(), Hosts: p.table.Hosts,
 		Cluster: told(at.cluster), Serves: told(at.serves), Doubted: p.table.Reset, Ahead: p.peers.Ahead,
-		Questioned: r.answer,
+		Questioned: r.answer, Pending: r.pending,
 	}
 	if p.hands, err = r.newHandout(at.install, p.channel); err != nil {
 		return p, err

@@ -3,10 +3,13 @@ package relay
 import (
 	"context"
 	"encoding/hex"
+	"slices"
 	"time"
 
+	"assimilation/relay/internal/enrol"
 	"assimilation/relay/internal/status"
 	service "assimilation/relay/internal/uplink"
+	"assimilation/uplink"
 	"assimilation/wire"
 )
 
@@ -86,11 +89,49 @@ func (r *Relay) Probes() ([]status.Probe, error) {
 
 // Pending is for the status pages.
 func (r *Relay) Pending() ([]status.Pending, error) {
+	waiting, err := r.waiting()
+	if err != nil {
+		return nil, err
+	}
+	var pending []status.Pending
+	for _, w := range waiting {
+		p := status.Pending{Fingerprint: hex.EncodeToString(w.Fingerprint[:]), Address: w.Address.String(), First: w.First.UTC(), Last: w.Last.UTC()}
+		if w.Reason != wire.Accepted {
+			p.Reason = w.Reason.String()
+		}
+		pending = append(pending, p)
+	}
+	return pending, nil
+}
+
+// pending is for the service: those heard last.
+func (r *Relay) pending() []uplink.Pending {
+	waiting, err := r.waiting()
+	if err != nil {
+		r.log.Error("listing probes that wait to be enrolled", "error", err)
+		return nil
+	}
+	slices.SortStableFunc(waiting, func(a, b enrol.Waiting) int { return b.Last.Compare(a.Last) })
+	var pending []uplink.Pending
+	for _, w := range waiting[:min(len(waiting), uplink.MaxPending)] {
+		pending = append(pending, uplink.Pending{
+			Fingerprint: w.Fingerprint[:], Address: w.Address.String(), Reason: w.Reason, First: w.First.UnixMilli(), Last: max(w.Last.UnixMilli(), w.First.UnixMilli()),
+		})
+	}
+	return pending
+}
+
+// waiting are the probes that announce themselves and are no hosts of this site.
+func (r *Relay) waiting() ([]enrol.Waiting, error) {
 	r.mu.Lock()
 	desk := r.parts.desk
 	r.mu.Unlock()
 	if desk == nil {
 		return nil, nil // not serving yet
+	}
+	waiting := desk.Waiting(time.Now())
+	if len(waiting) == 0 {
+		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), reportTime)
 	defer cancel()
@@ -102,16 +143,5 @@ func (r *Relay) Pending() ([]status.Pending, error) {
 	for _, h := range hosts {
 		enrolled[wire.Fingerprint(h.ProbeKey)] = true
 	}
-	var pending []status.Pending
-	for _, w := range desk.Waiting(time.Now()) {
-		if enrolled[w.Fingerprint] {
-			continue
-		}
-		p := status.Pending{Fingerprint: hex.EncodeToString(w.Fingerprint[:]), Address: w.Address.String(), First: w.First.UTC(), Last: w.Last.UTC()}
-		if w.Reason != wire.Accepted {
-			p.Reason = w.Reason.String()
-		}
-		pending = append(pending, p)
-	}
-	return pending, nil
+	return slices.DeleteFunc(waiting, func(w enrol.Waiting) bool { return enrolled[w.Fingerprint] }), nil
 }

@@ -2,6 +2,7 @@ package saas
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -32,7 +33,14 @@ type isolationWorld struct {
 	victim                   tenancytest.As // an owner
 	stranger, strangersToken tenancytest.As // owners of the attacker's tenant
 	members                  []tenancytest.Member
-	badCredentials           []tenancytest.As
+	// inside is the victim's tenant for one who belongs to it: only what is others' own
+	// is kept from them.
+	inside  *tenancytest.Service
+	insider tenancytest.As
+	// superior is an owner of the attacker's tenant, bystander a member of it whom no
+	// request is about.
+	superior, bystander string
+	badCredentials      []tenancytest.As
 }
 
 // bodies are what routes take that change something, in JSON for the API and as a
@@ -56,6 +64,7 @@ var bodies = map[string]string{
 	"POST /v1/graph/query":                  `{"query":"MATCH (h:Host) WHERE h.name = '@?name@' RETURN h"}`,
 	"PUT /v1/history":                       `{"fact_days":30,"graph_days":30}`,
 	"POST /v1/hosts/{host}/retire":          ``,
+	"POST /v1/hosts/{host}/rename":          `{"name":"new"}`,
 	// Who comes in answers the same for every address; it has tests of its own for that.
 	"POST /v1/login": `{"email":"@?actor@","password":"wrong horse battery"}`, "POST /v1/logout": ``, "POST /v1/reset": `{"email":"@?actor@"}`,
 	"POST /v1/reset/confirm": `{"token":"x","password":"correct horse battery"}`, "POST /v1/signup": `{"email":"new@example.org","password":"correct horse battery","tenant":"new"}`,
@@ -63,7 +72,7 @@ var bodies = map[string]string{
 
 	"POST /account/address":              `email=new%40example.org`,
 	"POST /account/address/confirm":      `token=x`,
-	"POST /account/password":             `old=x&password=correct+horse`,
+	"POST /account/password":             `old=correct+horse+battery&password=another+horse+battery`,
 	"POST /account/second-factor":        `code=000000`,
 	"POST /account/second-factor/begin":  ``,
 	"POST /account/second-factor/codes":  ``,
@@ -106,7 +115,7 @@ var bodies = map[string]string{
 	"POST /views":                    `page=%2Fhosts&query=state%3Dup&name=new`, "POST /views/{view}/remove": ``, "POST /shared-views": `page=%2Fhosts&query=state%3Dup&name=new`, "POST /shared-views/{view}/remove": ``,
 	"POST /v1/views": `{"page":"/hosts","query":"state=up","name":"new"}`, "POST /v1/shared-views": `{"page":"/hosts","query":"state=up","name":"new"}`, "POST /asked/forget": ``,
 	"POST /settings/history": `fact_days=30&graph_days=30`,
-	"POST /tenant/delete":    ``, "POST /tenant/keep": ``, "POST /v1/tenant/deletion": `{"name":"not its name"}`,
+	"POST /tenant/delete":    `name=@name-of-tenant@&confirm=yes`, "POST /tenant/keep": ``, "POST /v1/tenant/deletion": `{"name":"@name-of-tenant@","confirm":true}`,
 	"POST /v1/webhooks": `{"name":"new","url":"https://hook.example.org/new"}`, "PUT /v1/webhooks/{webhook}": `{"name":"new","url":"https://hook.example.org/new"}`,
 	"POST /v1/webhooks/{webhook}/test": ``, "POST /v1/webhooks/{webhook}/rotate": ``, "POST /v1/webhooks/{webhook}/deliveries/{event}/redeliver": ``,
 	"POST /webhooks": `name=new&url=https%3A%2F%2Fhook.example.org%2Fnew`, "POST /webhooks/{webhook}": `name=new&url=https%3A%2F%2Fhook.example.org%2Fnew`,
@@ -177,7 +186,7 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 			tenancytest.Member{As: named(w.session(email, eve.source.Tenant, now.Add(-time.Hour), now.Add(time.Hour), false), string(role)+" unproved"), Role: role, Unproved: true},
 			tenancytest.Member{As: named(w.session(email, eve.source.Tenant, now, now.Add(time.Hour), true), string(role)+" by single sign-on"), Role: role, SSO: true})
 		if role != tenancy.Owner {
-			w.members = append(w.members, tenancytest.Member{As: named(w.token("owner@evil.example", eve.source.Tenant, role, &elsewhere.ID, nil), string(role)+" elsewhere"), SiteRole: role})
+			w.members = append(w.members, tenancytest.Member{As: named(w.token("eve@evil.example", eve.source.Tenant, role, &elsewhere.ID, nil), string(role)+" elsewhere"), SiteRole: role})
 		}
 	}
 	owing := s.signUp("owes@owing.example", "Owing", "owing")
@@ -185,14 +194,95 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 	w.members = append(w.members,
 		tenancytest.Member{As: tenancytest.As{Name: "token of who owes", Token: owing.token}, Role: tenancy.Owner, Owes: true},
 		tenancytest.Member{As: named(w.session("owes@owing.example", owing.source.Tenant, now, now.Add(time.Hour), false), "who owes"), Role: tenancy.Owner, Owes: true})
-	w.badCredentials = w.bad(ada, eve)
+	for _, m := range w.members {
+		if a := w.suite.Send(m.As, "GET", "/v1/whoami", ""); a.Status != http.StatusOK {
+			t.Fatalf("%s is not known: %d %s", m.Name, a.Status, a.Body)
+		}
+	}
+	w.badCredentials = append(w.bad(ada, eve), w.mustComeByProvider(owing))
+	w.belongings("zvictim@zvictim.example", ada.source.Tenant, ada.source.Site.String())
+	w.global(`INSERT INTO assim.deletions (tenant, asked_at, asked_by, due_at) VALUES ($1, now(), 'zvictim', now() + interval '30 days')`, ada.source.Tenant)
+	w.global(`INSERT INTO assim.entry_rules (tenant) VALUES ($1)`, ada.source.Tenant)
+	w.person("bystander@evil.example", eve.source.Tenant, tenancy.Viewer)
+	w.bystander = w.belongings("bystander@evil.example", eve.source.Tenant, eve.source.Site.String())
+	w.one(&w.superior, `SELECT id::text FROM assim.users WHERE email = 'owner@evil.example'`)
 
 	ids, err := tenancytest.IDsOf(t.Context(), w.admin, ada.source.Tenant, eve.source.Tenant)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.suite.Secrets = tenancytest.NewSecrets("zvictim", ids, "198.51.100.77", "02:5e:c2:e7:00:01")
+	w.lookInside()
 	return w
+}
+
+// belongings are rows of somebody that only forms with secrets make.
+func (w *isolationWorld) belongings(email string, tenant tenancy.TenantID, site string) (person string) {
+	w.t.Helper()
+	w.one(&person, `SELECT id::text FROM assim.users WHERE email = $1`, email)
+	hash := sha256.Sum256([]byte(person))
+	expired, old := sha256.Sum256(hash[:]), time.Now().Add(-time.Hour)
+	w.global(`INSERT INTO assim.recovery_codes (user_id, hash) VALUES ($1, $2)`, person, hash[:])
+	w.global(`INSERT INTO assim.links (hash, purpose, user_id, created_at, expires_at) VALUES ($1, 'reset', $2, now(), now() + interval '1 hour')`, hash[:], person)
+	w.global(`INSERT INTO assim.known_addresses (user_id, address, seen_at) VALUES ($1, '198.51.100.99', now() - interval '1 year')`, person)
+	w.global(`INSERT INTO assim.identities (tenant, issuer, subject, user_id) VALUES ($1, 'https://idp.example', $2, $3)`, tenant, email, person)
+	w.global(`INSERT INTO assim.asked (tenant, person, hash, address, said) VALUES ($1, $2, $3, '/queries/why?host=' || $4, $4)`, tenant, person, hash[:], email)
+	w.global(`INSERT INTO assim.sessions (hash, user_id, tenant, expires_at) VALUES ($1, $2, $3, $4)`, expired[:], person, tenant, old)
+	w.global(`INSERT INTO assim.site_members (tenant, user_id, site, role) VALUES ($1, $2, $3, 'operator')`, tenant, person, site)
+	w.global(`INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at, inviter) VALUES (gen_random_uuid(), $1, $2, $3, 'viewer', $3, now(), now() + interval '1 day', $4)`,
+		tenant, expired[:], "guest-of-"+email, person)
+	w.token(email, tenant, tenancy.Viewer, nil, nil)
+	return person
+}
+
+// bystanders is a hash of the rows of one whom no request is about.
+func (w *isolationWorld) bystanders() tenancytest.Digest {
+	w.t.Helper()
+	d, err := tenancytest.DigestOfPerson(w.t.Context(), w.admin, w.bystander)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
+}
+
+// standing says who of the attacker's tenant is an owner, or may become one.
+func (w *isolationWorld) standing() (text string) {
+	w.t.Helper()
+	w.one(&text, `SELECT concat((SELECT string_agg(user_id::text, ' ' ORDER BY user_id) FROM assim.members WHERE tenant = $1 AND role = 'owner'), ' ',
+		(SELECT count(*) FROM assim.invitations WHERE tenant = $1 AND role = 'owner'), ' ', (SELECT count(*) FROM assim.api_tokens WHERE tenant = $1 AND role = 'owner' AND revoked_at IS NULL))`, w.suite.Attacker.ID)
+	return text
+}
+
+// lookInside makes somebody who only reads the victim's tenant, for whom the owner's
+// tokens, sessions and views are secrets.
+func (w *isolationWorld) lookInside() {
+	w.t.Helper()
+	w.person("reader@zvictim.example", w.suite.Victim.ID, tenancy.Viewer)
+	w.insider = named(w.session("reader@zvictim.example", w.suite.Victim.ID, time.Now(), time.Now().Add(time.Hour), false), "a colleague")
+	inside, own := *w.suite, map[string][]string{}
+	for _, key := range []string{"api-tokens/{id}", "tokens/{id}", "sessions/{id}", "views/{view}"} {
+		own[key] = w.suite.Victim.Values[key]
+	}
+	var texts []string
+	for _, values := range own {
+		texts = append(texts, values...)
+	}
+	inside.Victim.Values, inside.Secrets = own, tenancytest.NewSecrets("", nil, texts...)
+	w.inside = &inside
+}
+
+// mustComeByProvider is a password's session in a tenant that takes no passwords.
+func (w *isolationWorld) mustComeByProvider(owing *estate) tenancytest.As {
+	w.t.Helper()
+	w.global(`UPDATE assim.entry_rules SET sso_required = true WHERE tenant = $1`, owing.source.Tenant)
+	w.person("member@owing.example", owing.source.Tenant, tenancy.Admin)
+	return named(w.session("member@owing.example", owing.source.Tenant, time.Now(), time.Now().Add(time.Hour), false), "a password where none is taken")
+}
+
+// fresh is a session of the attacker's owner.
+func (w *isolationWorld) fresh() tenancytest.As {
+	w.t.Helper()
+	return w.session("eve@evil.example", w.suite.Attacker.ID, time.Now(), time.Now().Add(time.Hour), false)
 }
 
 func named(as tenancytest.As, name string) tenancytest.As {
@@ -251,10 +341,17 @@ func (w *isolationWorld) furnish(e *estate, prefix string) map[string][]string {
 		t.Fatal("no session")
 	}
 	relay, tenant := e.source.Relay.String(), e.source.Tenant.String()
+	hosts := []string{web1.id.String(), web1.name}
+	if prefix == "eve-" {
+		hosts = append(hosts, prefix+"nothing") // no site has it
+	}
+	var called string
+	w.one(&called, `SELECT name FROM assim.tenants WHERE id = $1`, e.source.Tenant)
 	return map[string][]string{
-		"{host}": {web1.id.String(), web1.name}, "{site}": {site, prefix[:len(prefix)-1] + "-paris"}, "{token}": {text(token)}, "{relay}": {relay},
+		"name-of-tenant": {called},
+		"{host}":         {web1.id.String(), web1.name}, "{site}": {site, prefix[:len(prefix)-1] + "-paris"}, "{token}": {text(token)}, "{relay}": {relay},
 		"api-tokens/{id}": {text(apiToken)}, "tokens/{id}": {text(apiToken)}, "sessions/{id}": {sessionID}, "members/{id}": {member}, "invitations/{id}": {text(invited)},
-		"{site_id}": {site}, "{domain}": {prefix + "domain.example"}, "{exporter}": {text(exporter)}, "{verdict}": {condemned}, "{webhook}": {webhook}, "shared-views/{view}": {shared}, "views/{view}": {mine}, "{event}": {fmt.Sprint(event)}, "{guide}": {"accounts"}, "{kind}": {"sockets"}, "queries/{name}": questionNames(e), "packages/{name}": {"openssl"}, "{tenant}": {tenant},
+		"{site_id}": {site}, "{domain}": {prefix + "domain.example"}, "{exporter}": {text(exporter)}, "{verdict}": {condemned}, "{webhook}": {webhook}, "shared-views/{view}": {shared}, "views/{view}": {mine}, "{event}": {fmt.Sprint(event)}, "{guide}": {"accounts"}, "{kind}": {"sockets"}, "queries/{name}": append(questionNames(e), "no-such-question"), "packages/{name}": {"openssl"}, "{tenant}": {tenant},
 
 		"?host": {web1.id.String(), web1.name}, "?site": {site, prefix[:len(prefix)-1] + "-paris"}, "?name": {web1.name}, "?q": {web1.name, ip, mac, "10.0.0", "443", "nginx", "02:00"}, "?entity": {web1.name, ip, "service:" + prefix + "service"},
 		"?object": {site, web1.id.String()}, "?actor": {email}, "?ip": {ip}, "?mac": {mac}, "?near": {web1.name}, "?service": {prefix + "service"}, "?port": {"443"}, "?package": {"openssl"}, "?regex": {"."}, "?prefix": {"o"},
@@ -266,7 +363,7 @@ func (w *isolationWorld) furnish(e *estate, prefix string) map[string][]string {
 
 // vocabulary are values that everybody has.
 func vocabulary(e *estate) map[string]bool {
-	all := map[string]bool{"nginx": true, fmt.Sprint(event): true, "accounts": true, "openssl": true, ".": true, "o": true, "a": true, "sudo": true, "0": true, "1": true, "true": true, "json": true, "csv": true, "dot": true, "1s": true,
+	all := map[string]bool{"no-such-question": true, "nginx": true, fmt.Sprint(event): true, "accounts": true, "openssl": true, ".": true, "o": true, "a": true, "sudo": true, "0": true, "1": true, "true": true, "json": true, "csv": true, "dot": true, "1s": true,
 		"Host": true, "network": true, "ring": true, "host": true, "packages": true, "all": true, "10.0.0.0/24": true, "443": true, "10.0.0": true, "02:00": true}
 	for _, name := range questionNames(e) {
 		all[name] = true
@@ -287,8 +384,9 @@ func questionNames(e *estate) (names []string) {
 // global runs SQL as the administrator.
 func (w *isolationWorld) global(sql string, args ...any) {
 	w.t.Helper()
-	if _, err := w.admin.Exec(w.t.Context(), sql, args...); err != nil {
-		w.t.Fatalf("%s: %v", sql, err)
+	tag, err := w.admin.Exec(w.t.Context(), sql, args...)
+	if err != nil || tag.RowsAffected() == 0 {
+		w.t.Fatalf("%s: %s %v", sql, tag, err)
 	}
 }
 
@@ -348,8 +446,12 @@ func (w *isolationWorld) bad(ada, eve *estate) []tenancytest.As {
 	w.person("mallory@evil.example", eve.source.Tenant, tenancy.Owner)
 	foreign := w.session("mallory@evil.example", tenant, time.Now(), time.Now().Add(time.Hour), false)
 	foreignToken := w.token("mallory@evil.example", tenant, tenancy.Owner, nil, nil)
+	nobodys := w.token(owner, tenant, tenancy.Owner, nil, nil)
+	if id, err := tenancy.ParseToken(nobodys.Token); err == nil {
+		w.global(`UPDATE assim.api_tokens SET user_id = NULL WHERE id = $1`, id.ID)
+	}
 	return []tenancytest.As{
-		{Name: "nobody"},
+		{Name: "nobody"}, named(nobodys, "a token that is nobody's"),
 		{Name: "an unknown token", Token: tenancy.NewToken(tenancy.APIToken, [32]byte{}, "").String()},
 		{Name: "a token with a forged secret", Token: forged.String()},
 		{Name: "a damaged token", Token: ada.token[:len(ada.token)-1] + "_"},

@@ -93,7 +93,7 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	named := &views.Service{DB: p.db}
 	changed := &changes.Service{DB: p.db, Kinds: kinds.Worded(), Views: named.Bar}
 	questions.Say = changed.Say
-	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Changes: changed, Views: named.Bar, Happened: happened.OfHost}
+	machines := &hosts.Service{DB: p.db, Log: p.log, Forget: core.Forget, Rename: core.Rename, Changes: changed, Views: named.Bar, Happened: happened.OfHost}
 	places.FewHosts = machines.Few
 	past := &history.Service{DB: p.db, FindHost: machines.FindID}
 	wrong := &findings.Service{DB: p.db}
@@ -170,7 +170,7 @@ func (p parts) mount(w *web.Web) ([]running, error) {
 	finder.Pages(w)
 	decided.Pages(w)
 	manual.Pages(w)
-	return []running{exports, called, ending, room}, nil
+	return []running{exports, called, ending, room, hosts.Expiry{Service: machines}}, nil
 }
 
 // running is a feature that works by itself until ctx ends.

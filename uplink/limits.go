@@ -28,6 +28,7 @@ const (
 	MaxPlaces    = 4096
 	MaxAnswer    = 24 << 20 // bytes of an answer's body
 
+	MaxPending  = 100      // probes that are not enrolled, in a request for orders
 	MaxPrograms = 32       // that a relay may hand out
 	MaxProgram  = 64 << 20 // bytes of one
 

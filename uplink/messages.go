@@ -75,6 +75,9 @@ func (r OrdersRequest) Check() error {
 	case r.Wait < 0 || r.Wait > MaxWait:
 		return malformed("a wait of 0 to %d ms is possible", MaxWait)
 	}
+	if err := checkPending(r.Pending); err != nil {
+		return err
+	}
 	return nil
 }
 

@@ -58,6 +58,9 @@ type OrdersRequest struct {
 	// InstallKey what its TLS key hashes to, see Program.
 	Installs   string `cbor:"12,keyasint,omitempty"`
 	InstallKey []byte `cbor:"13,keyasint,omitempty"`
+	// Pending are probes that announce themselves and are no hosts of the site, the
+	// latest first. Nothing of it is proved.
+	Pending []Pending `cbor:"14,keyasint,omitempty"`
 }
 
 // Orders is the whole of what the service wants of a relay: a snapshot, so

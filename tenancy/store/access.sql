@@ -68,6 +68,8 @@ REVOKE EXECUTE ON FUNCTION assim.webhooks_awake(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.webhooks_awake(timestamptz) TO @global@;
 REVOKE EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION assim.tenants_with_silent_relays(timestamptz) TO @global@;
+REVOKE EXECUTE ON FUNCTION assim.tenants_with_ephemeral_hosts(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION assim.tenants_with_ephemeral_hosts(timestamptz) TO @global@;
 
 -- Row-level security lets an index be used with trusted operators only. Graph ids
 -- are compared as the 64 bits that they are, which leaks nothing.

@@ -56,6 +56,8 @@ type Runner struct {
 	Doubted func()
 	// Questioned answers what people ask of this relay.
 	Questioned Questioned
+	// Pending are probes that announce themselves and are not enrolled; nil: not told.
+	Pending func() []uplink.Pending
 	// Hands is told what may be handed out to hosts; nil: nothing is.
 	Hands Hands
 
@@ -125,6 +127,9 @@ func (r *Runner) Listen(ctx context.Context) error {
 		request := uplink.OrdersRequest{
 			Revision: revision, Version: r.Version, Epoch: r.Store.Head().Epoch, Backlog: r.Store.Head().Backlog(),
 			Hosts: uint64(r.Hosts()), Wait: pollWait.Milliseconds(), Cluster: r.Cluster, Serves: r.Serves,
+		}
+		if r.Pending != nil {
+			request.Pending = r.Pending()
 		}
 		if r.Hands != nil {
 			request.Programs, request.Installs, request.InstallKey = r.Hands.Asking()

@@ -156,6 +156,7 @@ func (s *Service) Register(api huma.API) {
 		host.State = "retired"
 		return &web.Answer[hostView]{Body: viewOf(host)}, err
 	})
+	s.registerRename(api)
 }
 
 func (s *Service) whole(ctx context.Context, a web.Actor, ref string, asOf time.Time) (wholeView, error) {

@@ -26,6 +26,8 @@ type Service struct {
 	// closes its findings, in the tenant's writer transaction. The storage core
 	// does it.
 	Forget func(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenancy.HostID, at time.Time) error
+	// Rename gives a host a name, see Service.Rename; the storage core does it.
+	Rename Renamer
 	// Changes shows a host's history on its page.
 	Changes ChangesView
 	// Views are the choices of the list that people gave a name to.
@@ -33,6 +35,10 @@ type Service struct {
 	// Happened are the events of a host before a time, newest first.
 	Happened func(ctx context.Context, tx pgx.Tx, host tenancy.HostID, before time.Time, limit int) ([]ui.Moment, error)
 }
+
+// Renamer gives a host the name by which people know it; "" its own. It returns the
+// name.
+type Renamer func(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenancy.HostID, name string) (string, error)
 
 // Answers to names that lead nowhere.
 var (

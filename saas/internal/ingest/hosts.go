@@ -22,7 +22,8 @@ type host struct {
 	ID           tenancy.HostID
 	Site         tenancy.SiteID
 	Relay        tenancy.RelayID
-	Name         string
+	Name         string // by which people know it
+	OwnName      string // what it calls itself, where a person named it otherwise; ""
 	ProbeKey     []byte
 	State        string
 	StateAt      time.Time
@@ -42,14 +43,14 @@ type host struct {
 }
 
 const selectHosts = `
-	SELECT h.id, h.site, h.relay, h.name, h.probe_key, h.state, h.state_at, h.agent_version, h.os, h.arch, h.labels, h.token,
+	SELECT h.id, h.site, h.relay, h.name, h.own_name, h.probe_key, h.state, h.state_at, h.agent_version, h.os, h.arch, h.labels, h.token,
 		h.enrolled_at, h.changed_at, h.retired_at IS NOT NULL, h.term, s.realm,
 		EXISTS (SELECT FROM assim.relays r WHERE r.tenant = h.tenant AND r.id = h.relay AND r.revoked_at IS NULL)
 	FROM assim.hosts h JOIN assim.sites s ON s.tenant = h.tenant AND s.id = h.site`
 
 func scanHost(row pgx.CollectableRow) (*host, error) {
 	h := &host{}
-	err := row.Scan(&h.ID, &h.Site, &h.Relay, &h.Name, &h.ProbeKey, &h.State, &h.StateAt, &h.AgentVersion, &h.OS, &h.Arch, &h.Labels, &h.Token,
+	err := row.Scan(&h.ID, &h.Site, &h.Relay, &h.Name, &h.OwnName, &h.ProbeKey, &h.State, &h.StateAt, &h.AgentVersion, &h.OS, &h.Arch, &h.Labels, &h.Token,
 		&h.EnrolledAt, &h.ChangedAt, &h.Retired, &h.Term, &h.realm, &h.served)
 	if err == nil && !h.Retired {
 		h.elements = h.project()
@@ -137,10 +138,14 @@ func (b *batch) hostState(c uplink.Change) {
 	if s.ProbeKey != nil {
 		h.ProbeKey = s.ProbeKey
 	}
+	name := &h.Name
+	if h.OwnName != "" {
+		name = &h.OwnName
+	}
 	for _, field := range []struct {
 		to    *string
 		value string
-	}{{&h.Name, s.Name}, {&h.AgentVersion, s.AgentVersion}, {&h.OS, s.OS}, {&h.Arch, s.Arch}} {
+	}{{name, s.Name}, {&h.AgentVersion, s.AgentVersion}, {&h.OS, s.OS}, {&h.Arch, s.Arch}} {
 		if field.value != "" {
 			*field.to = field.value
 		}
@@ -179,11 +184,11 @@ func (b *batch) saveHosts(queue *pgx.Batch) {
 			labels = map[string]string{}
 		}
 		queue.Queue(`
-			INSERT INTO assim.hosts (id, tenant, site, relay, name, probe_key, state, state_at, agent_version, os, arch, labels, token, enrolled_at, changed_at, term)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+			INSERT INTO assim.hosts (id, tenant, site, relay, name, probe_key, state, state_at, agent_version, os, arch, labels, token, enrolled_at, changed_at, term, own_name)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 			ON CONFLICT (tenant, id) DO UPDATE SET relay = $4, name = $5, probe_key = $6, state = $7, state_at = $8, agent_version = $9,
-				os = $10, arch = $11, labels = $12, changed_at = $15, term = $16`,
+				os = $10, arch = $11, labels = $12, changed_at = $15, term = $16, own_name = $17`,
 			h.ID, b.from.Tenant, h.Site, h.Relay, h.Name, h.ProbeKey, h.State, h.StateAt, h.AgentVersion, h.OS, h.Arch, labels, h.Token,
-			h.EnrolledAt, h.ChangedAt, int64(h.Term))
+			h.EnrolledAt, h.ChangedAt, int64(h.Term), h.OwnName)
 	}
 }

@@ -56,6 +56,7 @@ func (s *Service) Register(api huma.API) {
 	s.registerRelays(api)
 	s.registerTokens(api)
 	s.registerInstall(api)
+	s.registerPending(api)
 }
 
 func (s *Service) registerSites(api huma.API) {

@@ -64,12 +64,12 @@ func (s *Service) seen(ctx context.Context, r relaychan.Request, request uplink.
 		var news, moved bool
 		err := tx.QueryRow(ctx, `
 			WITH before AS (SELECT seen_at, version, cluster, serves, installs FROM assim.relays WHERE id = $1)
-			UPDATE assim.relays r SET seen_at = $2, sent_at = $3, version = $4, backlog = $5, cluster = $8, serves = $9, installs = $10, install_key = $11
+			UPDATE assim.relays r SET seen_at = $2, sent_at = $3, version = $4, backlog = $5, cluster = $8, serves = $9, installs = $10, install_key = $11, pending = $12
 			FROM before WHERE id = $1 AND (r.sent_at < $3 OR r.sent_at > $6)
 			RETURNING before.seen_at IS NULL OR before.seen_at < $7 OR before.version <> $4 OR before.installs <> $10,
 				before.cluster <> $8 OR before.serves <> $9`,
 			r.Relay.ID, now, r.Header.SentAt, request.Version, request.Backlog, now.Add(maxSkew).UnixMilli(), now.Add(-silentAfter),
-			request.Cluster, request.Serves, request.Installs, request.InstallKey).Scan(&news, &moved)
+			request.Cluster, request.Serves, request.Installs, request.InstallKey, pendingRows(request.Pending)).Scan(&news, &moved)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return nil

@@ -130,6 +130,11 @@ func (m *Mint) complete() error {
 	if err := uplink.CheckLabels(m.Labels); err != nil {
 		return huma.Error422UnprocessableEntity(err.Error())
 	}
+	if label, ok := m.Labels[uplink.Ephemeral]; ok {
+		if _, err := uplink.ParseEphemeral(label); err != nil {
+			return huma.Error422UnprocessableEntity(err.Error())
+		}
+	}
 	if m.Labels == nil {
 		m.Labels = map[string]string{}
 	}

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 
 	"github.com/spf13/cobra"
 
+	"assimilation/api"
 	"assimilation/cmd/assim/internal/client"
 	"assimilation/cmd/assim/internal/output"
 )
@@ -47,11 +50,22 @@ func (s *session) one(cmd *cobra.Command, path string, fields []string) error {
 func (s *session) host() *cobra.Command {
 	var site, state, name string
 	var limit int
+	var pending, cloned bool
 	list := &cobra.Command{
 		Use: "list", Short: "List the enrolled hosts", Args: arguments(0, 0),
 		Example: `  assim host list
-  assim host list --state silent -o json`,
+  assim host list --state silent -o json
+  assim host list --cloned                  # two machines that run with one identity
+  assim host list --pending --site paris    # probes that announce themselves and are not enrolled`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case pending && site == "":
+				return usageError{errors.New("--pending wants --site: each site has its own")}
+			case pending:
+				return s.list(cmd, "/v1/sites/"+url.PathEscape(site)+"/pending", nil, limit, []string{"fingerprint", "address", "reason", "relay", "first_seen_at", "last_seen_at"})
+			case cloned:
+				state = "cloned"
+			}
 			return s.list(cmd, "/v1/hosts", filled("site", site, "state", state, "name", name), limit,
 				[]string{"name", "state", "site", "os", "agent_version", "id"})
 		},
@@ -60,6 +74,9 @@ func (s *session) host() *cobra.Command {
 	list.Flags().StringVar(&state, "state", "", "only hosts in this state: up, down, unreachable, \"agent down\", unresponsive, silent, \"shut down\", unknown")
 	list.Flags().StringVar(&name, "name", "", "only hosts whose name contains this")
 	list.Flags().IntVar(&limit, "limit", 0, "at most this many (0: all)")
+	list.Flags().BoolVar(&pending, "pending", false, "probes that announce themselves at the site and are not enrolled, as its relays say")
+	list.Flags().BoolVar(&cloned, "cloned", false, "only hosts whose identity two machines use at once")
+	list.MarkFlagsMutuallyExclusive("pending", "cloned", "state")
 	var asOf moment
 	show := &cobra.Command{
 		Use: "show HOST", Short: "Show one host, by name or id, as it is or as it was", Args: arguments(1, 1),
@@ -106,7 +123,21 @@ func (s *session) host() *cobra.Command {
 			return nil
 		},
 	}
-	return group("host", "Hosts that run a probe", list, show, facts, retire)
+	return group("host", "Hosts that run a probe", list, show, facts, s.hostRename(), retire)
+}
+
+func (s *session) hostRename() *cobra.Command {
+	return &cobra.Command{
+		Use: "rename HOST [NAME]", Short: "Give a host the name by which people know it", Args: arguments(1, 2),
+		Long: "Gives a host the name by which people know it, whatever it calls itself; without a NAME, its own again.",
+		Example: `  assim host rename ip-10-0-0-5 billing-1
+  assim host rename billing-1            # its own name again`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.request(cmd, []string{"name", "id", "site"}, func(ctx context.Context, to *api.Client) (*http.Response, error) {
+				return to.RenameHost(ctx, args[0], api.RenameHostJSONRequestBody{Name: append(args, "")[1]})
+			})
+		},
+	}
 }
 
 func (s *session) findings() *cobra.Command {
