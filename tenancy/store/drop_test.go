@@ -40,7 +40,7 @@ func TestDropTakesATenantAndNobodyElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if left := traces(t, admin, goes); left != "" {
+	if left := traces(t, connect(t, url), goes); left != "" {
 		t.Errorf("left are %s", left)
 	}
 	if err := db.In(t.Context(), goes, func(pgx.Tx) error { return nil }); !errors.Is(err, store.ErrUnknownTenant) {
