@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/discovery/neighbours"
@@ -38,6 +40,17 @@ func (s *Service) Pages(w *web.Web) {
 	w.Page("GET /hosts/{host}/facts/{kind}", tenancy.Read, s.view("facts", s.factsOf))
 	w.Page("POST /hosts/{host}/retire", tenancy.RetireHost, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 		h, err := s.Retire(r.Context(), a, r.PathValue("host"))
+		if err != nil {
+			return err
+		}
+		http.Redirect(w, r, string(pathOf(h)), http.StatusSeeOther)
+		return nil
+	})
+	w.Page("POST /hosts/{host}/rename", tenancy.RetireHost, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+		if err := r.ParseForm(); err != nil {
+			return huma.Error400BadRequest("the form could not be read")
+		}
+		h, err := s.GiveName(r.Context(), a, r.PathValue("host"), strings.TrimSpace(web.Text(r.PostForm.Get("name"))))
 		if err != nil {
 			return err
 		}

@@ -130,10 +130,13 @@ func TestRevokedRelayIsToldAtOnce(t *testing.T) {
 		statuses <- status
 		bodies <- body
 	}()
+	clicked := time.Now()
 	w.must(w.call(adminOfA, "DELETE", "/v1/relays/"+r.answer.Relay.String(), "", nil), http.StatusNoContent, "revoking")
+	out := time.Since(clicked)
 	if o := r.read(<-statuses, <-bodies); !o.Revoked || len(o.Tokens) != 0 {
 		t.Errorf("orders = %+v", o)
 	}
+	t.Logf("from the click: %d ms until the relay is refused, %d ms until it was told, which waited for orders", out.Milliseconds(), time.Since(clicked).Milliseconds())
 	if o := r.orders(0, 0); !o.Revoked {
 		t.Errorf("orders = %+v", o)
 	}
@@ -149,8 +152,10 @@ func TestRevocationForProbes(t *testing.T) {
 	if o := stays.orders(0, 0); len(o.Revocation) != 0 {
 		t.Errorf("before: %x", o.Revocation)
 	}
+	clicked := time.Now()
 	w.must(w.call(adminOfA, "DELETE", "/v1/relays/"+gone.answer.Relay.String(), "", nil), http.StatusNoContent, "revoking")
 	o := stays.orders(0, 0)
+	t.Logf("from the click: %d ms until the site's other relay had the word for its probes", time.Since(clicked).Milliseconds())
 	r, err := wire.ParseRevocation(o.Revocation)
 	if err == nil {
 		err = r.Verify(stays.answer.SiteKey)

@@ -223,6 +223,9 @@ func (s *Service) showSite(w http.ResponseWriter, r *http.Request, a web.Actor, 
 	if v.relays, _, err = s.Relays(r.Context(), a.Tenant, ref, Page{Limit: perPage}); err != nil {
 		return err
 	}
+	if v.pending, err = s.PendingAt(r.Context(), a.Tenant, ref); err != nil {
+		return err
+	}
 	if v.tokens, _, err = s.Tokens(r.Context(), a.Tenant, ref, Page{Limit: perPage}); err != nil {
 		return err
 	}
