@@ -123,8 +123,6 @@ func (b *browser) text() string {
 	return v
 }
 
-func (b *browser) shows(text string) bool { return strings.Contains(b.text(), text) }
-
 func (b *browser) sees(text string, within time.Duration) {
 	b.t.Helper()
 	took := world.Eventually(b.t, within, fmt.Sprintf("%q on the page", text), func() (bool, string) {
