@@ -65,6 +65,7 @@ var bodies = map[string]string{
 	"PUT /v1/history":                       `{"fact_days":30,"graph_days":30}`,
 	"POST /v1/hosts/{host}/retire":          ``,
 	"POST /v1/hosts/{host}/rename":          `{"name":"new"}`,
+	"POST /hosts/{host}/rename":             `name=new`,
 	// Who comes in answers the same for every address; it has tests of its own for that.
 	"POST /v1/login": `{"email":"@?actor@","password":"wrong horse battery"}`, "POST /v1/logout": ``, "POST /v1/reset": `{"email":"@?actor@"}`,
 	"POST /v1/reset/confirm": `{"token":"x","password":"correct horse battery"}`, "POST /v1/signup": `{"email":"new@example.org","password":"correct horse battery","tenant":"new"}`,
