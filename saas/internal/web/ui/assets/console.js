@@ -209,6 +209,16 @@
     if (e.target.matches("form.filter select")) e.target.form.requestSubmit();
   });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && pending.size) soon(0); });
+  // What is wider than a narrow window is scrolled by the keyboard, too.
+  const reach = () => {
+    for (const el of document.querySelectorAll("main .panel, main pre")) {
+      if (el.scrollWidth > el.clientWidth) el.tabIndex = 0;
+      else el.removeAttribute("tabindex");
+    }
+  };
+  addEventListener("resize", reach);
+  document.addEventListener("assim:fresh", reach);
+  reach();
   document.querySelector("main input[autofocus]")?.select(); // a proposed name is typed over
   for (const tools of document.querySelectorAll(".top .needs-script")) tools.hidden = false;
   setInterval(age, 10000);
