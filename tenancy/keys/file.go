@@ -14,6 +14,9 @@ import (
 	"sync"
 )
 
+// beside is how files that are to become the key's begin.
+const beside = ".master-key-"
+
 // maxKeys bounds how many keys a file may hold: one, and what is being retired.
 const maxKeys = 8
 
@@ -126,7 +129,7 @@ func draw() (*key, error) {
 // the moment it has its name.
 func write(path string, ring []*key, name func(from string) error) error {
 	dir := filepath.Dir(path)
-	out, err := os.CreateTemp(dir, ".master-key-") // mode 0600
+	out, err := os.CreateTemp(dir, beside) // mode 0600
 	if err != nil {
 		return err
 	}
@@ -147,9 +150,18 @@ func write(path string, ring []*key, name func(from string) error) error {
 	return errors.Join(syncFolder(dir), syncFolder(filepath.Dir(dir)))
 }
 
-// replace gives a file of keys another content.
+// replace gives a file of keys another content. Of who calls it there is one at a
+// time.
 func replace(path string, ring []*key) error {
 	old, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	// What was killed has left keys beside it, which may be retired since.
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), beside+"*"))
+	for _, name := range left {
+		err = errors.Join(err, os.Remove(name))
+	}
 	if err != nil {
 		return err
 	}

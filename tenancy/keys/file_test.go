@@ -50,8 +50,15 @@ func TestAMasterKeyIsReplacedWhileItIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	left := filepath.Join(filepath.Dir(path), ".master-key-123") // by one that was killed
+	if err := os.WriteFile(left, []byte("a key that shall be gone\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := keys.Retire(path); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("keys are left beside the file: %v", err)
 	}
 	if _, err := service.Unwrap("p", old); !errors.Is(err, keys.ErrOtherKey) {
 		t.Errorf("a retired key opens: %v", err)
