@@ -213,7 +213,6 @@
   const reach = () => {
     for (const el of document.querySelectorAll("main .panel, main pre")) {
       if (el.scrollWidth > el.clientWidth) el.tabIndex = 0;
-      else el.removeAttribute("tabindex");
     }
   };
   addEventListener("resize", reach);
