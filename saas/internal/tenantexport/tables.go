@@ -39,7 +39,7 @@ var tables = []table{
 	{name: "api_tokens", people: true, columns: "id user_id name role site created_at expires_at revoked_at last_used_at last_used_from", order: "id"},
 	{name: "deletions", people: true, columns: "asked_at asked_by due_at begun_at", order: "asked_at"},
 	{name: "sites", columns: "id name realm site_key:hex orders_revision created_at residency decided_at beat_ms places location latitude longitude", order: "id"},
-	{name: "relays", columns: "id site name token noise_key:hex sign_key:hex seal_key:hex certificate:hex version created_at seen_at sent_at backlog revoked_at cluster serves installs install_key:hex", order: "id"},
+	{name: "relays", columns: "id site name token noise_key:hex sign_key:hex seal_key:hex certificate:hex version created_at seen_at sent_at backlog revoked_at cluster serves installs install_key:hex pending", order: "id"},
 	{name: "streams", columns: "relay epoch position chain:hex updated_at", order: "relay"},
 	{name: "stream_epochs", columns: "relay epoch begun_at", order: "relay, epoch"},
 	{name: "tokens", columns: "id site kind name labels created_at created_by expires_at max_uses uses revoked_at last_used_at last_used_by", order: "id"},
