@@ -40,6 +40,7 @@ type isolationWorld struct {
 	// superior is an owner of the attacker's tenant, bystander a member of it whom no
 	// request is about.
 	superior, bystander string
+	eve                 string // the attacker's owner
 	badCredentials      []tenancytest.As
 }
 
@@ -206,6 +207,7 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 	w.global(`INSERT INTO assim.entry_rules (tenant) VALUES ($1)`, ada.source.Tenant)
 	w.person("bystander@evil.example", eve.source.Tenant, tenancy.Viewer)
 	w.bystander = w.belongings("bystander@evil.example", eve.source.Tenant, eve.source.Site.String())
+	w.one(&w.eve, `SELECT id::text FROM assim.users WHERE email = 'eve@evil.example'`)
 	w.one(&w.superior, `SELECT id::text FROM assim.users WHERE email = 'owner@evil.example'`)
 
 	ids, err := tenancytest.IDsOf(t.Context(), w.admin, ada.source.Tenant, eve.source.Tenant)
@@ -280,10 +282,13 @@ func (w *isolationWorld) mustComeByProvider(owing *estate) tenancytest.As {
 	return named(w.session("member@owing.example", owing.source.Tenant, time.Now(), time.Now().Add(time.Hour), false), "a password where none is taken")
 }
 
-// fresh is a session of the attacker's owner.
+// fresh is a session of the attacker's owner, whatever their address is by now.
 func (w *isolationWorld) fresh() tenancytest.As {
 	w.t.Helper()
-	return w.session("eve@evil.example", w.suite.Attacker.ID, time.Now(), time.Now().Add(time.Hour), false)
+	var email string
+	w.one(&email, `SELECT email FROM assim.users WHERE id = $1`, w.eve)
+	w.global(`UPDATE assim.members SET role = 'owner' WHERE user_id = $1`, w.eve)
+	return w.session(email, w.suite.Attacker.ID, time.Now(), time.Now().Add(time.Hour), false)
 }
 
 func named(as tenancytest.As, name string) tenancytest.As {

@@ -198,11 +198,22 @@ func (d *Database) attackTable(ctx context.Context, report *Report, t Table) err
 	list := strings.Join(columns, ", ")
 	where := ` WHERE ` + t.Condition
 	for _, door := range d.doors() {
-		if door.kind == "global" && slices.Contains(peoples, t.Name) {
-			continue
-		}
 		try := func(what string, leak func(int64, error) string, sql string, args ...any) {
 			report.Try("tables", door.name+" "+what+" "+t.Name, func() string { return leak(door.try(ctx, []string{sql}, args...)) })
+		}
+		try("empties", refused, `TRUNCATE `+name)
+		try("empties all behind", refused, `TRUNCATE `+name+` CASCADE`)
+		try("unguards", refused, `ALTER TABLE `+name+` DISABLE ROW LEVEL SECURITY`)
+		try("opens", refused, `CREATE POLICY open ON `+name+` USING (true)`)
+		if slices.Contains(peoples, t.Name) {
+			if door.kind == "global" {
+				continue
+			}
+			if t.Name != "tenants" { // no row security: nothing of it is for a tenant's role
+				try("reads any row of", refused, `SELECT FROM `+name)
+				try("deletes all of", refused, `DELETE FROM `+name)
+				try("changes all of", refused, `UPDATE `+name+` SET `+changeable[0]+` = `+changeable[0])
+			}
 		}
 		try("reads", none, `SELECT FROM `+name+` t`+where, d.Victim)
 		try("counts", none, `SELECT FROM (SELECT count(*) AS n FROM `+name+` t`+where+`) AS c WHERE n > 0`, d.Victim)
@@ -216,9 +227,6 @@ func (d *Database) attackTable(ctx context.Context, report *Report, t Table) err
 		if t.HasTenant {
 			try("gives away", none, `UPDATE `+name+` SET tenant = $1`, d.Victim)
 		}
-		try("empties", refused, `TRUNCATE `+name+` CASCADE`)
-		try("unguards", refused, `ALTER TABLE `+name+` DISABLE ROW LEVEL SECURITY`)
-		try("opens", refused, `CREATE POLICY open ON `+name+` USING (true)`)
 		report.Try("tables", door.name+" copies "+t.Name, func() string {
 			var copied strings.Builder
 			err := door.open(ctx, func(tx pgx.Tx) error {

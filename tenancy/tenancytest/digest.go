@@ -70,6 +70,9 @@ var belongsToNobody = map[string]string{
 // nothing of others.
 var volatile = []string{"last_used_at", "last_used_from"}
 
+// volatileIn are such columns of single tables.
+var volatileIn = map[string]string{"sessions": "seen_at"}
+
 // Digest is a hash of all rows that are a tenant's, by table and label.
 type Digest map[string]string
 
@@ -89,7 +92,11 @@ func DigestOf(ctx context.Context, admin *pgx.Conn, tenant tenancy.TenantID) (Di
 		return nil
 	}
 	for _, t := range tables {
-		sql := fmt.Sprintf(`SELECT (to_jsonb(t) - '{%s}'::text[])::text FROM assim.%s t WHERE %s`, strings.Join(volatile, ","), pgx.Identifier{t.Name}.Sanitize(), t.Condition)
+		ignored := volatile
+		if more := volatileIn[t.Name]; more != "" {
+			ignored = append(slices.Clone(volatile), more)
+		}
+		sql := fmt.Sprintf(`SELECT (to_jsonb(t) - '{%s}'::text[])::text FROM assim.%s t WHERE %s`, strings.Join(ignored, ","), pgx.Identifier{t.Name}.Sanitize(), t.Condition)
 		if err := read(t.Name, sql, tenant); err != nil {
 			return nil, err
 		}

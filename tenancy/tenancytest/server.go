@@ -107,7 +107,7 @@ var harmful = []struct{ schema, names, doors string }{
 // attackFunctions asks for every harmful function.
 func (d *Database) attackFunctions(ctx context.Context, report *Report, only string) error {
 	for _, h := range harmful {
-		functions, err := texts(ctx, d.Admin, `SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = $1::regnamespace AND proname ~ $2 AND prokind = 'f' AND prorettype <> 'trigger'::regtype ORDER BY 1`, h.schema, h.names)
+		functions, err := texts(ctx, d.Admin, `SELECT oid::text || ' ' || oid::regprocedure::text FROM pg_proc WHERE pronamespace = $1::regnamespace AND proname ~ $2 AND prokind = 'f' AND prorettype <> 'trigger'::regtype ORDER BY 1`, h.schema, h.names)
 		if err != nil {
 			return err
 		}
@@ -116,11 +116,12 @@ func (d *Database) attackFunctions(ctx context.Context, report *Report, only str
 				continue
 			}
 			for _, f := range functions {
+				id, f, _ := strings.Cut(f, " ")
 				if only != "" && only != f {
 					continue
 				}
 				report.Try("functions", door.name+" "+f, func() string {
-					n, err := door.try(ctx, []string{`SELECT WHERE has_function_privilege($1::text::regprocedure::oid, 'EXECUTE')`}, f)
+					n, err := door.try(ctx, []string{`SELECT FROM pg_proc WHERE oid = $1::text::bigint::oid AND has_function_privilege(oid, 'EXECUTE')`}, id)
 					if err == nil && n > 0 {
 						return "may call it"
 					}

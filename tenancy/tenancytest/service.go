@@ -1,6 +1,7 @@
 package tenancytest
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"assimilation/tenancy"
 	"assimilation/tenancy/store"
@@ -84,9 +86,14 @@ func (a Answer) All() string {
 	return b.String() + a.Body
 }
 
+// patience is how long an answer may take that waits for another machine.
+const patience = time.Minute
+
 // Send asks the service. Further headers come in pairs.
 func (s *Service) Send(as As, method, path, body string, headers ...string) Answer {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	ctx, stop := context.WithTimeout(context.Background(), patience)
+	defer stop()
+	r := httptest.NewRequestWithContext(ctx, method, path, strings.NewReader(body))
 	if strings.HasPrefix(path, "/v1/") {
 		r.Header.Set("Content-Type", "application/json")
 	} else {

@@ -247,6 +247,9 @@ func (s *Service) stranger(as As, q request) string {
 		return ""
 	}
 	nothing := s.Send(as, q.route.Method, q.pathNothing, q.bodyNothing)
+	if got.Status == http.StatusTooManyRequests || nothing.Status == http.StatusTooManyRequests {
+		return "" // whoever asks so often hears nothing
+	}
 	if !q.route.Safe() && !q.route.API { // the page shows what the first of the two did
 		got.Body, nothing.Body = "", ""
 	}
