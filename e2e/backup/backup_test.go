@@ -72,7 +72,6 @@ func deploy(t *testing.T) *deployment {
 	for _, host := range d.hosts {
 		d.HostUp(host, time.Minute)
 	}
-	d.atRest()
 	return d
 }
 
@@ -162,6 +161,7 @@ func (d *deployment) count(sql string) (n int) {
 
 func TestALostDatabaseComesBack(t *testing.T) {
 	d := deploy(t)
+	d.atRest()
 	before, gone := d.listen()
 	d.awaitTold("added", before)
 

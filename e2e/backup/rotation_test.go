@@ -55,7 +55,9 @@ func TestTheMasterKeyIsReplacedUnderWay(t *testing.T) {
 	world.Answers(t, d.URL+"/readyz")
 	last, _ := d.listen()
 	d.awaitTold("added", last)
-	d.atRest()
+	for _, http := range d.http {
+		d.AtRest(t, http, settle)
+	}
 	d.Examine(t)
 	if n := d.count(`SELECT count(*) FROM assim.events WHERE type = 'relay.gap'`); n != 0 {
 		t.Errorf("%d gaps", n)
