@@ -16,12 +16,12 @@ import (
 // then, in the background.
 const measureAgain = day
 
-// overhead of a row with its indexes, in bytes, measured on an estate of 20,000
-// hosts; what a row holds of its own comes on top.
+// overhead of a row with its indexes, in bytes; what a row holds of its own comes on
+// top. Rounded from what an estate of 100,000 hosts took, see docs/performance.md.
 const (
-	factBytes    = 300
-	versionBytes = 350
-	undoBytes    = 450
+	factBytes    = 250
+	versionBytes = 320
+	undoBytes    = 310
 	eventBytes   = 400
 	bodyBytes    = 150
 )
