@@ -41,6 +41,7 @@ var notCalled = map[string]string{
 	"graph.Writer.Apply": "within a transaction", "graph.Writer.Repair": "within a transaction", "ingest.Service.Forget": "within a transaction", "ingest.Service.ForgetTopology": "within a transaction",
 	"ingest.Service.Rebuild": "names nothing but the tenant", "web.Hub.Subscribe": "TestStreamIsOfTheTenant", "accounts.Service.BySession": "bad credentials are cases of every route",
 	"accounts.Service.ByToken": "bad credentials are cases of every route", "accounts.Service.Enter": "after a log-in that was proved", "members.Service.SiteOf": "roles at sites are cases of every route",
+	"ingest.Service.Rename": "within a transaction", "quota.Service.AtOnce": "a number of the tenant's own", "web.Web.AtOnce": "a number of the tenant's own",
 	"idempotency.Store.Begin": "by a hash of tenant and key", "idempotency.Store.End": "by a hash of tenant and key",
 }
 
