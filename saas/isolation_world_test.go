@@ -347,10 +347,6 @@ func (w *isolationWorld) furnish(e *estate, prefix string) map[string][]string {
 		t.Fatal("no session")
 	}
 	relay, tenant := e.source.Relay.String(), e.source.Tenant.String()
-	hosts := []string{web1.id.String(), web1.name}
-	if prefix == "eve-" {
-		hosts = append(hosts, prefix+"nothing") // no site has it
-	}
 	var called string
 	w.one(&called, `SELECT name FROM assim.tenants WHERE id = $1`, e.source.Tenant)
 	return map[string][]string{

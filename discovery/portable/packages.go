@@ -66,10 +66,8 @@ func split(k discovery.Kind, manager string, all []kind.Package) ([]discovery.Fa
 	return facts, nil
 }
 
-// pkgFormat is what pkg-query(8) is asked for, and readPkg reads: a line for each
-// package and licence.
-const pkgFormat = "%n\t%v\t%q\t%L"
-
+// readPkg reads what pkg-query(8) answers when it is asked for name, version,
+// architecture and licence: a line for each package and licence.
 func readPkg(from io.Reader) ([]kind.Package, error) {
 	var all []kind.Package
 	at := map[string]int{}

@@ -66,14 +66,6 @@ func (s *Service) count(t Try) {
 
 var errNoWebhook = huma.Error404NotFound("there is no such webhook")
 
-func (s *Service) list(ctx context.Context, a web.Actor) (all []Endpoint, err error) {
-	err = s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) error {
-		all, err = endpointsOf(ctx, tx)
-		return err
-	})
-	return all, err
-}
-
 func (s *Service) find(ctx context.Context, a web.Actor, ref string) (e Endpoint, err error) {
 	id, err := tenancy.ParseID[tenancy.WebhookID](ref)
 	if err != nil {
