@@ -35,7 +35,7 @@ func TestWrongUsageIsExitCode2AndSaysWhatToDo(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"host"}, "needs one of: facts, list, retire, show"},
+		{[]string{"host"}, "needs one of: facts, list, rename, retire, show"},
 		{[]string{"frobnicate"}, "unknown command"},
 		{[]string{"host", "show"}, "takes HOST"},
 		{[]string{"token", "list", "paris"}, "takes no arguments"},
