@@ -75,11 +75,12 @@ func (p *place) fill(ctx context.Context, o options, errs io.Writer) (*loaded, e
 // settle makes the sites and relays, and lets history begin with the estate.
 func (p *place) settle(ctx context.Context, e *estate.Estate, origin time.Time) error {
 	queue := &pgx.Batch{}
+	certificate := wire.Certificate{NotAfter: origin.AddDate(1, 0, 0).Unix()}.Append(nil) // that nobody verifies here
 	for _, s := range e.Sites() {
 		queue.Queue(`INSERT INTO assim.sites (id, tenant, name, realm, site_key, site_private) VALUES ($1, $2, $3, $4, $5, $6)`,
 			s.ID, p.tenant, s.Name, s.ID.String(), []byte(rand.Text()), []byte(rand.Text()))
 		queue.Queue(`INSERT INTO assim.relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate, seen_at)
-			VALUES ($1, $2, $3, $4, '', '', $5, '', '', now())`, s.Relay, p.tenant, s.ID, s.Name+"-relay", []byte(rand.Text()))
+			VALUES ($1, $2, $3, $4, '', '', $5, '', $6, now())`, s.Relay, p.tenant, s.ID, s.Name+"-relay", []byte(rand.Text()), certificate)
 	}
 	queue.Queue(`UPDATE assim.tenants SET created_at = $2 WHERE id = $1`, p.tenant, origin.Add(-time.Hour))
 	queue.Queue(`UPDATE assim.history SET facts_from = $2, graph_from = $2 WHERE tenant = $1`, p.tenant, origin.Add(-time.Hour))
