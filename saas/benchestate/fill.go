@@ -13,6 +13,7 @@ import (
 	"assimilation/cmdb"
 	"assimilation/loadtest/estate"
 	"assimilation/saas/internal/graph"
+	"assimilation/wire"
 )
 
 // days of changes behind the estate; the last ends now.
