@@ -87,7 +87,12 @@
     const show = (state, text) => { if (sign) { sign.dataset.state = state; sign.textContent = text; } };
     if (!sign) return;
     const stream = new EventSource("/v1/stream");
-    stream.onopen = () => show("on", "live");
+    stream.onopen = () => {
+      show("on", "live");
+      // What changed since the page was made, nobody told.
+      pending.add("resync");
+      soon(250);
+    };
     stream.onerror = () => {
       show("off", "reconnecting");
       // A browser gives up after an error status; the page does not.
