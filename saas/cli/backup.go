@@ -39,8 +39,8 @@ The backup is read once to find damage, restored beside what is there, compared 
 to this program's schema, and only then given the database's name. The database may be missing or
 empty; with --force it may be in use, and is dropped at the end. Roles and rights are made anew.
 
-The master key of the backup's time must be in the master key's file. Postgres and AGE may be other
-versions than those that the backup was made of.`,
+The master key of the backup's time must be in the master key's file. Restore into the versions of
+Postgres and AGE that --check names: other ones were not tried.`,
 		Example: `  assim-saas restore --check nightly.backup                  # only read it
   assim-saas restore nightly.backup
   assim-saas restore --force --identity key.txt sealed.backup`,
