@@ -25,6 +25,7 @@ import (
 // Limits: hosts are installed by hundreds at once, but by strangers not at all.
 const (
 	maxConnections = 256
+	maxPerSource   = 16
 	perRequest     = 50 * time.Millisecond // of one address, beyond burst
 	burst          = 200
 	maxSources     = 10_000
@@ -40,7 +41,7 @@ func (h *Handout) serve(ctx context.Context, listener net.Listener) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // its error is Serve's
 	defer stop()
-	err := server.Serve(tls.NewListener(netutil.LimitListener(listener, maxConnections), config))
+	err := server.Serve(tls.NewListener(netutil.LimitListener(h.perSource(listener), maxConnections), config))
 	if err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving what hosts install: %w", err)
 	}
