@@ -30,7 +30,7 @@ type One struct {
 func (s *Service) Register(api huma.API) {
 	tags := []string{"views"}
 	huma.Register(api, huma.Operation{
-		OperationID: "list-views", Method: http.MethodGet, Path: "/v1/views", Metadata: web.Needs(tenancy.Own), Tags: tags,
+		OperationID: "list-views", Method: http.MethodGet, Path: "/v1/views", Metadata: web.Needs(tenancy.Read), Tags: tags,
 		Summary: "List the views of pages that you see: shared ones, and your own",
 	}, func(ctx context.Context, in *struct {
 		Page string `query:"page" maxLength:"100" doc:"only of this page"`
@@ -50,7 +50,7 @@ func (s *Service) Register(api huma.API) {
 		id, path, what string
 		action         tenancy.Action
 		shared         bool
-	}{{"view", "/v1/views", "a view of a page, for yourself", tenancy.Own, false}, {"shared-view", "/v1/shared-views", "a view of a page, for everybody of the tenant", tenancy.ShareView, true}} {
+	}{{"view", "/v1/views", "a view of a page, for yourself", tenancy.Read, false}, {"shared-view", "/v1/shared-views", "a view of a page, for everybody of the tenant", tenancy.ShareView, true}} {
 		huma.Register(api, huma.Operation{
 			OperationID: "create-" + of.id, Method: http.MethodPost, Path: of.path, Metadata: web.Needs(of.action), Tags: tags,
 			Summary: "Keep " + of.what, DefaultStatus: http.StatusCreated,

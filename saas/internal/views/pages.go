@@ -23,7 +23,7 @@ type barView struct {
 
 // Bar shows the views of the page at an address, and keeps its choices.
 func (s *Service) Bar(ctx context.Context, tx pgx.Tx, a web.Actor, at *url.URL) (templ.Component, error) {
-	v := barView{page: at.Path, query: choices(at.Query()), mayKeep: a.May(tenancy.Own), mayShare: a.May(tenancy.ShareView)}
+	v := barView{page: at.Path, query: choices(at.Query()), mayKeep: a.May(tenancy.Read), mayShare: a.May(tenancy.ShareView)}
 	var err error
 	v.views, err = list(ctx, tx, a.User, at.Path)
 	return bar(v), err
@@ -42,7 +42,7 @@ func (s *Service) Pages(w *web.Web) {
 		path   string
 		action tenancy.Action
 		shared bool
-	}{{"/views", tenancy.Own, false}, {"/shared-views", tenancy.ShareView, true}} {
+	}{{"/views", tenancy.Read, false}, {"/shared-views", tenancy.ShareView, true}} {
 		w.Page("POST "+of.path, of.action, func(w http.ResponseWriter, r *http.Request, a web.Actor) error {
 			if err := r.ParseForm(); err != nil {
 				return huma.Error400BadRequest("the form could not be read")
