@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"assimilation/tenancy"
+	"assimilation/tenancy/store"
 )
 
 const (
@@ -53,9 +54,7 @@ func (s *Service) Run(ctx context.Context) error {
 			}
 			if !group.TryGo(func() error {
 				defer busy.Delete(a)
-				if err := s.serve(ctx, a.Tenant, a.ID); err != nil && ctx.Err() == nil {
-					s.Log.Error("exporting", "tenant", a.Tenant, "exporter", a.ID, "error", err)
-				}
+				s.take(ctx, a)
 				return nil
 			}) {
 				busy.Delete(a)
@@ -67,6 +66,15 @@ func (s *Service) Run(ctx context.Context) error {
 type awake struct {
 	Tenant tenancy.TenantID
 	ID     tenancy.ExporterID
+}
+
+// take serves one that is awake. A tenant that is being dropped has exporters
+// that are awake until their rows are gone: that is no failure.
+func (s *Service) take(ctx context.Context, a awake) {
+	err := s.serve(ctx, a.Tenant, a.ID)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnknownTenant) {
+		s.Log.Error("exporting", "tenant", a.Tenant, "exporter", a.ID, "error", err)
+	}
 }
 
 func (s *Service) awake(ctx context.Context, now time.Time) (all []awake, err error) {

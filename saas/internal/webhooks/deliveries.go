@@ -93,8 +93,8 @@ func parseCursor(text string) (before int64, err error) {
 
 var errNoDelivery = huma.Error404NotFound("there is no such delivery")
 
-// maxTriesShown bounds the tries of a delivery: it may have been sent again often.
-const maxTriesShown = 100
+// maxTries is how many tries of a delivery are kept, the newest.
+const maxTries = 100
 
 // delivery is one message with its body and its tries.
 func (s *Service) delivery(ctx context.Context, a web.Actor, ref string, event int64) (d Delivery, err error) {
@@ -115,7 +115,7 @@ func (s *Service) delivery(ctx context.Context, a web.Actor, ref string, event i
 			return err
 		}
 		d.Body = json.RawMessage(body)
-		rows, err = tx.Query(ctx, `SELECT at, status, took_ms, problem, answer FROM (SELECT * FROM assim.webhook_tries WHERE webhook = $1 AND event = $2 ORDER BY at DESC LIMIT $3) t ORDER BY at`, e.ID, event, maxTriesShown)
+		rows, err = tx.Query(ctx, `SELECT at, status, took_ms, problem, answer FROM (SELECT * FROM assim.webhook_tries WHERE webhook = $1 AND event = $2 ORDER BY at DESC LIMIT $3) t ORDER BY at`, e.ID, event, maxTries)
 		if err != nil {
 			return err
 		}

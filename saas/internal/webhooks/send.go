@@ -17,6 +17,7 @@ import (
 
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
+	"assimilation/tenancy/store"
 )
 
 const (
@@ -54,9 +55,7 @@ func (s *Service) Run(ctx context.Context) error {
 			}
 			if !group.TryGo(func() error {
 				defer busy.end(a)
-				if err := s.serve(ctx, a.Tenant, a.ID); err != nil && ctx.Err() == nil {
-					s.Log.Error("calling a webhook", "tenant", a.Tenant, "webhook", a.ID, "error", err)
-				}
+				s.take(ctx, a)
 				return nil
 			}) {
 				busy.end(a)
@@ -68,6 +67,15 @@ func (s *Service) Run(ctx context.Context) error {
 type awake struct {
 	Tenant tenancy.TenantID
 	ID     tenancy.WebhookID
+}
+
+// take serves one that is awake. A tenant that is being dropped has endpoints
+// that are awake until their rows are gone: that is no failure.
+func (s *Service) take(ctx context.Context, a awake) {
+	err := s.serve(ctx, a.Tenant, a.ID)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnknownTenant) {
+		s.Log.Error("calling a webhook", "tenant", a.Tenant, "webhook", a.ID, "error", err)
+	}
 }
 
 // calling is which endpoints this process calls now. One tenant's may all be slow:

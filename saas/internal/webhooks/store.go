@@ -122,6 +122,11 @@ func (s *Service) settle(ctx context.Context, tenant tenancy.TenantID, h held, m
 			tenant, h.ID, m.Event, t.At, t.Status, t.TookMS, t.Problem, t.Answer); err != nil {
 			return err
 		}
+		// It may have been sent again any number of times.
+		if _, err := tx.Exec(ctx, `DELETE FROM assim.webhook_tries WHERE webhook = $1 AND event = $2 AND at <
+			(SELECT at FROM assim.webhook_tries WHERE webhook = $1 AND event = $2 ORDER BY at DESC OFFSET $3 LIMIT 1)`, h.ID, m.Event, maxTries-1); err != nil {
+			return err
+		}
 		if t.taken() {
 			if _, err := tx.Exec(ctx, `UPDATE assim.webhook_messages SET state = 'delivered', tries = tries + 1 WHERE webhook = $1 AND event = $2`, h.ID, m.Event); err != nil {
 				return err
