@@ -128,6 +128,11 @@ func (o Orders) checkSite() error {
 	if err := checkPrograms(o.Programs); err != nil {
 		return err
 	}
+	if len(o.TenantKey) > 0 {
+		if _, err := ParseSealKey(o.TenantKey); err != nil {
+			return err
+		}
+	}
 	if len(o.Revocation) > 0 {
 		if _, err := wire.ParseRevocation(o.Revocation); err != nil {
 			return err

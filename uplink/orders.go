@@ -89,6 +89,9 @@ type Orders struct {
 	// Programs is all that the relay may hand out, where that is not what the
 	// request says it was told; set beside NotModified, too.
 	Programs []Program `cbor:"15,keyasint,omitempty"`
+	// TenantKey is the public seal key that the relay seals to from now on; empty:
+	// the request was sealed to it already.
+	TenantKey []byte `cbor:"16,keyasint,omitempty"`
 }
 
 // Residency says where the facts of class "topology" may be stored.

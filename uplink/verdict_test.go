@@ -90,6 +90,8 @@ func TestSiteOrdersAndAnswersAreChecked(t *testing.T) {
 		"too many relays":  {func(o *uplink.Orders) { o.Relays = slices.Repeat(o.Relays, uplink.MaxRelays+1) }, wire.TooLarge},
 		"question's id":    {func(o *uplink.Orders) { o.Questions[0].ID = nil }, wire.Malformed},
 		"question's kind":  {func(o *uplink.Orders) { o.Questions[0].Kind = "" }, wire.Malformed},
+		"tenant's key":     {func(o *uplink.Orders) { o.TenantKey = fill(1216, 0xff) }, wire.Malformed},
+		"short tenant key": {func(o *uplink.Orders) { o.TenantKey = fill(32, 1) }, wire.Malformed},
 		"too many asked":   {func(o *uplink.Orders) { o.Questions = slices.Repeat(o.Questions, uplink.MaxQuestions+1) }, wire.TooLarge},
 	} {
 		o := siteOrders()

@@ -40,10 +40,11 @@ type Service struct {
 	Relay   tenancy.RelayID
 	Token   tenancy.Token // a relay token
 	SiteKey ed25519.PrivateKey
-	openKey uplink.OpenKey
 
 	mu       sync.Mutex
-	refusal  wire.Reason // of enrolments
+	openKey  uplink.OpenKey
+	former   *uplink.OpenKey // opens, too; nil: none
+	refusal  wire.Reason     // of enrolments
 	sign     ed25519.PublicKey
 	seal     uplink.SealKey
 	noise    [32]byte
@@ -276,7 +277,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, purpose uplink.P
 		s.received += int64(len(body))
 	}
 	s.mu.Unlock()
-	header, payload, err := uplink.Open(body, purpose, s.openKey, sign)
+	header, payload, err := uplink.Open(body, purpose, s.opener(body), sign)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return
@@ -390,6 +391,38 @@ func (s *Service) order(r *http.Request, _ uplink.Header, payload []byte, _ Faul
 			Revision: orders.Revision, Nonce: request.Nonce, Time: orders.Time, NotModified: true, Questions: questions,
 		}.Encode()
 	}
+}
+
+// opener is the key that an envelope names, if it is the former one and still there.
+func (s *Service) opener(envelope []byte) uplink.OpenKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	header, err := uplink.ParseHeader(envelope)
+	if err == nil && s.former != nil && bytes.Equal(header.KeyID, uplink.KeyID(s.former.SealKey())) {
+		return *s.former
+	}
+	return s.openKey
+}
+
+// Rotate orders the relay to seal to another key. The former one opens until Retire.
+func (s *Service) Rotate(t testing.TB) {
+	t.Helper()
+	key, err := uplink.NewOpenKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	former := s.openKey
+	s.former, s.openKey = &former, key
+	s.mu.Unlock()
+	s.Order(func(o *uplink.Orders) { o.TenantKey = key.SealKey().Bytes() })
+}
+
+// Retire forgets the former key.
+func (s *Service) Retire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.former = nil
 }
 
 // Position is the newest record that was applied.

@@ -33,7 +33,8 @@ func (tx *Tx) Token(id string) (t Token, found bool, err error) {
 // renews the certificate, and notes the revision. It returns the hosts retired by it.
 func (tx *Tx) ApplyOrders(o uplink.Orders, now int64) ([]tenancy.HostID, error) {
 	err := tx.exec(`UPDATE relay SET orders = ?, orders_at = ?, revoked = ?, site_name = iif(?4 = '', site_name, ?4),
-		certificate = iif(length(?5) = 0, certificate, ?5)`, int64(o.Revision), now, o.Revoked, o.SiteName, append([]byte{}, o.Certificate...))
+		certificate = iif(length(?5) = 0, certificate, ?5), tenant_key = iif(length(?6) = 0, tenant_key, ?6)`,
+		int64(o.Revision), now, o.Revoked, o.SiteName, append([]byte{}, o.Certificate...), append([]byte{}, o.TenantKey...))
 	if err != nil {
 		return nil, fmt.Errorf("noting orders: %w", err)
 	}

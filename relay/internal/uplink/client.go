@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -128,6 +129,8 @@ type Service struct {
 	*Client
 	id  store.Identity
 	now func() time.Time
+	// tenantKey starts as that of id, and orders replace it.
+	tenantKey atomic.Pointer[uplink.SealKey]
 }
 
 // NewService makes the service that identity is enrolled at.
@@ -136,13 +139,28 @@ func NewService(id store.Identity) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{client, id, time.Now}, nil
+	s := &Service{Client: client, id: id, now: time.Now}
+	s.tenantKey.Store(&id.Enrolment.TenantKey)
+	return s, nil
+}
+
+// sealTo seals what is sent from now on to another key of the tenant; empty: to the
+// same.
+func (s *Service) sealTo(encoded []byte) error {
+	if len(encoded) == 0 {
+		return nil
+	}
+	key, err := uplink.ParseSealKey(encoded)
+	if err == nil {
+		s.tenantKey.Store(&key)
+	}
+	return err
 }
 
 // exchange seals payload, posts it, and opens the answer.
 func (s *Service) exchange(ctx context.Context, path string, h uplink.Header, payload []byte, limit time.Duration) ([]byte, error) {
 	h.Relay, h.SentAt, h.Nonce = s.id.Enrolment.Relay, s.now().UnixMilli(), uplink.NewNonce()
-	envelope, err := uplink.Seal(h, payload, s.id.Enrolment.TenantKey, s.id.Keys.Sign)
+	envelope, err := uplink.Seal(h, payload, *s.tenantKey.Load(), s.id.Keys.Sign)
 	if err != nil {
 		return nil, fmt.Errorf("sealing: %w", err)
 	}

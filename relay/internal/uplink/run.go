@@ -192,7 +192,12 @@ func (r *Runner) apply(ctx context.Context, orders uplink.Orders) error {
 	if err != nil {
 		return fmt.Errorf("applying orders: %w", err)
 	}
-	r.Log.Info("orders applied", "revision", orders.Revision, "tokens", len(orders.Tokens), "retired", len(orders.Retired), "revoked", orders.Revoked)
+	// Stored first: who seals to a key that it may forget is understood no more.
+	if err := r.Service.sealTo(orders.TenantKey); err != nil {
+		return fmt.Errorf("applying orders: %w", err)
+	}
+	r.Log.Info("orders applied", "revision", orders.Revision, "tokens", len(orders.Tokens), "retired", len(orders.Retired), "revoked", orders.Revoked,
+		"new_key", len(orders.TenantKey) > 0)
 	if orders.Revoked {
 		return ErrRevoked
 	}
