@@ -11,7 +11,7 @@ import (
 
 func keysCommand(config *saas.Config) *cobra.Command {
 	c := &cobra.Command{
-		Use: "keys", Short: "The master key: what it wraps, another one, an old one out",
+		Use: "keys", Short: "The master key and the keys of tenants: another one, an old one out",
 		Long: `The master key wraps every private key and secret in the database. To replace it:
 
   1. rotate-master   makes a new key and wraps all secrets by it; the old one stays readable.
@@ -20,7 +20,7 @@ func keysCommand(config *saas.Config) *cobra.Command {
   3. retire-master   takes the old key out, once nothing is wrapped by it.
 
 Backups made before need the old key: keep a copy as long as you keep them. Who had both the old key
-and the database knows the private keys themselves: replace those, too.`,
+and the database knows the private keys themselves: replace those of tenants by rotate-tenant.`,
 		Example: `  assim-saas keys list
   assim-saas keys rotate-master && assim-saas keys retire-master`,
 	}
@@ -37,5 +37,29 @@ and the database knows the private keys themselves: replace those, too.`,
 			RunE: func(cmd *cobra.Command, _ []string) error { return sub.run(cmd.Context(), *config, cmd.OutOrStdout()) },
 		})
 	}
+	c.AddCommand(rotateTenantCommand(config))
+	return c
+}
+
+func rotateTenantCommand(config *saas.Config) *cobra.Command {
+	var retire bool
+	c := &cobra.Command{
+		Use: "rotate-tenant NAME|ID", Short: "Give a tenant another key that its relays seal to; --retire deletes the former one", Args: cobra.ExactArgs(1),
+		Long: `Relays hear of the new key by their next orders, within seconds, and seal to it from then on. What is
+sealed to the former key is taken until --retire, which deletes it once every relay has asked for
+orders under the new key. A relay that is gone for good is in the way: revoke it.
+
+Relay tokens from before the rotation name the former key: they end with it. So do backups: one from
+before the rotation cannot open what relays seal now. Take another.`,
+		Example: `  assim-saas keys rotate-tenant "Example Ltd"
+  assim-saas keys rotate-tenant "Example Ltd" --retire`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if retire {
+				return saas.RetireTenantKey(cmd.Context(), *config, args[0], cmd.OutOrStdout())
+			}
+			return saas.RotateTenantKey(cmd.Context(), *config, args[0], cmd.OutOrStdout())
+		},
+	}
+	c.Flags().BoolVar(&retire, "retire", false, "delete the former key")
 	return c
 }

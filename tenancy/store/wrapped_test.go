@@ -22,7 +22,8 @@ import (
 var plainBytes = []string{
 	"answers.fingerprint", "answers.key", "api_tokens.hash", "asked.hash", "fact_bodies.body", "fact_bodies.hash", "fact_versions.hash",
 	"fact_versions.previous", "facts.hash", "hosts.probe_key", "relays.certificate", "relays.install_key", "relays.noise_key",
-	"relays.seal_key", "relays.sign_key", "sites.site_key", "streams.chain", "tenants.seal_key", "tenants.seal_key_hash", "tokens.hash",
+	"relays.seal_key", "relays.sealed_to", "relays.sign_key", "sites.site_key", "streams.chain", "tenants.former_key", "tenants.former_key_hash",
+	"tenants.seal_key", "tenants.seal_key_hash", "tokens.hash",
 	"verdicts.domain",
 }
 
@@ -69,7 +70,8 @@ func TestEverySecretIsWrappedAnew(t *testing.T) {
 	user, other := uuid.New(), uuid.New()
 	secret := func(purpose string) []byte { return master.Wrap(purpose, []byte(purpose)) }
 	fill := &pgx.Batch{}
-	fill.Queue(`INSERT INTO assim.tenants (id, name, graph, reader, writer, seal_key, seal_key_hash, seal_private) VALUES ($1, 'x', 'g', 'r', 'w', '\x01', '\x01', $2)`,
+	fill.Queue(`INSERT INTO assim.tenants (id, name, graph, reader, writer, seal_key, seal_key_hash, seal_private, former_key, former_key_hash, former_private, rotated_at)
+		VALUES ($1, 'x', 'g', 'r', 'w', '\x01', '\x01', $2, '\x02', '\x02', $2, now())`,
 		tenant, secret(keys.OfTenant(tenant)))
 	fill.Queue(`INSERT INTO assim.sites (id, tenant, name, realm, site_key, site_private) VALUES ($1, $2, 'x', 'x', '\x01', $3)`,
 		other, tenant, secret(keys.OfSite(tenancy.SiteID{UUID: other})))

@@ -94,6 +94,8 @@ type Relay struct {
 	Name     string
 	// Revoked relays are still understood, so that they can be told.
 	Revoked bool
+	// SealedTo is the id of the tenant's key that the request was sealed to.
+	SealedTo []byte
 
 	signKey ed25519.PublicKey
 	sealKey uplink.SealKey
@@ -111,9 +113,10 @@ type Request struct {
 	Payload []byte
 }
 
-// relay finds the relay that an envelope's header names.
-func (c *Channel) relay(ctx context.Context, id tenancy.RelayID) (Relay, error) {
-	r := Relay{ID: id}
+// relay finds the relay that an envelope's header names. Where the tenant's key was
+// replaced, the former one opens, too, until it is retired.
+func (c *Channel) relay(ctx context.Context, id tenancy.RelayID, keyID []byte) (Relay, error) {
+	r := Relay{ID: id, SealedTo: keyID}
 	var tenant *tenancy.TenantID
 	err := c.db.Global(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `SELECT assim.tenant_of_relay($1)`, id).Scan(&tenant)
@@ -128,9 +131,10 @@ func (c *Channel) relay(ctx context.Context, id tenancy.RelayID) (Relay, error) 
 	var sealKey, siteWrapped, tenantWrapped []byte
 	err = c.db.In(ctx, r.Tenant, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `
-			SELECT r.name, r.sign_key, r.seal_key, r.revoked_at IS NOT NULL, s.id, s.name, s.site_private, t.seal_private
+			SELECT r.name, r.sign_key, r.seal_key, r.revoked_at IS NOT NULL, s.id, s.name, s.site_private,
+				CASE WHEN substring(t.former_key_hash FROM 1 FOR 8) = $2 THEN t.former_private ELSE t.seal_private END
 			FROM assim.relays r JOIN assim.sites s ON s.id = r.site JOIN assim.tenants t ON t.id = r.tenant
-			WHERE r.id = $1`, id).
+			WHERE r.id = $1`, id, keyID).
 			Scan(&r.Name, &r.signKey, &sealKey, &r.Revoked, &r.Site, &r.SiteName, &siteWrapped, &tenantWrapped)
 	})
 	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, store.ErrUnknownTenant) { // deleted between the two, or with its tenant
@@ -155,13 +159,14 @@ func (c *Channel) relay(ctx context.Context, id tenancy.RelayID) (Relay, error) 
 // identity wants to join.
 func (c *Channel) tenant(ctx context.Context, keyID []byte) (tenancy.TenantID, uplink.OpenKey, error) {
 	var id tenancy.TenantID
-	var hash, wrapped []byte
+	var wrapped []byte
 	err := c.db.Global(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `
-			SELECT id, seal_key_hash, seal_private FROM assim.tenants
-			WHERE seal_key_hash >= $1 ORDER BY seal_key_hash LIMIT 1`, keyID).Scan(&id, &hash, &wrapped)
+			(SELECT id, seal_private FROM assim.tenants WHERE substring(seal_key_hash FROM 1 FOR 8) = $1 LIMIT 1)
+			UNION ALL (SELECT id, former_private FROM assim.tenants WHERE substring(former_key_hash FROM 1 FOR 8) = $1 LIMIT 1)
+			LIMIT 1`, keyID).Scan(&id, &wrapped)
 	})
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && string(hash[:uplink.KeyIDSize]) != string(keyID) {
+	if errors.Is(err, pgx.ErrNoRows) {
 		return tenancy.TenantID{}, uplink.OpenKey{}, &wire.Error{Reason: wire.WrongTenant, What: "no tenant has this key"}
 	}
 	if err != nil {

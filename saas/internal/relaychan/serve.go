@@ -84,7 +84,7 @@ func (c *Channel) open(ctx context.Context, purpose uplink.Purpose, envelope []b
 	if err != nil {
 		return Request{}, err
 	}
-	relay, err := c.relay(ctx, header.Relay)
+	relay, err := c.relay(ctx, header.Relay, header.KeyID)
 	if err != nil {
 		return Request{}, err
 	}
@@ -179,7 +179,9 @@ func (c *Channel) ServeKey() http.Handler {
 		}
 		var key []byte
 		err = c.db.Global(r.Context(), func(tx pgx.Tx) error {
-			return tx.QueryRow(r.Context(), `SELECT seal_key FROM assim.tenants WHERE seal_key_hash = $1`, hash).Scan(&key)
+			return tx.QueryRow(r.Context(), `
+				SELECT seal_key FROM assim.tenants WHERE seal_key_hash = $1
+				UNION ALL SELECT former_key FROM assim.tenants WHERE former_key_hash = $1`, hash).Scan(&key)
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			err = &wire.Error{Reason: wire.WrongTenant, What: "no tenant has this key"}
@@ -261,6 +263,7 @@ func (c *Channel) refuse(w http.ResponseWriter, r *http.Request, endpoint string
 // doubt.
 var explanations = map[wire.Reason]string{
 	wire.NotEnrolled: ": the service knows no such relay; its tenant may have been deleted, or the service restored from an older copy",
+	wire.WrongTenant: ": no tenant has this key, or no longer; what waits here is kept. Is the token, or a restored relay, older than the tenant's key? A new token, then",
 	wire.OverQuota:   ": the tenant has all that it may have; what waits here is taken when there is room, see the page /usage",
 }
 

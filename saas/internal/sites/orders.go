@@ -64,12 +64,12 @@ func (s *Service) seen(ctx context.Context, r relaychan.Request, request uplink.
 		var news, moved bool
 		err := tx.QueryRow(ctx, `
 			WITH before AS (SELECT seen_at, version, cluster, serves, installs FROM assim.relays WHERE id = $1)
-			UPDATE assim.relays r SET seen_at = $2, sent_at = $3, version = $4, backlog = $5, cluster = $8, serves = $9, installs = $10, install_key = $11, pending = $12
+			UPDATE assim.relays r SET seen_at = $2, sent_at = $3, version = $4, backlog = $5, cluster = $8, serves = $9, installs = $10, install_key = $11, pending = $12, sealed_to = $13
 			FROM before WHERE id = $1 AND (r.sent_at < $3 OR r.sent_at > $6)
 			RETURNING before.seen_at IS NULL OR before.seen_at < $7 OR before.version <> $4 OR before.installs <> $10,
 				before.cluster <> $8 OR before.serves <> $9`,
 			r.Relay.ID, now, r.Header.SentAt, request.Version, request.Backlog, now.Add(maxSkew).UnixMilli(), now.Add(-silentAfter),
-			request.Cluster, request.Serves, request.Installs, request.InstallKey, pendingRows(request.Pending)).Scan(&news, &moved)
+			request.Cluster, request.Serves, request.Installs, request.InstallKey, pendingRows(request.Pending), r.Relay.SealedTo).Scan(&news, &moved)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return nil
@@ -190,8 +190,9 @@ func (s *Service) snapshot(ctx context.Context, relay relaychan.Relay) (orders u
 			return err
 		}
 		err := tx.QueryRow(ctx, `
-			SELECT s.orders_revision, r.certificate FROM assim.relays r JOIN assim.sites s ON s.id = r.site WHERE r.id = $1`, relay.ID).
-			Scan(&orders.Revision, &orders.Certificate)
+			SELECT s.orders_revision, r.certificate, CASE WHEN substring(t.seal_key_hash FROM 1 FOR 8) <> $2 THEN t.seal_key END
+			FROM assim.relays r JOIN assim.sites s ON s.id = r.site JOIN assim.tenants t ON t.id = r.tenant WHERE r.id = $1`, relay.ID, relay.SealedTo).
+			Scan(&orders.Revision, &orders.Certificate, &orders.TenantKey)
 		if err != nil {
 			return fmt.Errorf("reading the certificate of relay %s: %w", relay.ID, err)
 		}

@@ -34,6 +34,7 @@ import (
 type world struct {
 	t        *testing.T
 	db       *store.DB
+	admin    string // the database's URL for its administrator
 	service  *sites.Service
 	url      string
 	metrics  *prometheus.Registry
@@ -53,7 +54,8 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, db: storetest.Open(t), metrics: prometheus.NewRegistry(), log: &bytes.Buffer{}}
+	db, admin := storetest.OpenURL(t)
+	w := &world{t: t, db: db, admin: admin, metrics: prometheus.NewRegistry(), log: &bytes.Buffer{}}
 	w.a, w.b = w.tenant(master), w.tenant(master)
 	log := slog.New(slog.NewTextHandler(w.log, nil))
 	hub := web.NewHub(w.db, slog.New(slog.DiscardHandler))
