@@ -124,7 +124,6 @@ func (s *site) query(into any, sql string, args ...any) {
 }
 
 func TestARelayWithAnOldDiskDoesNotTellOldNews(t *testing.T) {
-	t.Parallel() // it mostly waits
 	s := newSite(t)
 	before, gone := s.listen()
 	s.awaitTold("added", before)
@@ -169,7 +168,6 @@ func TestARelayWithAnOldDiskDoesNotTellOldNews(t *testing.T) {
 }
 
 func TestAServiceWithAnOldDatabaseGetsEverythingAgain(t *testing.T) {
-	t.Parallel() // it mostly waits
 	s := newSite(t)
 	before, gone := s.listen()
 	s.awaitTold("added", before)
