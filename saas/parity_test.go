@@ -24,6 +24,7 @@ var byAPI = map[string]string{
 	"POST /export/{exporter}/remove":                        "DELETE /v1/exporters/{exporter}",
 	"POST /export/{exporter}/test":                          "POST /v1/exporters/{exporter}/test",
 	"POST /hosts/{host}/retire":                             "POST /v1/hosts/{host}/retire",
+	"POST /hosts/{host}/rename":                             "POST /v1/hosts/{host}/rename",
 	"POST /hosts/{host}/name":                               "PATCH /v1/hosts/{host}",
 	"POST /invitations":                                     "POST /v1/invitations",
 	"POST /invitations/{id}/revoke":                         "DELETE /v1/invitations/{id}",
