@@ -3853,14 +3853,14 @@ type ClientInterface interface {
 
 	// ListViews List the views of pages that you see: shared ones, and your own
 	//
-	// Needs the role viewer.
+	// Needs the role viewer. A role or token of the site that it is about is enough.
 	//
 	// Corresponds with GET /v1/views (the `ListViews` operationId).
 	ListViews(ctx context.Context, params *ListViewsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateViewWithBody Keep a view of a page, for yourself
 	//
-	// Needs the role viewer.
+	// Needs the role viewer. A role or token of the site that it is about is enough.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3869,7 +3869,7 @@ type ClientInterface interface {
 
 	// CreateView Keep a view of a page, for yourself
 	//
-	// Needs the role viewer.
+	// Needs the role viewer. A role or token of the site that it is about is enough.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3878,7 +3878,7 @@ type ClientInterface interface {
 
 	// DeleteView Remove a view of a page, for yourself
 	//
-	// Needs the role viewer.
+	// Needs the role viewer. A role or token of the site that it is about is enough.
 	//
 	// Corresponds with DELETE /v1/views/{view} (the `DeleteView` operationId).
 	DeleteView(ctx context.Context, view openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5795,7 +5795,7 @@ func (c *Client) GetVerdict(ctx context.Context, verdict string, reqEditors ...R
 
 // ListViews List the views of pages that you see: shared ones, and your own
 //
-// Needs the role viewer.
+// Needs the role viewer. A role or token of the site that it is about is enough.
 //
 // Corresponds with GET /v1/views (the `ListViews` operationId).
 func (c *Client) ListViews(ctx context.Context, params *ListViewsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5812,7 +5812,7 @@ func (c *Client) ListViews(ctx context.Context, params *ListViewsParams, reqEdit
 
 // CreateViewWithBody Keep a view of a page, for yourself
 //
-// Needs the role viewer.
+// Needs the role viewer. A role or token of the site that it is about is enough.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5831,7 +5831,7 @@ func (c *Client) CreateViewWithBody(ctx context.Context, contentType string, bod
 
 // CreateView Keep a view of a page, for yourself
 //
-// Needs the role viewer.
+// Needs the role viewer. A role or token of the site that it is about is enough.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5850,7 +5850,7 @@ func (c *Client) CreateView(ctx context.Context, body CreateViewJSONRequestBody,
 
 // DeleteView Remove a view of a page, for yourself
 //
-// Needs the role viewer.
+// Needs the role viewer. A role or token of the site that it is about is enough.
 //
 // Corresponds with DELETE /v1/views/{view} (the `DeleteView` operationId).
 func (c *Client) DeleteView(ctx context.Context, view openapi_types.UUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
