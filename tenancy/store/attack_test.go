@@ -70,6 +70,7 @@ var equivalents = map[string]string{
 	"functions of the owner: forget_history does not ask r.tenant = h.tenant":    "more than one row is an error of INTO STRICT",
 	"functions of the owner: forget_history does not ask f.tenant = own.tenant":  "it is only about how many of the own rows go at a time",
 	"functions of the owner: tenants_with_silent_relays does not ask v.tenant.*": "it says whom to look at; who looks is that tenant's own role",
+	"functions of the owner: usage_due does not ask [ouery].tenant = t.id":       "it says whom to look at; who looks is that tenant's own role",
 	"functions of the owner: webhooks_awake does not ask [em].tenant = w.tenant": "it says whom to look at; who looks is that tenant's own role",
 }
 

@@ -261,7 +261,7 @@ func (d *Database) functionGrants(ctx context.Context) (all []Mutant, err error)
 }
 
 // asks finds in a function what it asks of the caller's tenant.
-var asks = regexp.MustCompile(`[a-z_.]*\b(?:tenant|role)\b *= *(?:own(?:\.tenant)?|\(?(?:SELECT )?[a-z_.]+\([^()]*\)\)?|[a-z_.]*tenant|current_user|t)\b\)?`)
+var asks = regexp.MustCompile(`[a-z_.]*\b(?:tenant|role)\b *= *(?:(?:own(?:\.tenant)?|\(?(?:SELECT )?[a-z_.]+\([^()]*\)\)?|[a-z_.]*tenant|current_user)\b\)?|t(?:\.id)?\b)`)
 
 // definers are functions that run as the owner of the tables, past row security,
 // each without one of its questions whose rows it may touch.
