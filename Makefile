@@ -90,12 +90,12 @@ test-pg18: ## the tests that use Postgres, on Postgres 18 with AGE 1.8
 	@ASSIM_POSTGRES=18 ops/postgres/up.sh
 	ASSIM_POSTGRES=18 go test -count=1 $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/internal\/pgtest|store\/storetest|e2e\/world/ { print $$1 }')
 
-e2e-browser: ## a newcomer's way to the first map, and every page in light and dark, wide and narrow, in a real Chromium; pictures in .dev/screenshots/; needs root
+e2e-browser: ## a newcomer's way to the first map, and every page in light and dark, wide and narrow, in a real Chromium; pictures in .dev/screenshots/; PAGES=regexp chooses pages; needs root
 	@ops/postgres/up.sh
 	@command -v chromium >/dev/null || apt-get -qq install -y --no-install-recommends chromium
 	@command -v sudo >/dev/null || apt-get -qq install -y --no-install-recommends sudo
 	@mkdir -p .dev/screenshots
-	ASSIM_SCREENSHOTS=$(CURDIR)/.dev/screenshots go test -count=1 -v -timeout 30m ./e2e/browser
+	ASSIM_SCREENSHOTS=$(CURDIR)/.dev/screenshots go test -count=1 -v -timeout 30m $(if $(PAGES),-run 'TestEveryPage/$(PAGES)') ./e2e/browser
 
 e2e: ## only the tests of the whole, with the real programs
 	@ops/postgres/up.sh

@@ -29,6 +29,7 @@ type gallery struct {
 	folder string // of pictures; "": none, and only what must hold of all is checked
 	axe    string // the script, or ""
 	seen   int
+	faults int
 }
 
 func newGallery(t *testing.T, b *browser, base string) *gallery {
@@ -39,21 +40,42 @@ func newGallery(t *testing.T, b *browser, base string) *gallery {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() { t.Logf("%d pages were looked at", g.seen) })
+	start := time.Now()
+	t.Cleanup(func() {
+		t.Logf("%d pages were looked at in %v: %d faults", g.seen, time.Since(start).Round(time.Second), g.faults)
+	})
 	return g
 }
 
 // closely reports whether there is time for more than every page once.
 func (g *gallery) closely() bool { return g.folder != "" }
 
+// each looks at something in a subtest, so that one page can be chosen by its name.
+func (g *gallery) each(name string, look func()) {
+	whole := g.t
+	defer func() { g.t, g.b.t = whole, whole }()
+	whole.Run(name, func(t *testing.T) {
+		g.t, g.b.t = t, t
+		look()
+	})
+}
+
 // visit goes to a page, which has to answer with this status, and looks at it.
 func (g *gallery) visit(name, path string, status int64) {
+	g.each(name, func() {
+		g.b.visit(g.base + path)
+		if got := g.net.answered(); got != status {
+			g.fault("%s: status %d, not %d", path, got, status)
+		}
+		g.show(name)
+	})
+}
+
+// fault is something wrong with a page; the others are looked at all the same.
+func (g *gallery) fault(format string, args ...any) {
 	g.t.Helper()
-	g.b.visit(g.base + path)
-	if got, _ := g.net.page(); got != status {
-		g.t.Errorf("%s: %s: status %d, not %d", name, path, got, status)
-	}
-	g.show(name)
+	g.faults++
+	g.t.Errorf(format, args...)
 }
 
 // show looks at the page that is open, in both themes, wide and narrow: nothing is
@@ -75,8 +97,8 @@ func (g *gallery) show(name string) {
 		g.picture(name+"-narrow", narrow)
 	}
 	g.b.do(chromedp.EmulateViewport(wide, 800))
-	if _, faults := g.net.page(); len(faults) > 0 {
-		g.t.Errorf("%s: %s", name, strings.Join(faults, "; "))
+	if faults := g.net.wrong(); len(faults) > 0 {
+		g.fault("%s: %s", name, strings.Join(faults, "; "))
 	}
 }
 
@@ -100,7 +122,7 @@ func (g *gallery) fits(name string, width int) {
 			const over = [...document.querySelectorAll("body *")].filter((el) => el.getBoundingClientRect().right > innerWidth + 1);
 			return over.slice(0, 3).map((el) => el.tagName + "." + el.className + "#" + el.id).join(" ");
 		})()`)
-		g.t.Errorf("%s: %s pixels wide in a window of %d: %s", name, real, width, widest)
+		g.fault("%s: %s pixels wide in a window of %d: %s", name, real, width, widest)
 	}
 }
 
@@ -126,6 +148,10 @@ func (g *gallery) picture(name string, width int) {
 // drawn looks at a map: drawn by the script where npm has built it, and as the plain
 // picture.
 func (g *gallery) drawn(name, path, holds string) {
+	g.each(name, func() { g.lookAtMap(name, path, holds) })
+}
+
+func (g *gallery) lookAtMap(name, path, holds string) {
 	g.t.Helper()
 	g.b.visit(g.base + path)
 	if g.b.eval(`String(document.querySelector("script[src*='/assets/map-']") !== null)`) != "true" {
@@ -138,7 +164,7 @@ func (g *gallery) drawn(name, path, holds string) {
 		return state != "0", state
 	})
 	if labels := g.b.eval(`document.getElementById("map-canvas").cytoscape.nodes().map((n) => n.data("label")).join(" ")`); !strings.Contains(labels, holds) {
-		g.t.Errorf("%s shows %s, not %s", name, labels, holds)
+		g.fault("%s shows %s, not %s", name, labels, holds)
 	}
 	g.show(name)
 	g.b.eval(`(document.getElementById("map-canvas").hidden = true, document.querySelector(".map").classList.remove("drawn"), "")`)
@@ -185,6 +211,6 @@ func (g *gallery) check(name string, onlyColours bool) {
 		g.t.Fatal(err)
 	}
 	for _, f := range faults {
-		g.t.Errorf("%s: %s (%s): %s", name, f.Help, f.ID, strings.Join(f.Where, "; "))
+		g.fault("%s: %s (%s): %s", name, f.Help, f.ID, strings.Join(f.Where, "; "))
 	}
 }

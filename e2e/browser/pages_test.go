@@ -96,7 +96,7 @@ var others = map[string]int64{
 
 // Paths that are files to keep, or what only a program follows.
 var notShown = map[string]bool{
-	"/audit/export": true, "/queries/{name}/csv": true,
+	"/audit/export": true, "/queries/{name}/csv": true, "/tenant/export": true,
 }
 
 // pages lists what a browser shows: to anybody, and to people who are signed in.
@@ -143,7 +143,7 @@ func (g *gallery) page(p page, e *estate) {
 				return folder + "/" + value
 			}
 		}
-		g.t.Errorf("page %s: newEstate has to say what %s stands for", p.pattern, in)
+		g.fault("page %s: newEstate has to say what %s stands for", p.pattern, in)
 		return in
 	})
 	name := strings.Trim(strings.NewReplacer("{", "", "}", "", "/", "-", "$", "").Replace(p.pattern), "-")

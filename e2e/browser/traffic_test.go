@@ -58,11 +58,18 @@ func (w *traffic) note(event any) {
 	}
 }
 
-// page returns the status of the page that was visited last, and what was wrong
-// since the last call.
-func (w *traffic) page() (status int64, faults []string) {
+// answered is the status of the page that was visited last.
+func (w *traffic) answered() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	faults, w.faults = w.faults, nil
-	return w.status, faults
+	return w.status
+}
+
+// wrong returns what was wrong since the last call.
+func (w *traffic) wrong() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	faults := w.faults
+	w.faults = nil
+	return faults
 }
