@@ -141,6 +141,16 @@ func (b *browser) says(selector, text string) {
 	})
 }
 
+// holds waits until an element has this text, shown or behind what a script draws.
+func (b *browser) holds(selector, text string, within time.Duration) {
+	b.t.Helper()
+	took := world.Eventually(b.t, within, fmt.Sprintf("%q in %s", text, selector), func() (bool, string) {
+		held := b.eval(fmt.Sprintf(`document.querySelector(%q)?.textContent ?? ""`, selector))
+		return strings.Contains(held, text), held
+	})
+	b.t.Logf("%q after %v", text, took.Round(time.Millisecond))
+}
+
 func (b *browser) gone(text string, within time.Duration) {
 	b.t.Helper()
 	took := world.Eventually(b.t, within, fmt.Sprintf("%q gone from the page", text), func() (bool, string) {
