@@ -80,7 +80,7 @@ logs: ## follow what the programs say
 
 test: lint check-generated ## everything that must hold; needs root for the tests with network namespaces
 	@ops/postgres/up.sh
-	go test ./...
+	go test -timeout 20m ./...
 
 test-race: ## all tests under the race detector (needs gcc and libc6-dev)
 	@ops/postgres/up.sh
