@@ -126,7 +126,7 @@ func (s *SaaS) Run(ctx context.Context) error {
 	for _, feature := range s.working {
 		group.Go(func() error { return feature.Run(ctx) })
 	}
-	group.Go(func() error { return (&history.Keeper{DB: s.db, Log: s.log}).Run(ctx) })
+	group.Go(func() error { return (&history.Keeper{DB: s.db, Log: s.log, Also: idempotency.Forget}).Run(ctx) })
 	err := group.Wait()
 	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.Canceled) {
 		return nil

@@ -241,12 +241,20 @@ func TestWebhooksLoseNothing(t *testing.T) {
 	if seen != len(want) {
 		t.Errorf("%d deliveries, want %d", seen, len(want))
 	}
-	// Sent again it is the same message.
+	// Sent again it is the same message, and of many tries the newest are kept.
+	ada.in(func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO assim.webhook_tries SELECT tenant, webhook, event, at - make_interval(secs => n), status, took_ms, problem, answer
+			FROM assim.webhook_tries, generate_series(1, 150) n WHERE event = $1`, want[0])
+		return err
+	})
 	one := fmt.Sprintf("%s/deliveries/%d", path, want[0])
 	if code, body := ada.do("POST", one+"/redeliver", ""); code != http.StatusNoContent {
 		t.Fatalf("sending again: %d %s", code, body)
 	}
 	soon(t, "it comes again", func() bool { _, twice := r.events(); return twice == 1 })
+	soon(t, "100 tries are left", func() bool {
+		return ada.count(`SELECT count(*) FROM assim.webhook_tries WHERE event = $1`, want[0]) == 100
+	})
 	if d := get[delivery](ada.client, one); !strings.Contains(string(d.Body), `"timestamp"`) {
 		t.Errorf("the delivery: %+v", d)
 	}

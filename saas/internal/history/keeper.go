@@ -18,6 +18,9 @@ import (
 type Keeper struct {
 	DB  *store.DB
 	Log *slog.Logger
+	// Also forgets what else of a tenant is kept for a day only, in a transaction of
+	// the tenant; may be nil.
+	Also func(ctx context.Context, tx pgx.Tx) error
 }
 
 const (
@@ -88,6 +91,11 @@ func (k *Keeper) tenant(ctx context.Context, tenant tenancy.TenantID) error {
 	}
 	if !due {
 		return nil
+	}
+	if k.Also != nil {
+		if err := k.DB.In(ctx, tenant, func(tx pgx.Tx) error { return k.Also(ctx, tx) }); err != nil {
+			return err
+		}
 	}
 	rows, err := k.forget(ctx, tenant)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"assimilation/discovery/os"
 	"assimilation/saas/internal/history"
+	"assimilation/saas/internal/idempotency"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 )
@@ -28,6 +29,31 @@ func count(t testing.TB, e *estate, sql string, args ...any) (n int) {
 	t.Helper()
 	e.read(t, func(tx pgx.Tx) error { return tx.QueryRow(context.Background(), sql, args...).Scan(&n) })
 	return n
+}
+
+// What others want forgotten is visited once a day.
+func TestTheKeeperVisitsOthersDaily(t *testing.T) {
+	e := newEstate(t)
+	visits := 0
+	k := &history.Keeper{DB: e.db, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Also: func(ctx context.Context, tx pgx.Tx) error {
+		visits++
+		return idempotency.Forget(ctx, tx)
+	}}
+	e.admin(t, `INSERT INTO assim.answers (tenant, key, fingerprint, begun_at) SELECT tenant, sha256(n::text::bytea), '\x00', now() - make_interval(hours => n) FROM assim.history, generate_series(20, 29) n`)
+	e.admin(t, `UPDATE assim.history SET kept_at = now() - interval '25 hours'`)
+	for range 2 {
+		if err := k.Keep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A reader may not see answers.
+	var left int
+	e.in(t, func(tx pgx.Tx) error {
+		return tx.QueryRow(t.Context(), `SELECT count(*) FROM assim.answers`).Scan(&left)
+	})
+	if visits != 1 || left != 4 {
+		t.Errorf("%d visits, %d answers are left; want 1 and 4", visits, left)
+	}
 }
 
 // longAgo moves all that happened so far 60 days back.

@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,7 +39,7 @@ var _ web.Repeats = (*Store)(nil)
 func (s *Store) Begin(ctx context.Context, tenant tenancy.TenantID, key, fingerprint [32]byte) (answer []byte, known bool, err error) {
 	now := time.Now()
 	err = s.DB.In(ctx, tenant, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM assim.answers WHERE begun_at < $1`, now.Add(-keptFor)); err != nil {
+		if err := forget(ctx, tx, now); err != nil {
 			return err
 		}
 		begun, err := tx.Exec(ctx, `INSERT INTO assim.answers (tenant, key, fingerprint, begun_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, tenant, key[:], fingerprint[:], now)
@@ -72,6 +73,17 @@ func (s *Store) Begin(ctx context.Context, tenant tenancy.TenantID, key, fingerp
 		return err
 	})
 	return answer, known, err
+}
+
+// Forget takes out a tenant's answers that are older than a day. A request that
+// names itself does so, too; tx is a writer's transaction of the tenant.
+func Forget(ctx context.Context, tx pgx.Tx) error { return forget(ctx, tx, time.Now()) }
+
+func forget(ctx context.Context, tx pgx.Tx, now time.Time) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM assim.answers WHERE begun_at < $1`, now.Add(-keptFor)); err != nil {
+		return fmt.Errorf("forgetting answers: %w", err)
+	}
+	return nil
 }
 
 // End is web.Repeats's.
