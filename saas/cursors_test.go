@@ -83,7 +83,7 @@ func TestPagesAreStable(t *testing.T) {
 				t.Errorf("%s: %d times: %s", path, n, item)
 			}
 		}
-		for _, bad := range []string{"limit=0", "limit=1001", "limit=-1", "cursor=" + strings.Repeat("A", 2000)} {
+		for _, bad := range []string{"limit=0", "limit=1001", "limit=-1", "cursor=" + strings.Repeat("A", 2000), "cursor=%00", "cursor=%FF", "cursor=none"} {
 			if code, body := ada.do("GET", path+"?"+bad, ""); code != http.StatusUnprocessableEntity {
 				t.Errorf("%s?%s: %d %s, want 422", path, bad, code, body)
 			}

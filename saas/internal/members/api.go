@@ -3,6 +3,7 @@ package members
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -54,9 +55,12 @@ func (s *Service) Register(api huma.API) {
 		Summary: "Who belongs to the tenant, with which role, by address",
 	}, func(ctx context.Context, in *struct {
 		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
-		Cursor string `query:"cursor" maxLength:"254"`
+		Cursor string `query:"cursor" maxLength:"254" doc:"next_cursor of the page before"`
 	}) (*web.Answer[web.List[memberView]], error) {
-		items, next, err := s.members(ctx, web.ActorFrom(ctx), web.Text(in.Cursor), in.Limit)
+		if in.Cursor != "" && !isAddress(in.Cursor) {
+			return nil, web.BadCursor()
+		}
+		items, next, err := s.members(ctx, web.ActorFrom(ctx), in.Cursor, in.Limit)
 		return web.Listed(items, next, err)
 	})
 	type roleInput struct {
@@ -145,6 +149,11 @@ func (s *Service) registerInvitations(api huma.API) {
 	}, func(ctx context.Context, in *nameInput) (*struct{}, error) {
 		return nil, s.rename(ctx, web.ActorFrom(ctx), in.Body.Name)
 	})
+}
+
+// isAddress tells the address of one who is a member, or was, from anything else.
+func isAddress(text string) bool {
+	return strings.Contains(text, "@") && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 func (s *Service) members(ctx context.Context, a web.Actor, after string, limit int) (views []memberView, next string, err error) {

@@ -50,11 +50,14 @@ func (s *Service) Relays(ctx context.Context, tenant tenancy.TenantID, siteRef s
 		if err != nil {
 			return err
 		}
+		if err := given(ctx, tx, page.Cursor, `SELECT FROM assim.relays WHERE id::text = $1 AND site = $2`, site.ID); err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, `
 			SELECT r.id, r.name, r.version, r.token, r.installs, r.backlog, r.created_at, r.seen_at, r.revoked_at, r.certificate
 			FROM assim.relays r
 			WHERE r.site = $1 AND ($2 = '' OR (r.created_at, r.id) > (SELECT c.created_at, c.id FROM assim.relays c WHERE c.id::text = $2))
-			ORDER BY r.created_at, r.id LIMIT $3`, site.ID, web.Text(page.Cursor), page.Limit+1)
+			ORDER BY r.created_at, r.id LIMIT $3`, site.ID, page.Cursor, page.Limit+1)
 		if err == nil {
 			now := time.Now()
 			relays, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Relay, error) { return scanRelay(row, now) })

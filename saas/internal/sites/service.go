@@ -52,6 +52,23 @@ type Page struct {
 	Cursor string
 }
 
+// given refuses a cursor that the list did not give: nothing stands behind it, which
+// would look like the end. found selects the item of the id $1.
+func given(ctx context.Context, tx pgx.Tx, cursor, found string, args ...any) error {
+	if cursor == "" {
+		return nil
+	}
+	var known bool
+	err := tx.QueryRow(ctx, `SELECT EXISTS (`+found+`)`, append([]any{web.Text(cursor)}, args...)...).Scan(&known)
+	switch {
+	case err != nil:
+		return fmt.Errorf("looking up a cursor: %w", err)
+	case !known:
+		return web.BadCursor()
+	}
+	return nil
+}
+
 // cut takes the extra item that was asked for off a page, and names the cursor
 // of the next.
 func cut[T any](items []T, limit int, id func(T) string) (page []T, next string) {

@@ -101,9 +101,12 @@ func siteName(name string) (string, error) {
 // page.
 func (s *Service) List(ctx context.Context, tenant tenancy.TenantID, page Page) (sites []Site, next string, err error) {
 	err = s.DB.Read(ctx, tenant, func(tx pgx.Tx) error {
+		if err := given(ctx, tx, page.Cursor, `SELECT FROM assim.sites WHERE id::text = $1`); err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, selectSite+`
 			WHERE $1 = '' OR (s.created_at, s.id) > (SELECT c.created_at, c.id FROM assim.sites c WHERE c.id::text = $1)
-			ORDER BY s.created_at, s.id LIMIT $2`, web.Text(page.Cursor), page.Limit+1)
+			ORDER BY s.created_at, s.id LIMIT $2`, page.Cursor, page.Limit+1)
 		if err == nil {
 			sites, err = pgx.CollectRows(rows, scanSite)
 		}

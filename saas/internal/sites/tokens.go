@@ -230,11 +230,14 @@ func (s *Service) Tokens(ctx context.Context, tenant tenancy.TenantID, siteRef s
 		if err != nil {
 			return err
 		}
+		if err := given(ctx, tx, page.Cursor, `SELECT FROM assim.tokens WHERE id = $1 AND site = $2`, site.ID); err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, `
 			SELECT t.id, t.kind, t.name, t.labels, t.max_uses, t.uses, t.created_at, t.created_by, t.expires_at, t.revoked_at, t.last_used_at, t.last_used_by
 			FROM assim.tokens t
 			WHERE t.site = $1 AND ($2 = '' OR (t.created_at, t.id) < (SELECT c.created_at, c.id FROM assim.tokens c WHERE c.id = $2))
-			ORDER BY t.created_at DESC, t.id DESC LIMIT $3`, site.ID, web.Text(page.Cursor), page.Limit+1)
+			ORDER BY t.created_at DESC, t.id DESC LIMIT $3`, site.ID, page.Cursor, page.Limit+1)
 		if err == nil {
 			now := time.Now()
 			tokens, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (Token, error) { return scanToken(row, now) })
