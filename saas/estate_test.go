@@ -41,8 +41,7 @@ func newService(t testing.TB) *service { return newServiceWith(t, func(*Config) 
 // newServiceWith is newService with settings changed.
 func newServiceWith(t testing.TB, set func(*Config)) *service {
 	t.Helper()
-	_, url := storetest.OpenURL(t)
-	config := Config{DatabaseURL: url, MasterKeyFile: filepath.Join(t.TempDir(), "master.key"), Listen: "127.0.0.1:0", URL: "http://localhost", Downloads: t.TempDir(), Version: "test"}
+	config := Config{DatabaseURL: storetest.URL(t), MasterKeyFile: filepath.Join(t.TempDir(), "master.key"), Listen: "127.0.0.1:0", URL: "http://localhost", Downloads: t.TempDir(), Version: "test"}
 	set(&config)
 	if err := Migrate(t.Context(), config); err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"assimilation/internal/pgtest"
+	"assimilation/tenancy/store/storetest"
 )
 
 // World is one running installation with one tenant.
@@ -55,7 +55,7 @@ func New(t testing.TB, o Options) *World {
 	w := &World{Dir: t.TempDir(), Bin: Build(t), Database: o.Database, Site: "site", t: t}
 	w.config = filepath.Join(w.Dir, "assim.yaml")
 	if w.Database == "" {
-		w.Database = pgtest.URL(t)
+		w.Database = storetest.URL(t)
 	}
 	if o.Listen == "" {
 		o.Listen = FreeTCP(t)

@@ -1,6 +1,7 @@
-// Package pgtest gives tests a real database: Postgres with AGE, one fresh,
-// empty database per test, dropped when the test ends together with the roles
-// it left behind. tenancy/store/storetest builds on it for migrated ones.
+// Package pgtest gives tests a real database: Postgres with AGE, one fresh
+// database per test, empty or a copy of a template, dropped when the test ends
+// together with the roles it left behind. tenancy/store/storetest builds on it
+// for migrated ones.
 //
 // The server is the one of ASSIM_DATABASE_URL, else the development server of
 // ops/postgres, which is started when it does not run (version 18 with
@@ -27,13 +28,22 @@ const databasePrefix = "assim_test_"
 // URL returns a superuser's URL of an empty database that belongs to the test.
 func URL(t testing.TB) string {
 	t.Helper()
+	return database(t, func(ctx context.Context, admin *pgx.Conn, name string) error {
+		_, err := admin.Exec(ctx, `CREATE DATABASE `+quote(name))
+		return err
+	})
+}
+
+// database makes one that is dropped when the test ends.
+func database(t testing.TB, create func(ctx context.Context, admin *pgx.Conn, name string) error) string {
+	t.Helper()
 	admin := connect(t)
 	defer admin.Close(context.Background())
 	if err := sweep(t.Context(), admin, time.Now().Add(-abandonedAfter)); err != nil {
 		t.Fatalf("pgtest: dropping databases of ended tests: %v", err)
 	}
-	name := fmt.Sprintf("%s%d_%s", databasePrefix, time.Now().Unix(), strings.ToLower(rand.Text()[:10]))
-	if _, err := admin.Exec(t.Context(), `CREATE DATABASE `+quote(name)); err != nil {
+	name := newName()
+	if err := create(t.Context(), admin, name); err != nil {
 		t.Fatalf("pgtest: making database %s: %v", name, err)
 	}
 	t.Cleanup(func() {
@@ -51,6 +61,10 @@ func URL(t testing.TB) string {
 		}
 	})
 	return databaseURL(admin, name)
+}
+
+func newName() string {
+	return fmt.Sprintf("%s%d_%s", databasePrefix, time.Now().Unix(), strings.ToLower(rand.Text()[:10]))
 }
 
 // connect opens the superuser's connection to the server.

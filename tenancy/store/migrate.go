@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,6 +98,24 @@ func NewestVersion() (newest int64, err error) {
 		newest, err = max(newest, version), errors.Join(err, broken)
 	}
 	return newest, err
+}
+
+// SchemaSum is a checksum of all migrations: programs of one sum make the same
+// tables of an empty database.
+func SchemaSum() (string, error) {
+	files, err := fs.Glob(migrations, "migrations/*")
+	if err != nil {
+		return "", err
+	}
+	all := sha256.New()
+	for _, file := range files {
+		text, err := migrations.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(all, "%s %d\n%s", file, len(text), text)
+	}
+	return hex.EncodeToString(all.Sum(nil)), nil
 }
 
 // SchemaVersion is the version that the database is at, and the one that Migrate

@@ -5,7 +5,6 @@ package storetest
 import (
 	"context"
 	"crypto/rand"
-	"strings"
 	"testing"
 	"time"
 
@@ -27,10 +26,7 @@ func Open(t testing.TB) *store.DB {
 // behind the store's back.
 func OpenURL(t testing.TB) (*store.DB, string) {
 	t.Helper()
-	var url string
-	// Cleanups run last first: roles go after pgtest has dropped the database.
-	t.Cleanup(func() { dropRoles(t, url) })
-	url = pgtest.URL(t)
+	url := URL(t)
 	if err := store.Migrate(t.Context(), url, Passwords); err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +36,30 @@ func OpenURL(t testing.TB) (*store.DB, string) {
 	}
 	t.Cleanup(db.Close)
 	return db, url
+}
+
+// URL returns the superuser's URL of a database that has its tables and goes
+// when the test ends. Roles and rights are made by who opens it, with
+// store.Migrate as the programs do.
+func URL(t testing.TB) string {
+	t.Helper()
+	sum, err := store.SchemaSum()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A schema has partitions of the time around its making.
+	content := sum + time.Now().UTC().Format(" 2006-01-02")
+	return pgtest.Copy(t, content, func(ctx context.Context, url string) error {
+		config, err := pgx.ParseConfig(url)
+		if err != nil {
+			return err
+		}
+		newest, err := store.NewestVersion()
+		if err != nil {
+			return err
+		}
+		return store.MigrateTables(ctx, config, newest)
+	})
 }
 
 // Passwords are those of test databases.
@@ -56,34 +76,4 @@ func Tenant(t testing.TB, db *store.DB) tenancy.TenantID {
 		t.Fatal(err)
 	}
 	return tenant.ID
-}
-
-// dropRoles removes what outlives the database: the roles named after it.
-func dropRoles(t testing.TB, url string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	config, err := pgx.ParseConfig(url)
-	if url == "" || err != nil {
-		return // the test never got a database
-	}
-	database := config.Database
-	config.Database = "postgres"
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		t.Errorf("connecting to drop the roles of %s: %v", database, err)
-		return
-	}
-	defer conn.Close(ctx)
-	rows, err := conn.Query(ctx, `SELECT quote_ident(rolname) FROM pg_roles WHERE starts_with(rolname, $1)`,
-		store.RolePrefix(database))
-	if err == nil {
-		var names []string
-		names, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		if err == nil && len(names) > 0 {
-			_, err = conn.Exec(ctx, "DROP ROLE "+strings.Join(names, ", "))
-		}
-	}
-	if err != nil {
-		t.Errorf("dropping the roles of %s: %v", database, err)
-	}
 }
