@@ -196,7 +196,9 @@ func checkPage(t *testing.T, path, body string) {
 		case "main":
 			mains++
 		case "input", "select":
-			if attributes["type"] != "hidden" && !within(n, "label") {
+			// One may be there for programs that keep passwords alone.
+			_, unseen := attributes["hidden"]
+			if attributes["type"] != "hidden" && !unseen && !within(n, "label") {
 				t.Errorf("%s: field %q has no label", path, attributes["name"])
 			}
 		case "img":

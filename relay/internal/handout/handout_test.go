@@ -121,14 +121,36 @@ func (r running) get(path string) (int, string) {
 // await asks until the answer holds a text.
 func (r running) await(path string, status int, text string) {
 	r.t.Helper()
-	var got int
-	var body string
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-time.After(20 * time.Millisecond) {
-		if got, body = r.get(path); got == status && strings.Contains(body, text) {
+	within(r.t, func() error {
+		if got, body := r.get(path); got != status || !strings.Contains(body, text) {
+			return fmt.Errorf("%s: %d %q, want %d and %q", path, got, body, status, text)
+		}
+		return nil
+	})
+}
+
+// awaitProblem asks until the report has a problem.
+func (r running) awaitProblem(text string) {
+	r.t.Helper()
+	within(r.t, func() error {
+		if problem := r.Report().Problem; !strings.Contains(problem, text) {
+			return fmt.Errorf("problem %q, want %q", problem, text)
+		}
+		return nil
+	})
+}
+
+// within tries until there is no error. It outlasts a second try to listen, a
+// minute after somebody else had the port for a moment.
+func within(t *testing.T, try func() error) {
+	t.Helper()
+	var err error
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); <-time.After(20 * time.Millisecond) {
+		if err = try(); err == nil {
 			return
 		}
 	}
-	r.t.Fatalf("%s: %d %q, want %d and %q", path, got, body, status, text)
+	t.Fatal(err)
 }
 
 func TestHostsGetWhatTheServiceHasSigned(t *testing.T) {
@@ -156,11 +178,7 @@ func TestHostsGetWhatTheServiceHasSigned(t *testing.T) {
 	s.put("assim-probe-linux-amd64", "not what was signed")
 	two := []uplink.Program{program("assim-probe-linux-amd64", "probe 2", "2.0"), one[1]}
 	r.Told(two)
-	for end := time.Now().Add(time.Minute); !strings.Contains(r.Report().Problem, "not what the service has signed"); <-time.After(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("problem %q", r.Report().Problem)
-		}
-	}
+	r.awaitProblem("not what the service has signed")
 	r.await("/download/assim-probe-linux-amd64", 200, "probe 1")
 	pin := r.Report().Pin
 	stop()
@@ -179,10 +197,14 @@ func TestHostsGetWhatTheServiceHasSigned(t *testing.T) {
 		t.Errorf("a file from a person: %+v, %v", file, err)
 	}
 	r.await("/download/assim-probe-linux-amd64", 200, "probe 2")
-	left, err := filepath.Glob(filepath.Join(folder, "*"))
-	if err != nil || len(left) != 4 { // key, list, two files
-		t.Errorf("left: %v, %v", left, err)
-	}
+	// What is no longer handed out goes a moment after.
+	within(t, func() error {
+		left, err := filepath.Glob(filepath.Join(folder, "*"))
+		if err != nil || len(left) != 4 { // key, list, two files
+			return fmt.Errorf("left: %v, %v", left, err)
+		}
+		return nil
+	})
 }
 
 func TestTooMuchIsNotFetched(t *testing.T) {
@@ -195,11 +217,7 @@ func TestTooMuchIsNotFetched(t *testing.T) {
 		list = append(list, p)
 	}
 	r.Told(list)
-	for end := time.Now().Add(time.Minute); !strings.Contains(r.Report().Problem, "more than"); <-time.After(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("problem %q", r.Report().Problem)
-		}
-	}
+	r.awaitProblem("more than")
 	if s.asked != 0 {
 		t.Errorf("%d files were asked for", s.asked)
 	}

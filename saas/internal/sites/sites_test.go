@@ -112,6 +112,14 @@ func (w *world) tenant(master *keys.Master) tenant {
 	return tenant{id, key.SealKey()}
 }
 
+// says reports whether an answer to a relay gives the reason, alone or with what
+// the people there can do about it.
+func says(answer []byte, reason wire.Reason) bool {
+	line, ended := strings.CutSuffix(string(answer), "\n")
+	first, _, _ := strings.Cut(line, ": ")
+	return ended && first == reason.String()
+}
+
 // actors is an Authenticator that knows three people by the id of their token.
 type actors struct{ w *world }
 
