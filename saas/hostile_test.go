@@ -77,8 +77,8 @@ func TestHostileValuesAreNeverOurFault(t *testing.T) {
 		return path
 	}
 	for path, methods := range api.Paths {
-		if path == "/v1/stream" || path == "/v1/logout" {
-			continue // no end; ends the token that asks
+		if path == "/v1/logout" {
+			continue // ends the token that asks
 		}
 		for method, o := range methods {
 			method = strings.ToUpper(method)
@@ -174,9 +174,22 @@ func (c client) raw(method, path, body string) (int, string) {
 		r.Header.Set("Accept", "text/html")
 	}
 	r.Header.Set("Authorization", "Bearer "+c.token)
-	w := httptest.NewRecorder()
-	c.s.handler.ServeHTTP(w, r)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	w := hangsUp{httptest.NewRecorder(), cancel}
+	c.s.handler.ServeHTTP(w, r.WithContext(ctx))
 	return w.Code, w.Body.String()
+}
+
+// hangsUp goes with the first words of a stream, which would have no end.
+type hangsUp struct {
+	*httptest.ResponseRecorder
+	hangUp func()
+}
+
+func (h hangsUp) Flush() {
+	h.ResponseRecorder.Flush()
+	h.hangUp()
 }
 
 // putRaw puts a body as it stands, whatever its kind says of it.
