@@ -110,7 +110,7 @@ func TestBadRequests(t *testing.T) {
 		{adminOfA, "GET", "/v1/sites/nowhere/relays", "", 404},
 		{adminOfA, "GET", "/v1/sites/a%00b", "", 404},
 		{adminOfA, "GET", "/v1/sites/a%ffb/tokens", "", 404},
-		{adminOfA, "GET", "/v1/sites?cursor=%00", "", 200},
+		{adminOfA, "GET", "/v1/sites?cursor=%00", "", 422},
 		{adminOfA, "DELETE", "/v1/tokens/00000000000%00", "", 404},
 	} {
 		if got := w.call(c.as, c.method, c.path, c.body, nil); got != c.want {
