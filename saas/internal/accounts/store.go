@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 )
@@ -21,10 +22,12 @@ type storedSession struct {
 
 func insertSession(ctx context.Context, tx pgx.Tx, v storedSession, now time.Time) error {
 	// Nobody else removes what has expired, and it belongs to this user.
-	if _, err := tx.Exec(ctx, `DELETE FROM assim.sessions WHERE user_id = $1 AND expires_at <= $2`, v.account.User, now); err != nil {
+	_, err := tx.Exec(ctx, `DELETE FROM assim.sessions WHERE user_id = $1 AND (expires_at <= $2 OR hash IN (
+		SELECT hash FROM assim.sessions WHERE user_id = $1 ORDER BY coalesce(seen_at, created_at) DESC OFFSET $3))`, v.account.User, now, maxSessions-1)
+	if err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `
+	_, err = tx.Exec(ctx, `
 		INSERT INTO assim.sessions (hash, user_id, tenant, created_at, expires_at, agent, address, sso, proved_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		v.hash[:], v.account.User, v.account.Tenant, now, now.Add(sessionLife), v.from.agent, v.from.address, v.sso, v.provedAt)
 	return err
@@ -178,16 +181,33 @@ func findToken(ctx context.Context, tx pgx.Tx, id string) (apiToken, error) {
 // own.
 func tokensOf(ctx context.Context, tx pgx.Tx, a web.Actor) ([]apiToken, error) {
 	rows, err := tx.Query(ctx, selectTokens+`
-		WHERE k.tenant = $1 AND ($2 OR k.user_id = $3) AND (k.revoked_at IS NULL OR k.revoked_at > now() - interval '90 days')
-		ORDER BY k.created_at DESC, k.id LIMIT 1000`, a.Tenant, a.Role.Allows(tenancy.Admin), a.User)
+		WHERE k.tenant = $1 AND ($2 OR k.user_id = $3) AND (k.revoked_at IS NULL OR k.revoked_at > now() - make_interval(secs => $4))
+		ORDER BY k.created_at DESC, k.id LIMIT 1000`, a.Tenant, a.Role.Allows(tenancy.Admin), a.User, endedFor.Seconds())
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[apiToken])
 }
 
+// Bounds of what is kept of credentials that are over, or many: the oldest go.
+const (
+	maxSessions    = 100 // of one person
+	maxEndedTokens = 500 // of one tenant
+	endedFor       = 90 * 24 * time.Hour
+)
+
 func insertToken(ctx context.Context, tx pgx.Tx, t apiToken) error {
+	if err := quota.Room(ctx, tx, t.Tenant, quota.APITokens); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `
+		DELETE FROM assim.api_tokens WHERE tenant = $1 AND least(revoked_at, expires_at) <= now() AND (least(revoked_at, expires_at) < $2 OR id IN (
+			SELECT id FROM assim.api_tokens WHERE tenant = $1 AND least(revoked_at, expires_at) <= now() ORDER BY least(revoked_at, expires_at) DESC, id OFFSET $3))`,
+		t.Tenant, t.CreatedAt.Add(-endedFor), maxEndedTokens)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
 		INSERT INTO assim.api_tokens (id, tenant, user_id, name, hash, role, created_at, expires_at, site) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		t.ID, t.Tenant, t.User, t.Name, t.Hash, t.Role, t.CreatedAt, t.ExpiresAt, t.Site)
 	return err

@@ -46,6 +46,8 @@ type batch struct {
 	packed int64 // bytes of bodies that are new, and how many these are
 	stored int64
 	noRoom map[tenancy.HostID]refusedHost // hosts that the tenant may not have
+	// toRefuse is how many more of them can be remembered.
+	toRefuse int64
 
 	taken   map[uplink.ChangeType]int
 	refusal map[wire.Reason]int

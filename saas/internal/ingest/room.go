@@ -14,6 +14,11 @@ import (
 	"assimilation/wire"
 )
 
+// maxRefused is how many hosts that had no room are remembered of a tenant. Beyond,
+// those that nobody knows are counted and not told of; their relays are asked with
+// the others.
+const maxRefused = 100_000
+
 // refusedHost is a host for which there was no room.
 type refusedHost struct {
 	name  string
@@ -23,11 +28,14 @@ type refusedHost struct {
 
 // loadRefused reads which of the hosts that nobody knows were refused before.
 func (b *batch) loadRefused(ctx context.Context, wanted map[tenancy.HostID]bool) error {
-	b.noRoom = map[tenancy.HostID]refusedHost{}
+	b.noRoom, b.toRefuse = map[tenancy.HostID]refusedHost{}, maxRefused
 	unknown := maps.Clone(wanted)
 	maps.DeleteFunc(unknown, func(id tenancy.HostID, _ bool) bool { return b.hosts[id] != nil })
 	if len(unknown) == 0 {
 		return nil
+	}
+	if err := b.tx.QueryRow(ctx, `SELECT $1 - count(*) FROM assim.refused_hosts`, maxRefused).Scan(&b.toRefuse); err != nil {
+		return fmt.Errorf("counting refused hosts: %w", err)
 	}
 	rows, err := b.tx.Query(ctx, `SELECT host FROM assim.refused_hosts WHERE host = ANY($1)`, slices.Collect(maps.Keys(unknown)))
 	if err != nil {
@@ -53,10 +61,11 @@ func (b *batch) room(c uplink.Change) bool {
 		delete(b.noRoom, c.Host)
 		return true
 	}
-	if _, refused := b.noRoom[c.Host]; refused {
+	if b.isRefused(c.Host) {
 		b.refusal[wire.OverQuota]++
 		return false
 	}
+	b.toRefuse--
 	b.noRoom[c.Host] = refusedHost{name: uplink.Plain(c.HostState.Name, uplink.MaxDetail), at: wallClock(c.SeenAt)}
 	b.refuse(c, wire.OverQuota, fmt.Sprintf("%.100s is one host more than the tenant's %d", c.HostState.Name, b.budget.Limits.Hosts))
 	return false
@@ -64,7 +73,7 @@ func (b *batch) room(c uplink.Change) bool {
 
 func (b *batch) isRefused(host tenancy.HostID) bool {
 	_, refused := b.noRoom[host]
-	return refused
+	return refused || b.toRefuse <= 0
 }
 
 func (b *batch) saveRefused(queue *pgx.Batch) {

@@ -100,6 +100,27 @@ func TestNoMoreHostsThanTheTenantMayHave(t *testing.T) {
 	f.consistent(t)
 }
 
+// Of a relay that makes up hosts, so many are remembered, and then none is told of.
+func TestSoManyRefusedHostsAreRemembered(t *testing.T) {
+	f := newFixture(t)
+	f.allow(t, "hosts", 0)
+	r := f.relay(t)
+	f.exec(t, `INSERT INTO assim.refused_hosts (tenant, host, relay, name, refused_at) SELECT $1, gen_random_uuid(), $2, n::text, now() FROM generate_series(2, $3::bigint) n`,
+		f.tenant, r.source.Relay, maxRefused)
+	last, beyond := r.probe(t, "last"), r.probe(t, "beyond")
+	r.flush(t)
+	for _, p := range []*probe{last, beyond} {
+		p.put(t, os.Kind, "", osFacts("12"))
+	}
+	r.flush(t)
+	if n := value[int64](t, f, `SELECT count(*) FROM assim.refused_hosts`); n != maxRefused {
+		t.Errorf("%d hosts are remembered, want %d", n, maxRefused)
+	}
+	if told := column[string](t, f, `SELECT detail->>'detail' FROM assim.events WHERE type = 'refusal'`); len(told) != 1 || !strings.HasPrefix(told[0], "last ") {
+		t.Errorf("told %q", told)
+	}
+}
+
 // What is refused leaves events, which take room: a relay that tells nothing else is
 // held in the end, too.
 func TestRefusalsTakeRoom(t *testing.T) {

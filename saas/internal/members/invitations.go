@@ -17,6 +17,7 @@ import (
 
 	"assimilation/saas/internal/audit"
 	"assimilation/saas/internal/mail"
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 )
@@ -25,7 +26,6 @@ import (
 // with a name in it that the tenant chose.
 const (
 	invitationLife = 7 * 24 * time.Hour
-	maxInvitations = 200
 	letterInterval = 2 * time.Minute
 	letterBurst    = 30
 	letterKeys     = 10_000
@@ -67,21 +67,21 @@ func (s *Service) invite(ctx context.Context, by web.Actor, email, wanted string
 			return err
 		}
 		var isMember bool
-		var waiting int
-		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM assim.members m JOIN assim.users u ON u.id = m.user_id WHERE m.tenant = $1 AND u.email = $2),
-			(SELECT count(*) FROM assim.invitations WHERE tenant = $1 AND expires_at > $3)`, by.Tenant, email, now).Scan(&isMember, &waiting); err != nil {
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM assim.members m JOIN assim.users u ON u.id = m.user_id WHERE m.tenant = $1 AND u.email = $2)`,
+			by.Tenant, email).Scan(&isMember); err != nil {
 			return err
 		}
-		switch {
-		case isMember:
+		if isMember {
 			return huma.Error409Conflict("this address is a member's already")
-		case waiting >= maxInvitations:
-			return huma.Error409Conflict("too many invitations wait; revoke some")
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM assim.invitations WHERE tenant = $1 AND (email = $2 OR expires_at <= $3)`, by.Tenant, email, now); err != nil {
+			return err
+		}
+		if err := quota.Room(ctx, tx, by.Tenant, quota.Invitations); err != nil {
+			return err
 		}
 		_, err := tx.Exec(ctx, `
-			INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at, inviter) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-			ON CONFLICT (tenant, email) DO UPDATE SET id = EXCLUDED.id, hash = EXCLUDED.hash, role = EXCLUDED.role, invited_by = EXCLUDED.invited_by,
-				created_at = EXCLUDED.created_at, expires_at = EXCLUDED.expires_at, inviter = EXCLUDED.inviter`,
+			INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at, inviter) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 			i.ID, by.Tenant, hash, i.Email, i.Role, i.InvitedBy, i.CreatedAt, i.ExpiresAt, by.User)
 		return err
 	})
@@ -124,8 +124,7 @@ func (s *Service) revoke(ctx context.Context, by web.Actor, id string) error {
 }
 
 func invitations(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID) ([]invitation, error) {
-	rows, err := tx.Query(ctx, `SELECT id, email, role, invited_by, created_at, expires_at FROM assim.invitations WHERE tenant = $1 AND expires_at > now() ORDER BY created_at DESC LIMIT $2`,
-		tenant, maxInvitations)
+	rows, err := tx.Query(ctx, `SELECT id, email, role, invited_by, created_at, expires_at FROM assim.invitations WHERE tenant = $1 AND expires_at > now() ORDER BY created_at DESC`, tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +149,17 @@ func (s *Service) Invited(ctx context.Context, secret string) (i tenancy.Invitat
 func (s *Service) Join(ctx context.Context, tx pgx.Tx, secret string, user tenancy.UserID, email string) (bool, error) {
 	var tenant tenancy.TenantID
 	var role tenancy.Role
-	err := tx.QueryRow(ctx, `DELETE FROM assim.invitations WHERE hash = $1 AND email = $2 AND expires_at > now() RETURNING tenant, role`, secretHash(secret), email).
+	err := tx.QueryRow(ctx, `SELECT tenant FROM assim.invitations WHERE hash = $1 AND email = $2`, secretHash(secret), email).Scan(&tenant)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	// Before the invitation is touched: invite waits in this order, too.
+	if err := quota.Room(ctx, tx, tenant, quota.Members); err != nil {
+		return false, err
+	}
+	err = tx.QueryRow(ctx, `DELETE FROM assim.invitations WHERE hash = $1 AND email = $2 AND expires_at > now() RETURNING tenant, role`, secretHash(secret), email).
 		Scan(&tenant, &role)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil

@@ -17,6 +17,7 @@ import (
 
 	"assimilation/saas/internal/audit"
 	"assimilation/saas/internal/mail"
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/tenancy/store"
@@ -100,6 +101,9 @@ func (s *Service) setSiteRole(ctx context.Context, by web.Actor, id, site, wante
 			Before: map[string]string{"role": string(m.Sites[at])}, After: map[string]string{"role": wanted}}
 		if role == "" {
 			_, err := tx.Exec(ctx, `DELETE FROM assim.site_members WHERE tenant = $1 AND user_id = $2 AND site = $3`, by.Tenant, m.User, at)
+			return e, err
+		}
+		if err := quota.Room(ctx, tx, by.Tenant, quota.SiteRoles); m.Sites[at] == "" && err != nil {
 			return e, err
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO assim.site_members (tenant, user_id, site, role) VALUES ($1, $2, $3, $4)

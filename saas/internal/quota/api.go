@@ -72,9 +72,9 @@ func (s *Service) view(ctx context.Context, tenant tenancy.TenantID) (v view, er
 		add("storage", &used.Bytes, limits.Bytes, "bytes", "what relays tell waits in their outbox")
 		add("questions", nil, limits.Questions, "requests answered at once", "more wait for their turn, 10 seconds at most")
 		for _, thing := range []Thing{Sites, Tokens, Exporters} {
-			var has int64
-			if err := tx.QueryRow(ctx, count[thing]).Scan(&has); err != nil {
-				return fmt.Errorf("counting %s: %w", thing, err)
+			has, err := thing.count(ctx, tx, tenant)
+			if err != nil {
+				return err
 			}
 			unit := map[Thing]string{Sites: "sites", Tokens: "enrolment tokens that can be used", Exporters: "exporters"}[thing]
 			add(string(thing), &has, limits.of(thing), unit, "no more can be made")

@@ -9,6 +9,9 @@
 //	questions  at once: beyond, they wait their turn, and then get a 429
 //	sites, tokens, exporters  one more is refused
 //
+// Of everything else that people make there is a number that holds for every
+// tenant, see Things: one more is refused, or the oldest that is over goes.
+//
 // Nothing is lost silently: what waits at a relay is in its outbox, where a full
 // one costs steps of the history and says so, and a host that was refused is told
 // of anew. Events quota.near (80 %), quota.reached and quota.room tell people.
@@ -17,13 +20,9 @@ package quota
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"assimilation/saas/internal/web"
-	"assimilation/tenancy"
 )
 
 // Limits is how much a tenant may have.
@@ -60,47 +59,6 @@ func Read(ctx context.Context, tx pgx.Tx) (l Limits, u Used, err error) {
 		err = fmt.Errorf("reading the tenant's quotas: %w", err)
 	}
 	return l, u, err
-}
-
-// Thing is what a tenant can only have so many of.
-type Thing string
-
-// The things that people make.
-const (
-	Sites     Thing = "sites"
-	Tokens    Thing = "tokens"
-	Exporters Thing = "exporters"
-)
-
-// count counts what a tenant has of a thing: few rows.
-var count = map[Thing]string{
-	Sites:     `SELECT count(*) FROM assim.sites`,
-	Tokens:    `SELECT count(*) FROM assim.tokens WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
-	Exporters: `SELECT count(*) FROM assim.exporters`,
-}
-
-func (l Limits) of(thing Thing) int64 {
-	return map[Thing]int64{Sites: l.Sites, Tokens: l.Tokens, Exporters: l.Exporters}[thing]
-}
-
-// Room returns a problem unless the tenant may have one more. tx is a writer's
-// transaction of the tenant, in which the thing is made: others wait.
-func Room(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, thing Thing) error {
-	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "assim quota "+tenant.String()); err != nil {
-		return fmt.Errorf("waiting for the tenant's quota: %w", err)
-	}
-	limits, _, err := Read(ctx, tx)
-	if err != nil {
-		return err
-	}
-	var has int64
-	if err := tx.QueryRow(ctx, count[thing]).Scan(&has); err != nil {
-		return fmt.Errorf("counting %s: %w", thing, err)
-	}
-	if limit := limits.of(thing); has >= limit {
-		return web.NewProblem(http.StatusConflict, web.OverQuota, fmt.Sprintf("the tenant has %d %s, and may have %d: see /usage; who runs the service can allow more", has, thing, limit))
-	}
-	return nil
 }
 
 // day is over which changes are counted.

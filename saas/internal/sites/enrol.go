@@ -12,7 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/audit"
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/relaychan"
+	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/uplink"
 	"assimilation/wire"
@@ -148,6 +150,12 @@ func (v verdict) repeated(ctx context.Context, tx pgx.Tx, request uplink.EnrolRe
 
 // enrol admits the relay and counts the use, in the caller's transaction.
 func (v verdict) enrol(ctx context.Context, tx pgx.Tx, e relaychan.Enrolment, now time.Time) (verdict, error) {
+	if err := quota.Room(ctx, tx, e.Tenant, quota.Relays); err != nil {
+		if full, ok := errors.AsType[*web.Problem](err); ok {
+			return v.refuse(wire.OverQuota, full.Detail), nil
+		}
+		return verdict{}, err
+	}
 	request := e.Request
 	v.relay = tenancy.NewID[tenancy.RelayID]()
 	v.certificate = certify(v.siteKey, v.site, v.relay, [32]byte(request.NoiseKey), now)

@@ -2,6 +2,7 @@ package sites_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/sites"
 	"assimilation/tenancy"
 	"assimilation/uplink"
@@ -202,4 +204,21 @@ func TestEnrolmentIsRateLimited(t *testing.T) {
 		}
 	}
 	t.Error("300 tries at once were let through")
+}
+
+// A site's relays, and those of other sites, are so many: one more hears how many.
+func TestOneRelayMore(t *testing.T) {
+	w := newWorld(t)
+	w.site(adminOfA, "berlin")
+	r := w.enrolled("berlin", "relay-1")
+	_, most := quota.Relays.Bound()
+	w.exec(w.a.id, `INSERT INTO relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate)
+		SELECT gen_random_uuid(), tenant, site, n::text, '', '', sha256(n::text::bytea), '', '' FROM relays, generate_series(2, $1::bigint) n`, most)
+	_, secret := w.mint("berlin", `{"kind":"relay"}`)
+	last := w.relay("relay-2", secret)
+	if answer := last.enrol(); answer.Reason != wire.OverQuota || !strings.Contains(answer.Detail, fmt.Sprintf("may have %d; revoke one first", most)) {
+		t.Errorf("one more: %s: %s", answer.Reason, answer.Detail)
+	}
+	w.must(w.call(adminOfA, "DELETE", "/v1/relays/"+r.answer.Relay.String(), "", nil), http.StatusNoContent, "revoking")
+	last.mustEnrol()
 }

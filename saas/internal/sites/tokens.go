@@ -54,6 +54,7 @@ const (
 	maxTTL       = 366 * 24 * time.Hour
 	maxTokenUses = 1_000_000
 	maxTokenName = 100
+	maxEnded     = 10_000 // tokens of a tenant that were revoked or expired
 )
 
 // Token is a token without its secret, which nobody has any more.
@@ -200,6 +201,11 @@ func (s *Service) MintToken(ctx context.Context, actor web.Actor, siteRef string
 func insertToken(ctx context.Context, tx pgx.Tx, actor web.Actor, site tenancy.SiteID, secret tenancy.Token, m Mint) (Token, error) {
 	if err := quota.Room(ctx, tx, actor.Tenant, quota.Tokens); err != nil {
 		return Token{}, err
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM assim.tokens WHERE id IN (
+		SELECT id FROM assim.tokens WHERE revoked_at IS NOT NULL OR expires_at <= now() ORDER BY created_at DESC, id DESC OFFSET $1)`, maxEnded)
+	if err != nil {
+		return Token{}, fmt.Errorf("forgetting the oldest tokens: %w", err)
 	}
 	labels, err := json.Marshal(m.Labels)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
 
+	"assimilation/saas/internal/quota"
 	"assimilation/tenancy"
 )
 
@@ -34,6 +35,9 @@ func enter(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, issuer strin
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		if f, err = introduce(ctx, tx, tenant, s); err != nil {
+			return f, err
+		}
+		if err := quota.Room(ctx, tx, tenant, quota.Identities); err != nil {
 			return f, err
 		}
 		if _, err := tx.Exec(ctx, `INSERT INTO assim.identities (tenant, issuer, subject, user_id) VALUES ($1, $2, $3, $4)`, tenant, issuer, s.Subject, f.user); err != nil {
@@ -94,6 +98,9 @@ func introduce(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, s said) 
 		return f, errNoRole
 	case !f.user.IsZero() && !verified:
 		return f, errUnproved
+	}
+	if err := quota.Room(ctx, tx, tenant, quota.Members); err != nil {
+		return f, err
 	}
 	if f.user.IsZero() {
 		f.user = tenancy.NewID[tenancy.UserID]()

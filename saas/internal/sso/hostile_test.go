@@ -21,6 +21,7 @@ import (
 	"assimilation/saas/internal/mail"
 	"assimilation/saas/internal/members"
 	"assimilation/saas/internal/outbound"
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/sso"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy/keys"
@@ -487,4 +488,42 @@ func TestProvidersOfOurOwnNetworkAreNotAsked(t *testing.T) {
 		a.call("PUT", "/v1/entry/provider", `{"issuer":"`+issuer+`","client_id":"c","client_secret":"s"}`, 422)
 	}
 	a.call("PUT", "/v1/entry/provider", `{"issuer":"https://example.org","client_id":"c","client_secret":"s","role_claim":"g","role_map":{"x":"owner"}}`, 422)
+}
+
+// A provider that knows more people than a tenant may have lets no more in.
+func TestAProviderLetsSoManyIn(t *testing.T) {
+	r, l := newRig(t, true), newLiar(t)
+	corp := r.signUp("owner@corp.example", "Corp")
+	corp.set(l, `,"default_role":"viewer"`)
+	corp.own("example.org")
+	_, members := quota.Members.Bound()
+	_, identities := quota.Identities.Bound()
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		err := r.db.Global(t.Context(), func(tx pgx.Tx) error { _, err := tx.Exec(t.Context(), sql, args...); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`WITH u AS (INSERT INTO assim.users (id, email, password_hash) SELECT gen_random_uuid(), n || '@example.net', '' FROM generate_series(2, $2::bigint) n RETURNING id)
+		INSERT INTO assim.members (tenant, user_id, role) SELECT $1::uuid, id, 'viewer' FROM u`, corp.id, members)
+	if status, cookie := corp.enter(l); status != 409 || cookie != "" {
+		t.Errorf("one member more: %d %q", status, cookie)
+	}
+	if n := r.number(`SELECT count(*) FROM assim.users WHERE email = 'ada@example.org'`); n != 0 {
+		t.Error("who may not be a member has an account")
+	}
+	exec(`DELETE FROM assim.members WHERE user_id IN (SELECT id FROM assim.users WHERE email = '2@example.net')`)
+	if status, _ := corp.enter(l); status != 303 {
+		t.Errorf("where there is room: %d", status)
+	}
+	exec(`INSERT INTO assim.identities (tenant, issuer, subject, user_id) SELECT tenant, issuer, n::text, user_id FROM assim.identities, generate_series(2, $1::bigint) n`, identities)
+	l.claims = map[string]any{"sub": "s-2"}
+	if status, cookie := corp.enter(l); status != 409 || cookie != "" {
+		t.Errorf("one subject more: %d %q", status, cookie)
+	}
+	l.claims = nil
+	if status, _ := corp.enter(l); status != 303 {
+		t.Errorf("who is known already: %d", status)
+	}
 }

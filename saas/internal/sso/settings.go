@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"assimilation/saas/internal/audit"
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/tenancy/keys"
@@ -21,8 +22,7 @@ import (
 
 // Limits of settings.
 const (
-	maxDomains = 20
-	maxMapped  = 50
+	maxMapped = 50
 )
 
 func (s *Service) rules(ctx context.Context, a web.Actor) (r rules, err error) {
@@ -204,14 +204,10 @@ func (s *Service) addDomain(ctx context.Context, a web.Actor, name string) (d do
 	text, _ := newSecret()
 	d = domain{Name: name, Challenge: challengePrefix + text}
 	err = s.DB.Global(ctx, func(tx pgx.Tx) error {
-		all, err := domainsOf(ctx, tx, a.Tenant)
-		switch {
-		case err != nil:
+		if err := quota.Room(ctx, tx, a.Tenant, quota.Domains); err != nil {
 			return err
-		case len(all) >= maxDomains:
-			return huma.Error409Conflict("a tenant has at most 20 domains")
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO assim.domains (tenant, domain, challenge) VALUES ($1, $2, $3)`, a.Tenant, name, d.Challenge)
+		_, err := tx.Exec(ctx, `INSERT INTO assim.domains (tenant, domain, challenge) VALUES ($1, $2, $3)`, a.Tenant, name, d.Challenge)
 		return err
 	})
 	if isTaken(err) {

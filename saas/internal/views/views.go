@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"assimilation/saas/internal/audit"
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/tenancy/store"
@@ -107,12 +109,15 @@ func (s *Service) create(ctx context.Context, a web.Actor, w Wish, shared bool) 
 	}
 	v := Named{ID: tenancy.NewID[tenancy.UserID]().String(), Name: w.Name, Page: w.Page, Query: w.Query, Shared: shared, CreatedBy: a.Name()}
 	err := s.DB.In(ctx, a.Tenant, func(tx pgx.Tx) error {
+		if err := quota.Room(ctx, tx, a.Tenant, quota.Views); err != nil {
+			return err
+		}
 		var n int
 		if err := tx.QueryRow(ctx, `SELECT count(*) FROM assim.views WHERE page = $1 AND owner IS NOT DISTINCT FROM $2`, v.Page, owner).Scan(&n); err != nil {
 			return fmt.Errorf("counting views: %w", err)
 		}
 		if n >= maxViews {
-			return huma.Error409Conflict(fmt.Sprintf("there are %d views of this page already; remove one first", n))
+			return web.NewProblem(http.StatusConflict, web.OverQuota, fmt.Sprintf("there are %d views of this page already, and may be %d; remove one first", n, maxViews))
 		}
 		err := tx.QueryRow(ctx, `
 			INSERT INTO assim.views (tenant, id, page, query, name, owner, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING created_at`,

@@ -17,9 +17,8 @@ import (
 
 // Bounds of settings.
 const (
-	maxEndpoints = 20
-	maxTypes     = 20
-	maxURL       = 500
+	maxTypes = 20
+	maxURL   = 500
 )
 
 // State is what becomes of what happens.

@@ -3,7 +3,6 @@ package webhooks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"assimilation/saas/internal/audit"
 	"assimilation/saas/internal/outbound"
+	"assimilation/saas/internal/quota"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/tenancy/keys"
@@ -91,12 +91,8 @@ func (s *Service) add(ctx context.Context, a web.Actor, in WebhookSettings) (e E
 	e.ID, e.CreatedAt = tenancy.NewID[tenancy.WebhookID](), s.now()
 	raw := newSecret()
 	err = s.DB.In(ctx, a.Tenant, func(tx pgx.Tx) error {
-		var n int
-		if err := tx.QueryRow(ctx, `SELECT count(*) FROM assim.webhooks`).Scan(&n); err != nil {
+		if err := quota.Room(ctx, tx, a.Tenant, quota.Webhooks); err != nil {
 			return err
-		}
-		if n >= maxEndpoints {
-			return huma.Error409Conflict(fmt.Sprintf("a tenant has at most %d webhooks", maxEndpoints))
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO assim.webhooks (tenant, id, name, url, types, site, state, secret, created_at, event_id, next_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce((SELECT max(id) FROM assim.events), 0), $9)`,
