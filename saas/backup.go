@@ -119,7 +119,7 @@ func Restore(ctx context.Context, config Config, o RestoreOptions, out io.Writer
 	if err != nil {
 		return err
 	}
-	r.AdminURL, r.Passwords, r.MasterKeys = config.DatabaseURL, master.Derive, master.IDs()
+	r.AdminURL, r.Passwords, r.MasterKeys = config.DatabaseURL, master.Derive, append(master.IDs(), master.Prepared())
 	begun := time.Now()
 	manifest, step, err := r.Run(ctx, o.File)
 	if err != nil {

@@ -99,7 +99,9 @@ func checkMaster(ctx context.Context, config Config, master *keys.Master) (notes
 		return nil, err
 	}
 	for id, n := range counts {
-		if !slices.Contains(ids, id) {
+		if id == master.Prepared() {
+			notes = append(notes, fmt.Sprintf("attention: another machine uses the master key that is prepared in %s: copy its file here", config.MasterKeyFile))
+		} else if !slices.Contains(ids, id) {
 			return nil, fmt.Errorf("%d secrets are wrapped by master key %s, which is not in %s: nobody can open them", n, id, config.MasterKeyFile)
 		}
 	}

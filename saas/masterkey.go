@@ -14,7 +14,24 @@ import (
 
 const masterKeyLock = "master key"
 
-// RotateMaster puts a fresh master key in front of the present one and wraps all
+// PrepareMaster puts a key into the file that RotateMaster will use: time to bring it
+// to the other machines that serve.
+func PrepareMaster(ctx context.Context, config Config, out io.Writer) error {
+	if err := config.Validate(); err != nil {
+		return err
+	}
+	return store.Alone(ctx, config.DatabaseURL, masterKeyLock, func() error {
+		id, err := keys.Prepare(config.MasterKeyFile)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "master key %s is in %s, and used for nothing yet: copy the file to where you keep it, and to every other machine that serves; then run `assim-saas keys rotate-master`\n",
+			id, config.MasterKeyFile)
+		return nil
+	})
+}
+
+// RotateMaster puts the master key that is prepared, else a fresh one, in front of the present one and wraps all
 // secrets by it. Where it broke off it goes on.
 func RotateMaster(ctx context.Context, config Config, out io.Writer) error {
 	if err := config.Validate(); err != nil {
@@ -93,6 +110,11 @@ func ListMaster(ctx context.Context, config Config, out io.Writer) error {
 			state = "old"
 		}
 		fmt.Fprintf(out, "%s  %-7s  %d secrets\n", id, state, counts[id])
+		delete(counts, id)
+	}
+	if id := master.Prepared(); id != "" {
+		// Where another machine uses it there are some.
+		fmt.Fprintf(out, "%s  %-7s  %d secrets\n", id, "next", counts[id])
 		delete(counts, id)
 	}
 	for _, id := range slices.Sorted(maps.Keys(counts)) {

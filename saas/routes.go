@@ -226,7 +226,7 @@ func Rebuild(ctx context.Context, config Config, tenant tenancy.TenantID, log *s
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, store.Config{AdminURL: config.DatabaseURL, Passwords: master.Derive})
+	db, err := store.Open(ctx, store.Config{AdminURL: config.DatabaseURL, Passwords: master.Derive, Others: master.DeriveOthers})
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func New(ctx context.Context, config Config, log *slog.Logger) (*SaaS, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, store.Config{AdminURL: config.DatabaseURL, Passwords: master.Derive})
+	db, err := store.Open(ctx, store.Config{AdminURL: config.DatabaseURL, Passwords: master.Derive, Others: master.DeriveOthers})
 	if err != nil {
 		return nil, fmt.Errorf("%w; was `assim-saas migrate` run, with the same master key?", err)
 	}

@@ -14,22 +14,27 @@ func keysCommand(config *saas.Config) *cobra.Command {
 		Use: "keys", Short: "The master key and the keys of tenants: another one, an old one out",
 		Long: `The master key wraps every private key and secret in the database. To replace it:
 
-  1. rotate-master   makes a new key and wraps all secrets by it; the old one stays readable.
+  1. prepare-master  makes a new key that is used for nothing yet. Only where several machines serve:
+                     copy the file to each of them before you go on.
+  2. rotate-master   wraps all secrets by the new key; the old one stays readable.
                      The service goes on, and reads the changed file by itself.
-  2. Copy the file to where you keep it, and to other machines that serve.
-  3. retire-master   takes the old key out, once nothing is wrapped by it.
+  3. Copy the file to where you keep it, and to other machines that serve.
+  4. retire-master   takes the old key out, once nothing is wrapped by it.
 
 Backups made before need the old key: keep a copy as long as you keep them. Who had both the old key
 and the database knows the private keys themselves: replace those of tenants by rotate-tenant.`,
 		Example: `  assim-saas keys list
-  assim-saas keys rotate-master && assim-saas keys retire-master`,
+  assim-saas keys prepare-master    # several machines: copy the file, then
+  assim-saas keys rotate-master     # copy it again, then
+  assim-saas keys retire-master`,
 	}
 	for _, sub := range []struct {
 		use, short string
 		run        func(context.Context, saas.Config, io.Writer) error
 	}{
 		{"list", "Say which master keys there are, and how many secrets each wraps", saas.ListMaster},
-		{"rotate-master", "Make a new master key and wrap all secrets by it; goes on where it broke off", saas.RotateMaster},
+		{"prepare-master", "Make a new master key that is used for nothing yet, to be copied to all machines that serve", saas.PrepareMaster},
+		{"rotate-master", "Use the prepared master key, or a new one, and wrap all secrets by it; goes on where it broke off", saas.RotateMaster},
 		{"retire-master", "Take old master keys out of the file, once nothing needs them", saas.RetireMaster},
 	} {
 		c.AddCommand(&cobra.Command{

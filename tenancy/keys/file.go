@@ -17,6 +17,9 @@ import (
 // beside is how files that are to become the key's begin.
 const beside = ".master-key-"
 
+// nextPrefix begins the line of a key that is prepared.
+const nextPrefix = "next="
+
 // maxKeys bounds how many keys a file may hold: one, and what is being retired.
 const maxKeys = 8
 
@@ -85,7 +88,9 @@ func read(path string) ([]*key, os.FileInfo, error) {
 		return nil, nil, err
 	}
 	var ring []*key
+	var prepared *key
 	for _, line := range bytes.Fields(text) {
+		line, next := bytes.CutPrefix(line, []byte(nextPrefix))
 		secret := make([]byte, hex.DecodedLen(len(line)))
 		if _, err := hex.Decode(secret, line); err != nil || len(secret) != keySize {
 			return nil, nil, fmt.Errorf("%s has a line that is not %d hex digits", path, 2*keySize)
@@ -94,7 +99,17 @@ func read(path string) ([]*key, os.FileInfo, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		ring = append(ring, k)
+		switch k.prepared = next; {
+		case !next:
+			ring = append(ring, k)
+		case prepared != nil:
+			return nil, nil, fmt.Errorf("%s has two keys that are prepared", path)
+		default:
+			prepared = k
+		}
+	}
+	if len(ring) > 0 && prepared != nil {
+		ring = append(ring, prepared)
 	}
 	if len(ring) == 0 || len(ring) > maxKeys {
 		return nil, nil, fmt.Errorf("%s has %d keys of %d hex digits, not 1 to %d", path, len(ring), 2*keySize, maxKeys)
@@ -136,6 +151,9 @@ func write(path string, ring []*key, name func(from string) error) error {
 	defer os.Remove(out.Name())
 	var text bytes.Buffer
 	for _, k := range ring {
+		if k.prepared {
+			text.WriteString(nextPrefix)
+		}
 		text.WriteString(hex.EncodeToString(k.root) + "\n")
 	}
 	_, err = out.Write(text.Bytes())
@@ -182,21 +200,52 @@ func syncFolder(path string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// Next is the master key as it will be: a fresh key before the present one, or, where
-// one is being retired already, what there is. put writes it to the file.
+// Prepare puts a fresh key into the file that is used for nothing yet, or names the one
+// that is there. Not where a key is being retired: nobody could tell which is which.
+func Prepare(path string) (id string, err error) {
+	ring, _, err := read(path)
+	if err != nil {
+		return "", fmt.Errorf("reading the master key: %w", err)
+	}
+	last := ring[len(ring)-1]
+	switch {
+	case last.prepared:
+		return hex.EncodeToString(last.id), nil
+	case len(ring) > 1:
+		return "", fmt.Errorf("%s still has an old key: retire it first", path)
+	}
+	fresh, err := draw()
+	if err != nil {
+		return "", err
+	}
+	fresh.prepared = true
+	if err := replace(path, append(ring, fresh)); err != nil {
+		return "", fmt.Errorf("writing the master key %s: %w", path, err)
+	}
+	return hex.EncodeToString(fresh.id), nil
+}
+
+// Next is the master key as it will be: the one that is prepared, else a fresh one,
+// before the present one, or, where one is being retired already, what there is. put
+// writes it to the file.
 func Next(path string) (next *Master, put func() error, err error) {
 	ring, _, err := read(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the master key: %w", err)
 	}
-	if len(ring) > 1 {
+	fresh, rest := ring[len(ring)-1], ring[:len(ring)-1]
+	switch {
+	case fresh.prepared:
+		fresh.prepared = false // of what was read for this call alone
+	case len(rest) > 0:
 		return &Master{source: fixed(ring)}, func() error { return nil }, nil
+	default:
+		if fresh, err = draw(); err != nil {
+			return nil, nil, err
+		}
+		rest = ring
 	}
-	fresh, err := draw()
-	if err != nil {
-		return nil, nil, err
-	}
-	ring = slices.Concat([]*key{fresh}, ring)
+	ring = slices.Concat([]*key{fresh}, rest)
 	return &Master{source: fixed(ring)}, func() error {
 		if err := replace(path, ring); err != nil {
 			return fmt.Errorf("writing the master key %s: %w", path, err)
@@ -205,13 +254,17 @@ func Next(path string) (next *Master, put func() error, err error) {
 	}, nil
 }
 
-// Retire takes all keys but the first out of a file.
+// Retire takes all keys but the first out of a file. One that is prepared stays.
 func Retire(path string) error {
 	ring, _, err := read(path)
 	if err != nil {
 		return fmt.Errorf("reading the master key: %w", err)
 	}
-	if err := replace(path, ring[:1]); err != nil {
+	kept := ring[:1]
+	if last := ring[len(ring)-1]; last.prepared {
+		kept = []*key{ring[0], last}
+	}
+	if err := replace(path, kept); err != nil {
 		return fmt.Errorf("writing the master key %s: %w", path, err)
 	}
 	return nil

@@ -90,3 +90,78 @@ func TestAFileThatTurnsBadChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A key that is prepared opens what another machine wrapped by it, and wraps nothing
+// here until it is used.
+func TestAMasterKeyIsPreparedOnAllMachines(t *testing.T) {
+	one, other := filepath.Join(t.TempDir(), "master.key"), filepath.Join(t.TempDir(), "master.key")
+	bring := func() {
+		t.Helper()
+		text, err := os.ReadFile(one)
+		if err == nil {
+			err = os.WriteFile(other+".new", text, 0o600)
+		}
+		if err == nil {
+			err = os.Rename(other+".new", other)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	here, err := keys.Load(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bring()
+	there, err := keys.Load(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := here.IDs()[0]
+	prepared, err := keys.Prepare(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := keys.Prepare(one); err != nil || again != prepared {
+		t.Errorf("prepared again: %s, %v, want %s", again, err, prepared)
+	}
+	bring()
+	for _, m := range []*keys.Master{here, there} {
+		if ids := m.IDs(); len(ids) != 1 || ids[0] != first || m.Prepared() != prepared {
+			t.Errorf("prepared: the keys are %v and %q", ids, m.Prepared())
+		}
+	}
+	before := there.Wrap("p", []byte("before"))
+	next, put, err := keys.Next(one)
+	if err == nil {
+		err = put()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next.IDs()[0] != prepared || here.IDs()[0] != prepared || here.Prepared() != "" {
+		t.Errorf("used: %v, prepared %q, want %s", here.IDs(), here.Prepared(), prepared)
+	}
+	// The other machine has not heard of it.
+	if _, err := there.Unwrap("p", here.Wrap("p", []byte("after"))); err != nil {
+		t.Error(err)
+	}
+	if _, err := here.Unwrap("p", before); err != nil {
+		t.Error(err)
+	}
+	if others := there.DeriveOthers("login"); len(others) != 1 || others[0] != here.Derive("login") {
+		t.Error("the other machine does not know what is derived of the key that is used")
+	}
+	if _, err := keys.Prepare(one); err == nil {
+		t.Error("another key is prepared while the old one is there")
+	}
+	if err := keys.Retire(one); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.Prepare(one); err != nil {
+		t.Error(err)
+	}
+	if err := keys.Retire(one); err != nil || here.Prepared() == "" || len(here.IDs()) != 1 {
+		t.Errorf("retiring takes the prepared key along: %v, %q, %v", here.IDs(), here.Prepared(), err)
+	}
+}

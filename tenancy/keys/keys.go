@@ -12,7 +12,9 @@
 //
 // The master key's file has a line of 64 hex digits for each key. The first wraps
 // and derives; the others only unwrap, while secrets are wrapped anew (Next), until
-// they are taken out (Retire). Who has loaded the file notices when it changes.
+// they are taken out (Retire). A line that begins with "next=" is a key that is
+// prepared, so that every machine has it before it is used (Prepare). Who has loaded
+// the file notices when it changes.
 package keys
 
 import (
@@ -38,9 +40,10 @@ const (
 
 // key is one master key.
 type key struct {
-	root []byte
-	id   []byte
-	aead cipher.AEAD
+	root     []byte
+	id       []byte
+	aead     cipher.AEAD
+	prepared bool // it wraps nothing here yet
 }
 
 func newKey(secret []byte) (*key, error) {
@@ -72,14 +75,25 @@ func New(secret []byte) (*Master, error) {
 	return &Master{source: fixed{k}}, nil
 }
 
-// IDs name the keys, the one that wraps first, and tell nothing of them.
-func (m *Master) IDs() []string {
-	ring := m.source.keys()
-	ids := make([]string, len(ring))
-	for i, k := range ring {
-		ids[i] = hex.EncodeToString(k.id)
+// IDs name the keys that are or were used here, the one that wraps first, and tell
+// nothing of them.
+func (m *Master) IDs() (ids []string) {
+	for _, k := range m.source.keys() {
+		if !k.prepared {
+			ids = append(ids, hex.EncodeToString(k.id))
+		}
 	}
 	return ids
+}
+
+// Prepared names the key that is prepared; "" for none.
+func (m *Master) Prepared() string {
+	for _, k := range m.source.keys() {
+		if k.prepared {
+			return hex.EncodeToString(k.id)
+		}
+	}
+	return ""
 }
 
 // Wrap seals a secret for storage. purpose says what it is and whose, as in
@@ -119,7 +133,17 @@ func (m *Master) Unwrap(purpose string, wrapped []byte) ([]byte, error) {
 // key is the same: the password of a database login, which so needs no place of its
 // own.
 func (m *Master) Derive(label string) string {
-	return base64.RawURLEncoding.EncodeToString(m.source.keys()[0].derive("derive\x00"+label, keySize))
+	return m.source.keys()[0].derived(label)
+}
+
+// DeriveOthers is what Derive comes to with the other keys of the file: what holds where
+// another machine has changed the key and this one does not know yet, or the other way
+// round.
+func (m *Master) DeriveOthers(label string) (secrets []string) {
+	for _, k := range m.source.keys()[1:] {
+		secrets = append(secrets, k.derived(label))
+	}
+	return secrets
 }
 
 // SiteSecret is what the relays of a site share, made of the site's private key,
@@ -130,6 +154,10 @@ func SiteSecret(siteSeed []byte) []byte {
 		panic(err) // only for sizes beyond 255 hashes
 	}
 	return secret
+}
+
+func (k *key) derived(label string) string {
+	return base64.RawURLEncoding.EncodeToString(k.derive("derive\x00"+label, keySize))
 }
 
 func (k *key) derive(use string, size int) []byte {

@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -14,7 +16,10 @@ import (
 type Config struct {
 	AdminURL  string // of a superuser of the database: AGE and its settings want one
 	Passwords Passwords
-	MaxConns  int32 // of each of the three pools; 0 means 8
+	// Others are passwords that may hold instead: while the master key is changed not
+	// every machine knows at the same moment. May be nil.
+	Others   func(login string) []string
+	MaxConns int32 // of each of the three pools; 0 means 8
 }
 
 // Time limits of one statement. A batch of a relay may be 8 MiB of facts; a page
@@ -68,8 +73,8 @@ func openPool(ctx context.Context, cfg Config, login string, timeout time.Durati
 		return nil, err
 	}
 	pc.ConnConfig.User = login
-	pc.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error { // the master key may be another by then
-		c.Password = cfg.Passwords(login)
+	pc.BeforeConnect = func(ctx context.Context, c *pgx.ConnConfig) error { // the master key may be another by then
+		c.Password = cfg.password(ctx, c, login)
 		return nil
 	}
 	params := pc.ConnConfig.RuntimeParams
@@ -93,6 +98,33 @@ func openPool(ctx context.Context, cfg Config, login string, timeout time.Durati
 		return nil, err
 	}
 	return pool, nil
+}
+
+// password is the one that the database takes of a login. There is one, but while the
+// master key is changed: then each is tried. Whatever else is wrong is said by the
+// connection that is made with it.
+func (c Config) password(ctx context.Context, to *pgx.ConnConfig, login string) string {
+	first := c.Passwords(login)
+	if c.Others == nil {
+		return first
+	}
+	others := c.Others(login)
+	if len(others) == 0 {
+		return first
+	}
+	for _, password := range append([]string{first}, others...) {
+		try := to.Copy()
+		try.Password = password
+		conn, err := pgx.ConnectConfig(ctx, try)
+		if err == nil {
+			conn.Close(ctx)
+			return password
+		}
+		if refused, ok := errors.AsType[*pgconn.PgError](err); !ok || refused.Code != "28P01" { // invalid_password
+			break
+		}
+	}
+	return first
 }
 
 // searchPath of all logins. Operators of agtype live in ag_catalog; pg_catalog
