@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,6 +45,9 @@ type node struct {
 	shape  discovery.Shape
 	fields map[string]*node
 }
+
+// Kinds lists the kinds that there are rules of.
+func (r *Rules) Kinds() []string { return slices.Sorted(maps.Keys(r.kinds)) }
 
 // Name tells these rules from those of another version of the program.
 func (r *Rules) Name() string {

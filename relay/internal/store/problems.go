@@ -92,6 +92,26 @@ func (tx *Tx) ClearBy(source string, now int64) error {
 	return nil
 }
 
+// tellProblems records those of a host that stand.
+func (tx *Tx) tellProblems(id tenancy.HostID, now int64) error {
+	var standing []Problem
+	err := tx.each("SELECT source, kind, instance, reason, detail FROM problems WHERE host = ? ORDER BY source, kind, instance", []any{id.UUID[:]}, func(rows *sql.Rows) error {
+		p := Problem{Host: id}
+		err := rows.Scan(&p.Source, &p.Kind, &p.Instance, &p.Reason, &p.Detail)
+		standing = append(standing, p)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("looking for a host's problems: %w", err)
+	}
+	for _, p := range standing {
+		if err := tx.appendProblem(p, "", false, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (tx *Tx) appendProblem(p Problem, from string, cleared bool, now int64) error {
 	subject := "fact"
 	if p.Source == ByWatch {

@@ -1,12 +1,14 @@
 package store_test
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
 	"assimilation/discovery"
 	"assimilation/relay/internal/store"
 	"assimilation/uplink"
+	"assimilation/wire"
 )
 
 func resync(t *testing.T, s *store.Store) {
@@ -90,7 +92,7 @@ func TestAServiceThatFellBackIsToldEverything(t *testing.T) {
 	do(t, s, func(tx *store.Tx) error { return tx.Mend(rift, now) })
 	resync(t, s)
 	changes := records(t, s)
-	want := []uplink.ChangeType{uplink.RelayState, uplink.HostState, uplink.TokenUse, uplink.FactPut}
+	want := []uplink.ChangeType{uplink.RelayState, uplink.HostState, uplink.TokenUse, uplink.FactPut, uplink.FactList}
 	if got := types(changes); !reflect.DeepEqual(got, want) {
 		t.Fatalf("told is %v, want %v", got, want)
 	}
@@ -99,5 +101,53 @@ func TestAServiceThatFellBackIsToldEverything(t *testing.T) {
 	}
 	if s.Head().Epoch <= head.Epoch {
 		t.Error("the new epoch is not greater than the old one")
+	}
+}
+
+// The service went back to a time before the relay forgot what went, and before it
+// told what it refuses.
+func TestAServiceThatFellBackIsToldWhatTheRelayForgot(t *testing.T) {
+	s := enrolled(t)
+	host := addHost(t, s)
+	put(t, s, host, fact("x-a", "stays", "1"))
+	const many = 1500 // more than are remembered
+	do(t, s, func(tx *store.Tx) error {
+		for i := range many {
+			went := fact("x-a", fmt.Sprint("went ", i), "1")
+			if _, err := tx.PutFact(host, went, now, now); err != nil {
+				return err
+			}
+			if err := tx.DropFact(host, went.Kind, went.Instance, now, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	refused := store.Problem{Host: host, Source: store.ByProbe, Kind: "x-b", Reason: wire.MissingRight, Detail: "CAP_NET_ADMIN"}
+	do(t, s, func(tx *store.Tx) error { return tx.Raise(refused, "db1", now) })
+	head := s.Head()
+	do(t, s, func(tx *store.Tx) error { return tx.Acknowledge(head.Last) })
+	do(t, s, func(tx *store.Tx) error { return tx.Mend(store.Rift{Epoch: head.Epoch, Position: 1}, now) })
+	resync(t, s)
+
+	gone, listed, told := 0, [][]string{}, 0
+	for _, c := range records(t, s) {
+		switch {
+		case c.Type == uplink.FactGone:
+			gone++
+		case c.Type == uplink.FactList && c.Kind == "x-a":
+			listed = append(listed, c.Instances)
+		case c.Type == uplink.Refusal && c.Kind == "x-b" && c.Refusal.Reason == wire.MissingRight && !c.Refusal.Cleared:
+			told++
+		}
+	}
+	if gone >= many {
+		t.Errorf("all %d facts that went are remembered: nothing is shown", gone)
+	}
+	if !reflect.DeepEqual(listed, [][]string{{"stays"}}) {
+		t.Errorf("the facts listed are %q", listed)
+	}
+	if told != 1 {
+		t.Errorf("the problem that stands was told %d times", told)
 	}
 }

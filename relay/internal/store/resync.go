@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 
 	"assimilation/tenancy"
 	"assimilation/uplink"
@@ -153,6 +155,44 @@ func (tx *Tx) resyncHost(id tenancy.HostID, now int64) error {
 			continue
 		}
 		if err := tx.appendFact(fact, now); err != nil {
+			return err
+		}
+	}
+	if host.doubt != trusted {
+		return nil
+	}
+	if err := tx.listFacts(id, facts, now); err != nil {
+		return err
+	}
+	return tx.tellProblems(id, now)
+}
+
+// listFacts tells which facts a host has of every kind, those of which it has none
+// included: of facts that went long ago nobody here remembers, see maxTombstones,
+// and the service may have gone back to a time when they were there.
+func (tx *Tx) listFacts(id tenancy.HostID, facts []Fact, now int64) error {
+	instances := map[string][]string{}
+	if rules := tx.writer.store.rules; rules != nil {
+		for _, kind := range rules.Kinds() {
+			instances[kind] = nil
+		}
+	}
+	for _, fact := range facts {
+		of := instances[fact.Kind]
+		if fact.Hash != nil {
+			of = append(of, fact.Instance)
+		}
+		instances[fact.Kind] = of
+	}
+	for _, kind := range slices.Sorted(maps.Keys(instances)) {
+		term, version, found, err := tx.nextVersion(id)
+		if err != nil || !found {
+			return err
+		}
+		err = tx.Append(uplink.Change{
+			Type: uplink.FactList, Host: id, SeenAt: now, Kind: kind, Instances: instances[kind], Term: term, Version: version,
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -402,7 +402,7 @@ func TestRestartSendsEverythingAnew(t *testing.T) {
 		t.Error("the resync does not end")
 	}
 	changes := records(t, s)
-	want := []uplink.ChangeType{uplink.TokenUse, uplink.HostState, uplink.TokenUse, uplink.FactPut, uplink.FactGone}
+	want := []uplink.ChangeType{uplink.TokenUse, uplink.HostState, uplink.TokenUse, uplink.FactPut, uplink.FactGone, uplink.FactList, uplink.FactList}
 	if got := types(changes); !reflect.DeepEqual(got, want) {
 		t.Fatalf("the new epoch holds %v, want %v", got, want)
 	}

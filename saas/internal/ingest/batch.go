@@ -34,6 +34,7 @@ type batch struct {
 	instances map[instancesOf]int
 	events    []event
 	findings  map[findingKey]finding
+	stood     map[findingKey]string // what open findings said before
 	uses      []allowance.Use
 	verdicts  map[tenancy.VerdictID]*verdict
 
@@ -146,6 +147,9 @@ func (b *batch) load(ctx context.Context, entries []uplink.Entry) error {
 		return err
 	}
 	if err := b.loadVerdicts(ctx, entries); err != nil {
+		return err
+	}
+	if err := b.loadFindings(ctx, entries); err != nil {
 		return err
 	}
 	listed, err := b.keysListed(ctx, entries)

@@ -304,6 +304,10 @@ func TestRefusalsOfTheRelayOpenAndClose(t *testing.T) {
 	}
 	refusal(wire.TooLarge, false)
 	refusal(wire.MissingRight, false)
+	refusal(wire.MissingRight, false) // by a relay that tells everything anew
+	if n := value[int](t, f, `SELECT count(*) FROM assim.events WHERE type = 'refusal'`); n != 2 {
+		t.Errorf("%d refusals are shown, want 2", n)
+	}
 	if got, want := open(), "missing-right sockets/ missing right: why, refused-fact sockets/ too large: why"; got != want {
 		t.Errorf("open %q, want %q", got, want)
 	}

@@ -98,27 +98,71 @@ func (b *batch) relayRefusal(c uplink.Change) {
 	if c.Kind != "" {
 		detail["kind"], detail["instance"] = c.Kind, c.Instance
 	}
-	b.refusalOf(c, detail)
 	if h := b.hosts[c.Host]; h == nil || c.Kind == "" || h.Site != b.from.Site {
+		b.refusalOf(c, detail)
 		return
 	}
+	key, text := findingOf(c), r.Reason.String()
+	if r.Detail != "" {
+		text += ": " + r.Detail
+	}
+	switch {
+	case r.Cleared:
+		b.refusalOf(c, detail)
+		b.close(key.host, key.rule, key.subject, seen)
+	case b.standing(key) != text:
+		b.refusalOf(c, detail)
+		b.open(key.host, key.rule, key.subject, text, seen)
+	} // else a relay that tells everything anew tells it again: no news
+}
+
+// findingOf names the finding that a refusal is about.
+func findingOf(c uplink.Change) findingKey {
 	rule := ruleRefusedFact
-	switch r.Reason {
+	switch c.Refusal.Reason {
 	case wire.MissingRight:
 		rule = ruleMissingRight
 	case wire.CollectFailed:
 		rule = ruleCollectFailed
 	}
-	subject := c.Kind + "/" + c.Instance
-	if r.Cleared {
-		b.close(c.Host, rule, subject, seen)
-		return
+	return findingKey{c.Host, rule, c.Kind + "/" + c.Instance}
+}
+
+// standing is what an open finding says, "" where there is none.
+func (b *batch) standing(key findingKey) string {
+	if f, changed := b.findings[key]; changed {
+		return f.detail
 	}
-	text := r.Reason.String()
-	if r.Detail != "" {
-		text += ": " + r.Detail
+	return b.stood[key]
+}
+
+// loadFindings reads the open findings that refusals are about.
+func (b *batch) loadFindings(ctx context.Context, entries []uplink.Entry) error {
+	var hosts []tenancy.HostID
+	var rules, subjects []string
+	for _, e := range entries {
+		if e.Err == nil && e.Change.Type == uplink.Refusal && e.Change.Kind != "" && !e.Change.Refusal.Cleared {
+			key := findingOf(e.Change)
+			hosts, rules, subjects = append(hosts, key.host), append(rules, key.rule), append(subjects, key.subject)
+		}
 	}
-	b.open(c.Host, rule, subject, text, seen)
+	if len(hosts) == 0 {
+		return nil
+	}
+	rows, err := b.tx.Query(ctx, `
+		SELECT f.host, f.rule, f.subject, f.detail FROM unnest($2::uuid[], $3::text[], $4::text[]) AS k(host, rule, subject)
+		JOIN assim.findings f ON f.tenant = $1 AND f.host = k.host AND f.rule = k.rule AND f.subject = k.subject AND f.closed_at IS NULL`,
+		b.from.Tenant, hosts, rules, subjects)
+	if err != nil {
+		return fmt.Errorf("reading findings: %w", err)
+	}
+	b.stood = map[findingKey]string{}
+	var key findingKey
+	var detail string
+	if _, err := pgx.ForEachRow(rows, []any{&key.host, &key.rule, &key.subject, &detail}, func() error { b.stood[key] = detail; return nil }); err != nil {
+		return fmt.Errorf("reading findings: %w", err)
+	}
+	return nil
 }
 
 // encodeEvents is what the events say, as they are stored, and how much that is in
