@@ -25,13 +25,14 @@ var whole = flag.Bool("whole", false, "run; without it nothing is done, since it
 
 func TestMain(m *testing.M) {
 	world.PeerMain()
+	flag.Parse()
+	if *whole {
+		world.Alone()
+	}
 	os.Exit(m.Run())
 }
 
-const (
-	settle     = 10 * time.Minute
-	secondHost = "second-host"
-)
+const secondHost = "second-host"
 
 // deployment is a service with two sites, each with a relay and a probe, both of
 // this machine.
@@ -70,7 +71,7 @@ func deploy(t *testing.T) *deployment {
 		d.http = append(d.http, http)
 	}
 	for _, host := range d.hosts {
-		d.HostUp(host, time.Minute)
+		d.HostUp(host, world.Patience)
 	}
 	return d
 }
@@ -78,8 +79,8 @@ func deploy(t *testing.T) *deployment {
 // atRest waits until nobody has anything left to tell, and the truth is told.
 func (d *deployment) atRest() {
 	d.t.Helper()
-	d.AtRest(d.t, d.http[1], settle)
-	d.AtRest(d.t, d.http[0], settle, d.hosts[0])
+	d.AtRest(d.t, d.http[1], world.Patience)
+	d.AtRest(d.t, d.http[0], world.Patience, d.hosts[0])
 }
 
 // listen starts a listener that probes must find.
@@ -112,7 +113,7 @@ func (d *deployment) told(host, op, address string) (n int, err error) {
 func (d *deployment) awaitTold(op, address string) {
 	d.t.Helper()
 	for _, host := range d.hosts {
-		world.Eventually(d.t, settle, "the listener "+op, func() (bool, string) {
+		world.Eventually(d.t, world.Patience, "the listener "+op, func() (bool, string) {
 			n, err := d.told(host, op, address)
 			return n == 1 && err == nil, fmt.Sprint(n, " times, ", err)
 		})

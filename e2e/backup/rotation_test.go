@@ -56,7 +56,7 @@ func TestTheMasterKeyIsReplacedUnderWay(t *testing.T) {
 	last, _ := d.listen()
 	d.awaitTold("added", last)
 	for _, http := range d.http {
-		d.AtRest(t, http, settle)
+		d.AtRest(t, http, world.Patience)
 	}
 	d.Examine(t)
 	if n := d.count(`SELECT count(*) FROM assim.events WHERE type = 'relay.gap'`); n != 0 {

@@ -19,6 +19,9 @@ var rest = flag.Duration("rest", 10*time.Second, "how long the probe is watched 
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if *debian == "" {
+		world.Alone()
+	}
 	os.Exit(m.Run())
 }
 
@@ -31,8 +34,8 @@ func TestWhatAProbeCosts(t *testing.T) {
 	_, address := w.Relay(world.Node{Name: "relay"})
 	counted := newMeter(t, address)
 	probe := w.Probe(world.Node{Name: "probe", Host: "measured", Relay: counted.address})
-	w.HostUp("measured", time.Minute)
-	world.Eventually(t, time.Minute, "all kinds told", func() (bool, string) {
+	w.HostUp("measured", world.Patience)
+	world.Eventually(t, world.Patience, "all kinds told", func() (bool, string) {
 		facts := w.Rows("host", "facts", "measured")
 		kinds := map[any]bool{}
 		for _, f := range facts {

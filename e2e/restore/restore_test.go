@@ -21,10 +21,9 @@ import (
 
 func TestMain(m *testing.M) {
 	world.PeerMain()
+	world.Alone()
 	os.Exit(m.Run())
 }
-
-const settle = 3 * time.Minute
 
 // site is a world with a relay and two probes, both of this machine.
 type site struct {
@@ -51,9 +50,9 @@ func newSite(t *testing.T) *site {
 	if s.host, err = os.Hostname(); err != nil {
 		t.Fatal(err)
 	}
-	s.HostUp(s.host, time.Minute)
-	s.HostUp(secondHost, time.Minute)
-	s.AtRest(t, s.relayHTTP, settle, s.host)
+	s.HostUp(s.host, world.Patience)
+	s.HostUp(secondHost, world.Patience)
+	s.AtRest(t, s.relayHTTP, world.Patience)
 	return s
 }
 
@@ -67,8 +66,11 @@ func (s *site) listen() (address string, p *world.Process) {
 // told counts how often a listener was told to have come or gone.
 func (s *site) told(host, op, address string) (n int) {
 	s.t.Helper()
-	for _, row := range s.Rows("changes", "--host", host, "--since", "24h", "--limit", "0") {
+	for _, row := range s.Rows("changes", "--host", host, "--kind", "sockets", "--since", "24h", "--limit", "0") {
 		details, _ := row["details"].([]any)
+		if row["more"] != nil {
+			s.t.Fatalf("a change shows %d of its differences, and has %v more: where the listener is cannot be told", len(details), row["more"])
+		}
 		for _, d := range details {
 			d, _ := d.(map[string]any)
 			if text, _ := d["text"].(string); d["op"] == op && strings.Contains(text, "tcp "+address) {
@@ -82,7 +84,7 @@ func (s *site) told(host, op, address string) (n int) {
 func (s *site) awaitTold(op, address string) {
 	s.t.Helper()
 	for _, host := range []string{s.host, secondHost} {
-		world.Eventually(s.t, time.Minute, "the listener "+op, func() (bool, string) {
+		world.Eventually(s.t, world.Patience, "the listener "+op, func() (bool, string) {
 			return s.told(host, op, address) == 1, fmt.Sprint(s.told(host, op, address), " times")
 		})
 	}
@@ -146,10 +148,11 @@ func TestARelayWithAnOldDiskDoesNotTellOldNews(t *testing.T) {
 	copyTree(t, old, s.State("relay"))
 	s.relay.Start()
 
-	world.Eventually(t, settle, "the end of the passing listener told", func() (bool, string) {
-		return s.told(s.host, "removed", passes) == 1, ""
+	world.Eventually(t, world.Patience, "the end of the passing listener told", func() (bool, string) {
+		n := s.told(s.host, "removed", passes)
+		return n == 1, fmt.Sprint(n, " times")
 	})
-	s.AtRest(t, s.relayHTTP, settle, s.host)
+	s.AtRest(t, s.relayHTTP, world.Patience, s.host)
 	s.oneGap("this relay was restored")
 	if h := s.Examine(t); h.Epochs != 2 {
 		t.Errorf("the history has %d epochs, want 2", h.Epochs)
@@ -193,8 +196,12 @@ func TestAServiceWithAnOldDatabaseGetsEverythingAgain(t *testing.T) {
 	world.Answers(t, s.URL+"/readyz")
 
 	// A quiet site has nothing to say: the relay finds out all the same.
-	world.Eventually(t, settle, "what the database forgot told again", func() (bool, string) { return s.told(s.host, "added", stays) == 1, "" })
-	s.AtRest(t, s.relayHTTP, settle, s.host)
+	world.Eventually(t, world.Patience, "what the database forgot told again", func() (bool, string) {
+		n := s.told(s.host, "added", stays)
+		return n == 1, fmt.Sprint(n, " times")
+	})
+	s.AtRest(t, s.relayHTTP, world.Patience, s.host)
+	s.SameFacts(t, "relay")
 	s.oneGap("the service was restored")
 	if h := s.Examine(t); h.Epochs != 2 {
 		t.Errorf("the history has %d epochs, want 2", h.Epochs)

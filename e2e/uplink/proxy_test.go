@@ -136,13 +136,13 @@ func TestThroughProxies(t *testing.T) {
 	}})
 	w.Probe(world.Node{Name: "probe", Relay: address})
 	host := hostname(t)
-	w.HostUp(host, time.Minute)
-	w.AtRest(t, relayHTTP, settle, host)
+	w.HostUp(host, world.Patience)
+	w.AtRest(t, relayHTTP, world.Patience, host)
 
 	proxy.cut()
 	listener := world.FreeTCP(t)
 	world.Peer(t, world.Node{}, "listen", listener)
-	w.AtRest(t, relayHTTP, settle, host)
+	w.AtRest(t, relayHTTP, world.Patience, host)
 	if h := w.Examine(t); h.Epochs != 1 {
 		t.Errorf("the history has %d epochs, want 1", h.Epochs)
 	}

@@ -12,17 +12,15 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"assimilation/e2e/world"
 )
 
 func TestMain(m *testing.M) {
 	world.PeerMain()
+	world.Alone()
 	os.Exit(m.Run())
 }
-
-const settle = 3 * time.Minute
 
 func hostname(t *testing.T) string {
 	t.Helper()
@@ -91,16 +89,16 @@ func TestTwoReplicasBehindALoadBalancer(t *testing.T) {
 		w.Probe(world.Node{Name: fmt.Sprint("probe-", i), Relay: address, Host: fmt.Sprint("lb-", i)})
 	}
 	for i := range hosts {
-		w.HostUp(fmt.Sprint("lb-", i), time.Minute)
+		w.HostUp(fmt.Sprint("lb-", i), world.Patience)
 	}
 	second.Kill()
 	listener := world.FreeTCP(t)
 	world.Peer(t, world.Node{}, "listen", listener)
-	w.AtRest(t, relayHTTP, settle, "lb-0", "lb-5")
+	w.AtRest(t, relayHTTP, world.Patience, "lb-0", "lb-5")
 	second.Start()
 	world.Answers(t, "http://"+b.targets[1]+"/readyz")
 	world.Peer(t, world.Node{}, "listen", world.FreeTCP(t))
-	w.AtRest(t, relayHTTP, settle, "lb-0", "lb-5")
+	w.AtRest(t, relayHTTP, world.Patience, "lb-0", "lb-5")
 	if h := w.Examine(t); h.Epochs != 1 {
 		t.Errorf("the history has %d epochs, want 1", h.Epochs)
 	}

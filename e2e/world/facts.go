@@ -23,7 +23,7 @@ func (w *World) SameFacts(t testing.TB, relay string) {
 	t.Helper()
 	var facts int
 	Eventually(t, Patience, "the facts of "+relay+" at the service", func() (bool, string) {
-		told, held := w.factsOfRelay(t, relay), w.factsOfService(t)
+		told, held := w.FactsOfRelay(t, relay), w.factsOfService(t)
 		facts = len(told)
 		if maps.Equal(told, held) {
 			return true, ""
@@ -48,7 +48,9 @@ func (w *World) SameFacts(t testing.TB, relay string) {
 	t.Logf("%d facts at the relay, the same at the service", facts)
 }
 
-func (w *World) factsOfRelay(t testing.TB, relay string) map[string]string {
+// FactsOfRelay reads the hashes of the facts in a relay's store, by "host kind
+// instance".
+func (w *World) FactsOfRelay(t testing.TB, relay string) map[string]string {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.State(relay), "relay.db")+"?mode=ro")
 	if err != nil {

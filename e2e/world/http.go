@@ -11,7 +11,7 @@ import (
 func Answers(t testing.TB, url string) {
 	t.Helper()
 	client := http.Client{Timeout: 2 * time.Second}
-	Eventually(t, 60*time.Second, url, func() (bool, string) {
+	Eventually(t, Patience, url, func() (bool, string) {
 		res, err := client.Get(url)
 		if err != nil {
 			return false, err.Error()

@@ -47,8 +47,11 @@ func ReadOutbox(address string) (o Outbox, err error) {
 // and returns the table of differences.
 func (w *World) CheckTruth(t testing.TB, host string) (string, error) {
 	t.Helper()
-	cmd := exec.Command("go", "run", "./e2e/checktruth", "-assim", w.Bin+"/assim", "-host", host, "-patience", "1ms")
-	cmd.Dir = Root(t)
+	program, err := buildCheckTruth()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "-assim", w.Bin+"/assim", "-host", host, "-patience", "1ms")
 	cmd.Env = append(os.Environ(), w.Config())
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err

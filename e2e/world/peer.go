@@ -63,6 +63,6 @@ func Peer(t testing.TB, n Node, action, address string, more ...string) *Process
 	p := Start(t, "peer "+action, func() *exec.Cmd {
 		return placed(n, os.Args[0], append([]string{"peer", action, address}, more...)...)
 	})
-	p.Says("ready", readyWithin)
+	p.Says("ready", Patience)
 	return p
 }

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -218,47 +217,24 @@ func (w *World) HostUp(name string, within time.Duration) map[string]any {
 	return found
 }
 
-var (
-	buildOnce sync.Once
-	buildDir  string
-	buildErr  error
-)
-
 // Build builds the programs once per test process and returns their folder.
 func Build(t testing.TB) string {
 	t.Helper()
-	buildOnce.Do(func() {
-		root := Root(t)
-		buildDir = filepath.Join(root, "bin")
-		cmd := exec.Command("make", "build")
-		cmd.Dir = root
-		if out, err := cmd.CombinedOutput(); err != nil {
-			buildErr = fmt.Errorf("make build: %w\n%s", err, out)
-		}
-	})
-	if buildErr != nil {
-		t.Fatal(buildErr)
+	dir, err := buildPrograms()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return buildDir
+	return dir
 }
 
 // Root is the project's folder.
 func Root(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
+	dir, err := root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			t.Fatal("no go.mod above the working folder")
-		}
-		dir = parent
-	}
+	return dir
 }
 
 // FreeTCP and FreeUDP find an address of loopback that nobody listens on.

@@ -19,6 +19,10 @@ import (
 // server finds the server's URL once per process.
 var server = sync.OnceValues(findServer)
 
+// Server is the superuser's URL of the server of tests, for those that reach it by
+// another way.
+func Server() (string, error) { return server() }
+
 func findServer() (string, error) {
 	if fromEnv := os.Getenv("ASSIM_DATABASE_URL"); fromEnv != "" {
 		if _, err := url.Parse(fromEnv); err != nil {
