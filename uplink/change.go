@@ -16,8 +16,9 @@ const (
 	Refusal    ChangeType = 4 // something was turned away at the relay or the probe
 	TokenUse   ChangeType = 5 // one use of a token, counted once
 	RelayState ChangeType = 6 // the relay started, stopped, lost records
-	// FactList names all facts of one kind that a host has: any other is gone. It
-	// follows a restore, when nobody knows what was told meanwhile.
+	// FactList names all facts of one kind that a host has: any other is gone, and
+	// that the kind could not be read, or not in full, is over unless a Refusal
+	// follows. It follows a restore, when nobody knows what was told meanwhile.
 	FactList ChangeType = 7
 	Verdict  ChangeType = 8 // what the relay concluded, or that it is over
 )

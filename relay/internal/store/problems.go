@@ -92,12 +92,13 @@ func (tx *Tx) ClearBy(source string, now int64) error {
 	return nil
 }
 
-// tellProblems records those of a host that stand.
-func (tx *Tx) tellProblems(id tenancy.HostID, now int64) error {
+// tellProblems records those of a host that stand about a kind, behind the list of
+// its facts, which says that nothing else does.
+func (tx *Tx) tellProblems(id tenancy.HostID, kind string, now int64) error {
 	var standing []Problem
-	err := tx.each("SELECT source, kind, instance, reason, detail FROM problems WHERE host = ? ORDER BY source, kind, instance", []any{id.UUID[:]}, func(rows *sql.Rows) error {
-		p := Problem{Host: id}
-		err := rows.Scan(&p.Source, &p.Kind, &p.Instance, &p.Reason, &p.Detail)
+	err := tx.each("SELECT source, instance, reason, detail FROM problems WHERE host = ? AND kind = ? ORDER BY source, instance", []any{id.UUID[:], kind}, func(rows *sql.Rows) error {
+		p := Problem{Host: id, Kind: kind}
+		err := rows.Scan(&p.Source, &p.Instance, &p.Reason, &p.Detail)
 		standing = append(standing, p)
 		return err
 	})

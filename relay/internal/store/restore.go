@@ -114,5 +114,8 @@ func (tx *Tx) settle(host tenancy.HostID, kind string, instances []string, confi
 	if err != nil {
 		return err
 	}
+	if err := tx.tellProblems(host, kind, now); err != nil {
+		return err
+	}
 	return tx.exec("INSERT OR IGNORE INTO settled (host, kind) VALUES (?, ?)", host.UUID[:], kind)
 }

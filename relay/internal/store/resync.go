@@ -161,21 +161,28 @@ func (tx *Tx) resyncHost(id tenancy.HostID, now int64) error {
 	if host.doubt != trusted {
 		return nil
 	}
-	if err := tx.listFacts(id, facts, now); err != nil {
-		return err
-	}
-	return tx.tellProblems(id, now)
+	return tx.listFacts(id, facts, now)
 }
 
 // listFacts tells which facts a host has of every kind, those of which it has none
-// included: of facts that went long ago nobody here remembers, see maxTombstones,
-// and the service may have gone back to a time when they were there.
+// included, and which problems stand: of facts that went long ago, see maxTombstones,
+// and of problems that ended nobody here remembers, and the service may have gone
+// back to a time when they were there.
 func (tx *Tx) listFacts(id tenancy.HostID, facts []Fact, now int64) error {
 	instances := map[string][]string{}
 	if rules := tx.writer.store.rules; rules != nil {
 		for _, kind := range rules.Kinds() {
 			instances[kind] = nil
 		}
+	}
+	err := tx.each("SELECT DISTINCT kind FROM problems WHERE host = ?", []any{id.UUID[:]}, func(rows *sql.Rows) error {
+		var kind string
+		err := rows.Scan(&kind)
+		instances[kind] = nil
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("looking for a host's problems: %w", err)
 	}
 	for _, fact := range facts {
 		of := instances[fact.Kind]
@@ -193,6 +200,9 @@ func (tx *Tx) listFacts(id tenancy.HostID, facts []Fact, now int64) error {
 			Type: uplink.FactList, Host: id, SeenAt: now, Kind: kind, Instances: instances[kind], Term: term, Version: version,
 		})
 		if err != nil {
+			return err
+		}
+		if err := tx.tellProblems(id, kind, now); err != nil {
 			return err
 		}
 	}

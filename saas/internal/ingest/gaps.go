@@ -76,6 +76,7 @@ func (b *batch) loadedOf(of instancesOf) []factKey {
 // listFacts drops the facts of a kind that the list leaves out, if they are
 // older than the list.
 func (b *batch) listFacts(c uplink.Change) {
+	b.closeUnread(c)
 	listed := make(map[string]bool, len(c.Instances))
 	for _, instance := range c.Instances {
 		listed[instance] = true

@@ -311,6 +311,23 @@ func TestRefusalsOfTheRelayOpenAndClose(t *testing.T) {
 	if got, want := open(), "missing-right sockets/ missing right: why, refused-fact sockets/ too large: why"; got != want {
 		t.Errorf("open %q, want %q", got, want)
 	}
+	list := func() {
+		r.add(t, uplink.Change{Type: uplink.FactList, Host: p.id, Kind: "sockets", Term: 1, Version: 1})
+	}
+	list() // a relay that tells everything anew: it stands still
+	refusal(wire.MissingRight, false)
+	if got, want := open(), "missing-right sockets/ missing right: why, refused-fact sockets/ too large: why"; got != want {
+		t.Errorf("open after a list and what stands: %q, want %q", got, want)
+	}
+	if n := value[int](t, f, `SELECT count(*) FROM assim.events WHERE type = 'refusal'`); n != 2 {
+		t.Errorf("%d refusals are shown, want 2 still", n)
+	}
+	list() // and when it ended meanwhile
+	r.flush(t)
+	if got, want := open(), "refused-fact sockets/ too large: why"; got != want {
+		t.Errorf("open after a list: %q, want %q", got, want)
+	}
+	refusal(wire.MissingRight, false)
 	refusal(wire.MissingRight, true)
 	if got, want := open(), "refused-fact sockets/ too large: why"; got != want {
 		t.Errorf("open %q, want %q", got, want)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,6 +22,9 @@ const (
 	ruleMissingRight  = "missing-right"
 	ruleCollectFailed = "collect-failed"
 )
+
+// unread are the rules of kinds that a probe cannot read, or not in full.
+var unread = []string{ruleMissingRight, ruleCollectFailed}
 
 // event is a row of assim.events.
 type event struct {
@@ -111,9 +115,11 @@ func (b *batch) relayRefusal(c uplink.Change) {
 		b.refusalOf(c, detail)
 		b.close(key.host, key.rule, key.subject, seen)
 	case b.standing(key) != text:
-		b.refusalOf(c, detail)
+		if b.stood[key] != text { // else a relay that tells everything anew tells it again: no news
+			b.refusalOf(c, detail)
+		}
 		b.open(key.host, key.rule, key.subject, text, seen)
-	} // else a relay that tells everything anew tells it again: no news
+	}
 }
 
 // findingOf names the finding that a refusal is about.
@@ -136,23 +142,31 @@ func (b *batch) standing(key findingKey) string {
 	return b.stood[key]
 }
 
-// loadFindings reads the open findings that refusals are about.
+// loadFindings reads the open findings that refusals are about, and those that
+// lists of facts may end.
 func (b *batch) loadFindings(ctx context.Context, entries []uplink.Entry) error {
-	var hosts []tenancy.HostID
-	var rules, subjects []string
+	var hosts, listedHosts []tenancy.HostID
+	var rules, subjects, listedKinds []string
 	for _, e := range entries {
-		if e.Err == nil && e.Change.Type == uplink.Refusal && e.Change.Kind != "" && !e.Change.Refusal.Cleared {
-			key := findingOf(e.Change)
+		switch c := e.Change; {
+		case e.Err != nil || c.Kind == "":
+		case c.Type == uplink.FactList:
+			listedHosts, listedKinds = append(listedHosts, c.Host), append(listedKinds, c.Kind)
+		case c.Type == uplink.Refusal:
+			key := findingOf(c)
 			hosts, rules, subjects = append(hosts, key.host), append(rules, key.rule), append(subjects, key.subject)
 		}
 	}
-	if len(hosts) == 0 {
+	if len(hosts)+len(listedHosts) == 0 {
 		return nil
 	}
 	rows, err := b.tx.Query(ctx, `
 		SELECT f.host, f.rule, f.subject, f.detail FROM unnest($2::uuid[], $3::text[], $4::text[]) AS k(host, rule, subject)
-		JOIN assim.findings f ON f.tenant = $1 AND f.host = k.host AND f.rule = k.rule AND f.subject = k.subject AND f.closed_at IS NULL`,
-		b.from.Tenant, hosts, rules, subjects)
+		JOIN assim.findings f ON f.tenant = $1 AND f.host = k.host AND f.rule = k.rule AND f.subject = k.subject AND f.closed_at IS NULL
+		UNION
+		SELECT f.host, f.rule, f.subject, f.detail FROM unnest($5::uuid[], $6::text[]) AS k(host, kind)
+		JOIN assim.findings f ON f.tenant = $1 AND f.host = k.host AND f.rule = ANY ($7) AND starts_with(f.subject, k.kind || '/') AND f.closed_at IS NULL`,
+		b.from.Tenant, hosts, rules, subjects, listedHosts, listedKinds, unread)
 	if err != nil {
 		return fmt.Errorf("reading findings: %w", err)
 	}
@@ -163,6 +177,18 @@ func (b *batch) loadFindings(ctx context.Context, entries []uplink.Entry) error 
 		return fmt.Errorf("reading findings: %w", err)
 	}
 	return nil
+}
+
+// closeUnread ends what stood of a kind's being read: a list of its facts says so.
+func (b *batch) closeUnread(c uplink.Change) {
+	if h := b.hosts[c.Host]; h == nil || h.Site != b.from.Site {
+		return
+	}
+	for key := range b.stood {
+		if key.host == c.Host && slices.Contains(unread, key.rule) && strings.HasPrefix(key.subject, c.Kind+"/") {
+			b.close(key.host, key.rule, key.subject, wallClock(c.SeenAt))
+		}
+	}
 }
 
 // encodeEvents is what the events say, as they are stored, and how much that is in
