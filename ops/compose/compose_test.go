@@ -167,6 +167,17 @@ func TestItStartsInOrder(t *testing.T) {
 	}
 }
 
+// "caddy reverse-proxy" turns its address for administration off: who asks that for its
+// health is told that it has none.
+func TestTheProxysHealthIsAskedWhereItAnswers(t *testing.T) {
+	f, _ := load(t)
+	tls := f.Services["tls"]
+	_, answers, _ := strings.Cut(tls.Ports[len(tls.Ports)-1], ":")
+	if check := tls.Healthcheck.Test; check[len(check)-1] != answers {
+		t.Errorf("health is asked by %v, and the proxy answers at %s", check, answers)
+	}
+}
+
 // TestTheImageHoldsWhatTheServiceNeeds compares paths that two files must agree on.
 func TestTheImageHoldsWhatTheServiceNeeds(t *testing.T) {
 	f, _ := load(t)
