@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -125,14 +124,6 @@ func asCSV(w http.ResponseWriter) func(Row) error {
 			c.Flush()
 			return c.Error()
 		}
-		return c.Write([]string{fmt.Sprint(r.ID), r.At.Format(time.RFC3339Nano), plain(r.Actor), r.Address, r.Action, plain(r.Object), string(r.Before), string(r.After), string(r.Detail)})
+		return c.Write([]string{fmt.Sprint(r.ID), r.At.Format(time.RFC3339Nano), web.Cell(r.Actor), r.Address, r.Action, web.Cell(r.Object), web.Cell(string(r.Before)), web.Cell(string(r.After)), web.Cell(string(r.Detail))})
 	}
-}
-
-// plain keeps a spreadsheet from computing what somebody called themselves.
-func plain(s string) string {
-	if s != "" && strings.ContainsAny(s[:1], "=+-@\t\r") {
-		return "'" + s
-	}
-	return s
 }

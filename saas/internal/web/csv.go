@@ -4,8 +4,8 @@ import (
 	"encoding/csv"
 	"iter"
 	"net/http"
+	"regexp"
 	"strconv"
-	"strings"
 )
 
 // MaxCSV is how many rows a page's table has as a file: what is longer is for the
@@ -32,7 +32,7 @@ func SendCSV(w http.ResponseWriter, name string, columns []string, rows iter.Seq
 	write := func(row []string) {
 		plain := make([]string, len(row))
 		for i, cell := range row {
-			plain[i] = noFormula(cell)
+			plain[i] = Cell(cell)
 		}
 		out.Write(plain)
 	}
@@ -43,14 +43,21 @@ func SendCSV(w http.ResponseWriter, name string, columns []string, rows iter.Seq
 	out.Flush() // the answer has begun: an error now is a client that left
 }
 
-// noFormula keeps a spreadsheet from taking what a host reported for a formula; a
+// Where a semicolon, a tab or a line's end divides cells, as it does for half of Europe,
+// another begins within this one. Full-width signs begin formulas, too.
+var (
+	formula = regexp.MustCompile(`^[=+\-@\t\r\n\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]`)
+	within  = regexp.MustCompile(`([;\t\r\n][" ]*)([=+\-@\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}])`)
+)
+
+// Cell keeps a spreadsheet from taking what a host or a person said for a formula; a
 // number is none.
-func noFormula(s string) string {
-	if s == "" || !strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
-		return s
-	}
+func Cell(s string) string {
 	if _, err := strconv.ParseFloat(s, 64); err == nil {
 		return s
 	}
-	return "'" + s
+	if s = within.ReplaceAllString(s, "$1'$2"); formula.MatchString(s) {
+		return "'" + s
+	}
+	return s
 }
