@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"assimilation/tenancy"
 )
 
 // named sends a request that names itself.
@@ -123,5 +125,43 @@ func TestRequestsOfOneNameAtOnce(t *testing.T) {
 	}
 	if n := ada.count(`SELECT count(*) FROM assim.sites WHERE name = 'rome'`); n != 1 {
 		t.Errorf("%d sites", n)
+	}
+}
+
+// Who sends more named requests than one person may does not keep others from theirs.
+func TestOnePersonsNamesAreNotAllOfTheTenants(t *testing.T) {
+	s := newService(t)
+	ada := s.signUp("ada@example.org", "Example", "paris")
+	secret := tenancy.NewToken(tenancy.APIToken, [32]byte{}, "")
+	hash := secret.Hash()
+	err := s.db.Global(t.Context(), func(tx pgx.Tx) error {
+		if err := s.join("bob@example.org", ada.source.Tenant.String())(tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec(t.Context(), `INSERT INTO assim.api_tokens (id, tenant, user_id, name, hash, role) SELECT $1, $2, id, '', $3, 'viewer' FROM assim.users WHERE email = 'bob@example.org'`,
+			secret.ID, ada.source.Tenant, hash[:])
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := client{s, secret.String()}
+	const path = "/v1/views"
+	view := func(c client, name string) *httptest.ResponseRecorder {
+		return c.named(name, "POST", path, `{"page":"/hosts","query":"state=down","name":"`+name+`"}`)
+	}
+	if w := view(bob, "first"); w.Code != http.StatusCreated {
+		t.Fatalf("first: %d %s", w.Code, w.Body)
+	}
+	ada.in(func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO assim.answers (tenant, key, fingerprint, begun_at)
+			SELECT tenant, substring(key FOR 8) || substring(sha256(n::text::bytea) FOR 24), fingerprint, begun_at FROM assim.answers, generate_series(2, 5000) n`)
+		return err
+	})
+	if w := view(bob, "beyond"); w.Code != http.StatusTooManyRequests {
+		t.Errorf("one more: %d %s", w.Code, w.Body)
+	}
+	if w := view(ada.client, "another's"); w.Code != http.StatusCreated {
+		t.Errorf("another person's: %d %s", w.Code, w.Body)
 	}
 }

@@ -23,8 +23,10 @@ import (
 
 const (
 	keptFor = 24 * time.Hour
-	// maxKeys bounds what one tenant's requests of a day may cost.
-	maxKeys = 10_000
+	// maxKeys bounds what one tenant's requests of a day may cost, maxOfPerson those of
+	// one of its people: what they send in vain must not keep others from theirs.
+	maxKeys     = 10_000
+	maxOfPerson = 5000
 )
 
 // Store keeps answers. All fields are required.
@@ -47,11 +49,14 @@ func (s *Store) Begin(ctx context.Context, tenant tenancy.TenantID, key, fingerp
 			return err
 		}
 		if begun.RowsAffected() == 1 {
-			var n int
-			if err := tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM assim.answers LIMIT $1) x`, maxKeys+1).Scan(&n); err != nil {
+			var n, own int
+			whose := key[:web.WhoseKey]
+			if err := tx.QueryRow(ctx, `SELECT (SELECT count(*) FROM (SELECT FROM assim.answers LIMIT $1) x),
+				(SELECT count(*) FROM (SELECT FROM assim.answers WHERE key >= $2 AND substring(key FOR $3) = $2 LIMIT $4) x)`,
+				maxKeys+1, whose, len(whose), maxOfPerson+1).Scan(&n, &own); err != nil {
 				return err
 			}
-			if n > maxKeys {
+			if n > maxKeys || own > maxOfPerson {
 				return web.ErrTooManyKeys
 			}
 			return nil

@@ -30,6 +30,8 @@ const (
 	// maxKept bounds an answer that can be given again, in bytes: a tenant has thousands
 	// of them. What is made anew is answered in less.
 	maxKept = 32 << 10
+	// WhoseKey is how many bytes of a key tell whose it is.
+	WhoseKey = 8
 	// longestRequest ends a request that goes on without its client.
 	longestRequest = 2 * time.Minute
 )
@@ -38,7 +40,7 @@ const (
 type Repeats interface {
 	// Begin notes that a request is being done, unless one with this key was there
 	// before: then it returns the answer of that, or ErrOtherRequest, ErrUnanswered,
-	// ErrTooManyKeys.
+	// ErrTooManyKeys. The first WhoseKey bytes of a key are the same for one person.
 	Begin(ctx context.Context, tenant tenancy.TenantID, key, fingerprint [32]byte) (answer []byte, known bool, err error)
 	// End keeps the answer; nil forgets the request.
 	End(ctx context.Context, tenant tenancy.TenantID, key [32]byte, answer []byte) error
@@ -82,11 +84,10 @@ func (s *Web) once(api huma.API, ctx huma.Context, actor Actor, next func(huma.C
 		return
 	}
 	// Of one person: what they send by another of their tokens is the same request.
-	who := actor.User.String()
-	if actor.User.IsZero() {
-		who = actor.Token
-	}
+	who := person(actor)
 	key := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s", who, strings.Trim(text, `"`)))
+	whose := sha256.Sum256([]byte(who))
+	copy(key[:WhoseKey], whose[:])
 	where := ctx.URL()
 	fingerprint := sha256.Sum256(fmt.Appendf(nil, "%s %s\x00%s\x00%s", ctx.Method(), where.RequestURI(), actor.Role, body))
 	// It is done to its end, whether its client waits or not: who sends it again wants

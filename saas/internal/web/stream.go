@@ -54,12 +54,12 @@ func Live[I any](s *Web, op huma.Operation, open func(context.Context, *I) (Tell
 		if err != nil {
 			return nil, err
 		}
-		if !s.watching.add(actor.User) {
+		if !s.watching.add(person(actor)) {
 			return nil, huma.Error429TooManyRequests("you have too many live streams")
 		}
 		sub, err := s.config.Hub.Subscribe(actor.Tenant)
 		if err != nil {
-			s.watching.remove(actor.User)
+			s.watching.remove(person(actor))
 		}
 		switch {
 		case errors.Is(err, ErrTooManySubscriptions):
@@ -68,7 +68,7 @@ func Live[I any](s *Web, op huma.Operation, open func(context.Context, *I) (Tell
 			return nil, huma.Error503ServiceUnavailable(err.Error())
 		}
 		return &huma.StreamResponse{Body: func(ctx huma.Context) {
-			defer s.watching.remove(actor.User)
+			defer s.watching.remove(person(actor))
 			defer sub.Close()
 			r, w := humago.Unwrap(ctx)
 			s.stream(w, r.WithContext(WithActor(r.Context(), actor)), sub, tell)
@@ -80,13 +80,22 @@ func Live[I any](s *Web, op huma.Operation, open func(context.Context, *I) (Tell
 // and tokens: the tenant's others want some of theirs.
 const maxWatching = 64
 
+// person tells who asks, with whichever session or token; a token of nobody is by
+// itself.
+func person(a Actor) string {
+	if a.User.IsZero() {
+		return a.Token
+	}
+	return a.User.String()
+}
+
 // watching counts the live streams of each person.
 type watching struct {
 	mu    sync.Mutex
-	count map[tenancy.UserID]int
+	count map[string]int
 }
 
-func (w *watching) add(user tenancy.UserID) bool {
+func (w *watching) add(user string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.count[user] >= maxWatching {
@@ -96,7 +105,7 @@ func (w *watching) add(user tenancy.UserID) bool {
 	return true
 }
 
-func (w *watching) remove(user tenancy.UserID) {
+func (w *watching) remove(user string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.count[user]--; w.count[user] <= 0 {

@@ -12,8 +12,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
-
-	"assimilation/tenancy"
 )
 
 // Config is what the web front needs. Every field but Places, Repeats and Proxies
@@ -57,7 +55,7 @@ type Web struct {
 // New makes the front with its own routes: /openapi.json, /docs, /v1/stream, /assets,
 // /livez and /readyz.
 func New(c Config) *Web {
-	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics), turns: newTurns(maxAtOnce, maxWaiting, patience), reading: newTurns(streamsAtOnce, MaxSubscriptions, streamPatience), watching: watching{count: map[tenancy.UserID]int{}}, endless: map[string]bool{}}
+	s := &Web{config: c, mux: http.NewServeMux(), metrics: newMetrics(c.Metrics), turns: newTurns(maxAtOnce, maxWaiting, patience), reading: newTurns(streamsAtOnce, MaxSubscriptions, streamPatience), watching: watching{count: map[string]int{}}, endless: map[string]bool{}}
 	s.API = s.newAPI()
 	handleHealth(s.mux, c)
 	s.handleAssets()
