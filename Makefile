@@ -78,9 +78,12 @@ down: ## stop what `make up` started and remove it
 logs: ## follow what the programs say
 	@ops/dev/logs.sh
 
+# The programs that the tests of the whole build are built so, too: one cache serves
+# them and the tests. lint has vetted everything. Most of those tests wait.
+test: export GOFLAGS += -trimpath
 test: lint check-generated ## everything that must hold; needs root for the tests with network namespaces
 	@ops/postgres/up.sh
-	go test -timeout 20m ./...
+	go test -vet=off -p $$(($$(nproc) + 1)) -timeout 20m ./...
 
 test-race: ## all tests under the race detector (needs gcc and libc6-dev)
 	@ops/postgres/up.sh
