@@ -22,8 +22,11 @@ const templatesKept = 2
 // shared by those who copy a template, held alone by who makes or drops one.
 const templateLock = 0x61737369_74656d70
 
-// noSuchDatabase is invalid_catalog_name of PostgreSQL, appendix A.
-const noSuchDatabase = "3D000"
+// Conditions of PostgreSQL, appendix A.
+const (
+	noSuchDatabase = "3D000" // invalid_catalog_name
+	databaseInUse  = "55006" // object_in_use
+)
 
 // Copy is URL with something in the database: what fill makes of an empty one.
 // It is filled once on the server and then copied, for every test of every
@@ -74,7 +77,19 @@ func copyTemplate(ctx context.Context, admin *pgx.Conn, template, name string) e
 	}
 	defer admin.Exec(ctx, `SELECT pg_advisory_unlock_shared($1)`, templateLock)
 	// The other strategy waits for two checkpoints of the whole server.
-	_, err := admin.Exec(ctx, `CREATE DATABASE `+quote(name)+` TEMPLATE `+quote(template)+` STRATEGY wal_log`)
+	return execAlone(ctx, admin, `CREATE DATABASE `+quote(name)+` TEMPLATE `+quote(template)+` STRATEGY wal_log`)
+}
+
+// execAlone runs what wants a database without sessions. The server waits five
+// seconds for those that are ending, and for autovacuum, which on a busy machine
+// is not always enough.
+func execAlone(ctx context.Context, admin *pgx.Conn, statement string) (err error) {
+	for range 12 {
+		_, err = admin.Exec(ctx, statement)
+		if used, ok := errors.AsType[*pgconn.PgError](err); !ok || used.Code != databaseInUse {
+			return err
+		}
+	}
 	return err
 }
 
@@ -99,7 +114,7 @@ func (ts templates) make(ctx context.Context, admin *pgx.Conn, template string, 
 	}
 	// A template that somebody is connected to cannot be copied.
 	for _, alter := range []string{` ALLOW_CONNECTIONS false`, ` RENAME TO ` + quote(template)} {
-		if _, err := admin.Exec(ctx, `ALTER DATABASE `+quote(name)+alter); err != nil {
+		if err := execAlone(ctx, admin, `ALTER DATABASE `+quote(name)+alter); err != nil {
 			return errors.Join(err, drop(ctx, admin, name))
 		}
 	}

@@ -121,3 +121,33 @@ func TestWhatCannotBeFilledLeavesNothing(t *testing.T) {
 		t.Errorf("%s was not dropped", made)
 	}
 }
+
+// A session that ends late is waited for.
+func TestATemplateThatIsStillInUse(t *testing.T) {
+	admin := admin(t)
+	own := ownTemplates(t, admin)
+	var used *pgx.Conn
+	ending := make(chan error, 1)
+	conn := open(t, database(t, func(ctx context.Context, admin *pgx.Conn, name string) error {
+		return own.copy(ctx, admin, name, "used", func(ctx context.Context, url string) (err error) {
+			if err := fill(ctx, url); err != nil {
+				return err
+			}
+			if used, err = pgx.Connect(ctx, url); err != nil {
+				return err
+			}
+			// It sleeps longer than the server waits for it, and then goes.
+			go func() {
+				_, err := used.Exec(ctx, `SELECT pg_sleep(6)`)
+				ending <- errors.Join(err, used.Close(ctx))
+			}()
+			return nil
+		})
+	}))
+	if err := <-ending; err != nil {
+		t.Error(err)
+	}
+	if got := value[int](t, conn, `SELECT id FROM filled`); got != 7 {
+		t.Errorf("%d in the copy, want 7", got)
+	}
+}
