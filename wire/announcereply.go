@@ -5,10 +5,14 @@ import "encoding/binary"
 // AnnounceReply is a relay's answer to an Announce: its certificate. It proves
 // nothing by itself; the handshake does.
 type AnnounceReply struct {
-	Flags       uint16  // none defined: sent as 0, ignored
+	Flags       uint16  // HintRetired; the others are sent as 0, ignored
 	Nonce       [8]byte // of the announce
 	Certificate Certificate
 }
+
+// HintRetired says that the announce hints at a key that was the site's and is no
+// more. Nobody has signed that: it is for people, and changes nothing.
+const HintRetired uint16 = 1 << 0
 
 const announceReplySize = 12 + CertificateSize
 

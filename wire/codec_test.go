@@ -155,6 +155,15 @@ var message = rapid.OneOf(
 		return &wire.Revoke{Revocation: r.Append(nil)}
 	}),
 	rapid.Custom(func(t *rapid.T) wire.Message {
+		s := wire.KeyStatement{Sequence: rapid.Uint64Range(1, 1<<53).Draw(t, "sequence"), Alone: rapid.Bool().Draw(t, "alone"), Newest: [32]byte{1}}
+		s.Former = [32]byte(bytesOf(32).Draw(t, "former"))
+		s.ByNewest = [64]byte(bytesOf(64).Draw(t, "by newest"))
+		if s.Newest == s.Former {
+			s.Newest[0]++
+		}
+		return &wire.SiteKeys{Statement: s.Append(nil)}
+	}),
+	rapid.Custom(func(t *rapid.T) wire.Message {
 		return &wire.Need{Facts: rapid.SliceOfN(digest, 0, 100).Draw(t, "facts")}
 	}),
 )
@@ -374,6 +383,17 @@ func FuzzRevocation(f *testing.F) {
 		r, err := wire.ParseRevocation(b)
 		if err == nil && !bytes.Equal(r.Append(nil), b) {
 			t.Fatalf("%x became %x", b, r.Append(nil))
+		}
+	})
+}
+
+func FuzzKeyStatement(f *testing.F) {
+	f.Add(statement(false).Append(nil))
+	f.Add(statement(true).Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := wire.ParseKeyStatement(b)
+		if err == nil && !bytes.Equal(s.Append(nil), b) {
+			t.Fatalf("%x became %x", b, s.Append(nil))
 		}
 	})
 }

@@ -39,7 +39,8 @@
 //
 //	 0  type 2
 //	 1  version
-//	 2  flags (2)         zero, not looked at
+//	 2  flags (2)         bit 0: the hint is at a key that the site has retired;
+//	                      the others zero, not looked at
 //	 4  nonce (8)         of the announce
 //	12  certificate (145)
 //
@@ -54,6 +55,22 @@
 //	73  not after (8)
 //	81  Ed25519 signature (64) by the site's key over
 //	    "assimilation relay certificate" 0x00 and bytes 0 to 80
+//
+// While a site's key replaces another, a relay has a certificate of each, and
+// answers an announce by that of the key at which it hints, else by that of the
+// former. Which keys are the site's, a statement says (SiteKeys), with a signature
+// of each over "assimilation site keys" 0x00 and bytes 0 to 73:
+//
+//	 0  version 1
+//	 1  sequence (8)      from 1; a probe goes back to no smaller one
+//	 9  alone (1)         0: both keys; 1: the newest, and the former is no more
+//	10  newest key (32)
+//	42  former key (32)
+//	74  signature (64) by the newest key
+//	138 signature (64) by the former key; absent if the newest stands alone
+//
+// A probe hears only the newest key that it trusts, about itself or about the one
+// that follows it, and never comes to trust an older key than it does.
 //
 // Handshake1. The Noise message is message 1 of
 // Noise_IK_25519_ChaChaPoly_BLAKE2s with the prologue "assimilation/1"; its
@@ -257,6 +274,8 @@
 //	68 Redirect   to another relay of the site; done: the probe will try
 //	69 Revoke     after Configure and whenever it changes, whom the site has
 //	              revoked; done: the probe has it, or a newer one, on disk
+//	70 SiteKeys   after Configure and whenever they change, which keys are the
+//	              site's; done: the probe has that, or newer ones, on disk
 //
 // A message in the wrong direction, or before its turn, is refused as
 // Malformed or NotEnrolled by who receives it; the link does not know roles. A Ring

@@ -15,6 +15,9 @@ type Hello struct {
 	// Term is the highest that a relay has configured this process with: it tells a
 	// relay that another one had the host meanwhile.
 	Term uint64 `cbor:"9,keyasint,omitempty"`
+	// SiteKeys is the sequence of the newest KeyStatement that the probe has on
+	// disk; 0: none.
+	SiteKeys uint64 `cbor:"10,keyasint,omitempty"`
 }
 
 // MaxTerm is the highest that a probe says it has heard of: it leaves relays room
@@ -26,6 +29,9 @@ func (*Hello) messageType() MessageType { return TypeHello }
 func (m *Hello) check() error {
 	if m.Term > MaxTerm {
 		return refuse(Malformed, "term %d", m.Term)
+	}
+	if m.SiteKeys > maxStatementSequence {
+		return refuse(Malformed, "sequence %d of site keys", m.SiteKeys)
 	}
 	return firstError(
 		checkText("agent version", m.AgentVersion, MaxVersion),

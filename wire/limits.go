@@ -11,6 +11,7 @@ const (
 	AnnounceSize    = 256
 	CertificateSize = 145
 	MaxRevocation   = revocationHead + MaxRevoked*IDSize + ed25519.SignatureSize
+	MaxKeyStatement = statementAlone + ed25519.SignatureSize
 	MACSize         = 16 // each of mac1 and mac2
 
 	// TransportHeaderSize is type, version, receiver index and counter;

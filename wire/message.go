@@ -28,6 +28,7 @@ const (
 	TypeRing      MessageType = 67
 	TypeRedirect  MessageType = 68
 	TypeRevoke    MessageType = 69
+	TypeSiteKeys  MessageType = 70
 )
 
 // newMessage returns an empty message of the type, nil where there is none.
@@ -61,6 +62,8 @@ func newMessage(t MessageType) Message {
 		return &Redirect{}
 	case TypeRevoke:
 		return &Revoke{}
+	case TypeSiteKeys:
+		return &SiteKeys{}
 	}
 	return nil
 }

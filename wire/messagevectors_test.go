@@ -134,6 +134,7 @@ func messages() []named {
 			Labels: map[string]string{"rack": "r 7", "env": "prod", "größe": "ü"}}},
 		{"hello with a TCP port", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "amd64", Boot: 1, Time: 1, Listen: 1984}},
 		{"hello with a term", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "amd64", Boot: 1, Time: 1, Term: 1 << 53}},
+		{"hello with site keys", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "amd64", Boot: 1, Time: 1, SiteKeys: 1 << 53}},
 		{"hello without labels", &wire.Hello{AgentVersion: "0.1.0", HostName: "db-1", OS: "linux", Arch: "arm64", Boot: 1, Time: 0}},
 		{"digests", &wire.Digests{Kinds: []string{"os", "packages"}, Facts: []wire.Digest{digest, set}}},
 		{"fact put", &wire.FactPut{Digest: digest, Body: []byte(`{"id":"debian","version":"13"}`), ObservedAt: 1_770_000_000_000}},
@@ -156,6 +157,8 @@ func messages() []named {
 		{"ring of nobody", &wire.Ring{Revision: 1<<64 - 1, Beat: 10_000}},
 		{"redirect", &wire.Redirect{Address: []byte{192, 0, 2, 2, 0x07, 0xc0}, Certificate: certificate().Append(nil)}},
 		{"revoke", &wire.Revoke{Revocation: revocation().Append(nil)}},
+		{"site keys", &wire.SiteKeys{Statement: statement(false).Append(nil)}},
+		{"one site key", &wire.SiteKeys{Statement: statement(true).Append(nil)}},
 	}
 }
 
@@ -329,5 +332,14 @@ func refusedMessages(t *testing.T) []refusedMessage {
 	of("revoke: 65 relays", wire.TypeRevoke, map[int]any{1: wire.Revocation{Relays: make([][16]byte, 65)}.Append(nil)})
 	of("revoke: version 2", wire.TypeRevoke, map[int]any{1: edited(revocation().Append(nil), 0, 2)})
 	of("revoke: before 1970", wire.TypeRevoke, map[int]any{1: wire.Revocation{At: -1}.Append(nil)})
+	two, one := statement(false).Append(nil), statement(true).Append(nil)
+	of("site keys: cut short", wire.TypeSiteKeys, map[int]any{1: two[:201]})
+	of("site keys: version 2", wire.TypeSiteKeys, map[int]any{1: edited(two, 0, 2)})
+	of("site keys: sequence 0", wire.TypeSiteKeys, map[int]any{1: edited(two, 1, make([]byte, 8)...)})
+	of("site keys: too great a sequence", wire.TypeSiteKeys, map[int]any{1: edited(two, 1, 0xff)})
+	of("site keys: two, but alone", wire.TypeSiteKeys, map[int]any{1: edited(two, 9, 1)})
+	of("site keys: one, but not alone", wire.TypeSiteKeys, map[int]any{1: edited(one, 9, 0)})
+	of("site keys: alone twice", wire.TypeSiteKeys, map[int]any{1: edited(one, 9, 2)})
+	of("site keys: a key that follows itself", wire.TypeSiteKeys, map[int]any{1: edited(two, 42, two[10:42]...)})
 	return all
 }

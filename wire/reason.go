@@ -31,6 +31,7 @@ const (
 	BadSignature  Reason = 19
 	Cloned        Reason = 20 // another probe holds the same key, and was there before
 	OverQuota     Reason = 21 // more than the tenant may have: retry later
+	KeyRetired    Reason = 22 // the site has another key now than the one that the token, or the probe, knows
 )
 
 var reasonTexts = map[Reason]string{
@@ -39,7 +40,7 @@ var reasonTexts = map[Reason]string{
 	NotEnrolled: "not enrolled", NoAllowance: "no allowance left at this relay", Busy: "busy",
 	Unsupported: "unsupported", NotDurable: "not durable", MissingRight: "missing right", CollectFailed: "collection failed",
 	WrongKind: "wrong kind of token", Replayed: "replayed", WrongTenant: "wrong tenant", BadSignature: "bad signature",
-	Cloned: "cloned", OverQuota: "over quota",
+	Cloned: "cloned", OverQuota: "over quota", KeyRetired: "site key retired",
 }
 
 // String is the text that people see and metrics carry as label.

@@ -103,6 +103,19 @@ func revocation() wire.Revocation {
 	return wire.Revocation{At: 1_770_000_000_000, Relays: [][16]byte{[16]byte(sequence(0x10, 16)), [16]byte(sequence(0x20, 16))}}.Sign(siteKey)
 }
 
+// laterKey is the site's that follows siteKey.
+var laterKey = ed25519.NewKeyFromSeed(sequence(0x60, 32))
+
+func publicOf(k ed25519.PrivateKey) [32]byte { return [32]byte(k.Public().(ed25519.PublicKey)) }
+
+func statement(alone bool) wire.KeyStatement {
+	s := wire.KeyStatement{Sequence: 1, Alone: alone, Newest: publicOf(laterKey), Former: publicOf(siteKey)}
+	if alone {
+		s.Sequence++
+	}
+	return s.Sign(laterKey, siteKey)
+}
+
 func refusal(b []byte, parse func([]byte) error) string {
 	if err := parse(b); err != nil {
 		return wire.ReasonOf(err).String()
