@@ -50,6 +50,7 @@ type Config struct {
 	Listen     string   // UDP address; empty: port 1984 or any
 	Version    string   // of the program
 	Labels     map[string]string
+	Move       bool // Enrol leaves the site that the probe belongs to
 	Collectors []discovery.Collector
 	Log        *slog.Logger
 }
@@ -200,6 +201,11 @@ func Enrol(ctx context.Context, config Config) (host string, err error) {
 		return "", err
 	}
 	defer p.Close()
+	if config.Move {
+		if err := p.dir.Forget(); err != nil {
+			return "", err
+		}
+	}
 	if err := p.agent.Run(ctx); err != nil {
 		return "", err
 	}

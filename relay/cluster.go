@@ -112,10 +112,11 @@ func firstAddress() (netip.Addr, error) {
 
 // newCluster makes the relay's part in the cluster.
 func (r *Relay) newCluster(ctx context.Context, id store.Identity, at addresses, places *topology.Map) (*cluster.Cluster, error) {
+	_, sequence := id.TrustedKeys()
 	c, err := cluster.New(ctx, cluster.Config{
 		Self: id.Enrolment.Relay, Key: id.Keys.Sign, Listen: r.config.Cluster, Address: at.cluster, Store: r.store,
 		Domain: func(host tenancy.HostID) string { place, _ := places.Place(host); return place.Domain }, Log: r.log, Times: cluster.DefaultTimes,
-	}, id.SiteSecret)
+	}, id.SiteSecret, sequence)
 	if err != nil {
 		return nil, fmt.Errorf("preparing to meet the site's other relays: %w", err)
 	}

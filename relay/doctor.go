@@ -84,7 +84,7 @@ func checkState(ctx context.Context, dir string, log *slog.Logger) []Finding {
 	case id.Revoked:
 		findings = append(findings, Finding{"enrolment", false, "revoked", service.ErrRevoked.Error()})
 	default:
-		err := service.CheckCertificate(id.Enrolment.Certificate, id.Keys, id.Enrolment, time.Now())
+		err := service.CheckCertificates(id, time.Now())
 		findings = append(findings,
 			Finding{"enrolment", true, "relay " + id.Enrolment.Relay.String() + " of site " + id.Enrolment.SiteName, ""},
 			Finding{"certificate", err == nil, errorOr(err, "valid"), advice(err != nil, "check this machine's clock; the service renews certificates by orders")},

@@ -37,8 +37,9 @@ type Enrolment struct {
 }
 
 // Enrol enrols the relay and returns; Run does the same if need be. A relay that
-// is enrolled stays as it is, one that was revoked gets new keys.
-func (r *Relay) Enrol(ctx context.Context) (e Enrolment, err error) {
+// is enrolled stays as it is, unless it shall be enrolled again; that one, and one that
+// was revoked, gets new keys, and keeps what else it has.
+func (r *Relay) Enrol(ctx context.Context, again bool) (e Enrolment, err error) {
 	r.store, err = store.Open(ctx, r.config.State, store.Options{Log: r.log})
 	if err != nil {
 		return Enrolment{}, err
@@ -48,7 +49,18 @@ func (r *Relay) Enrol(ctx context.Context) (e Enrolment, err error) {
 	if err != nil {
 		return Enrolment{}, err
 	}
-	if id.Revoked {
+	if again && id.Enrolled {
+		// Before it forgets who it was: a token may be read only once.
+		text, err := r.config.Token()
+		if err == nil {
+			_, err = service.ReadToken(text)
+		}
+		if err != nil {
+			return Enrolment{}, err
+		}
+		r.config.Token = func() (string, error) { return text, nil }
+	}
+	if id.Revoked || again && id.Enrolled {
 		if err := r.drawKeys(ctx); err != nil {
 			return Enrolment{}, err
 		}

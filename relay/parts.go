@@ -44,9 +44,9 @@ type parts struct {
 
 // assemble makes the parts and joins them; run starts them.
 func (r *Relay) assemble(ctx context.Context, id store.Identity) (p parts, err error) {
-	certificate, err := wire.ParseCertificate(id.Enrolment.Certificate)
+	proof, err := proofOf(id)
 	if err != nil {
-		return p, fmt.Errorf("reading the relay's certificate: %w", err)
+		return p, err
 	}
 	if p.socket, err = udp.Listen(r.config.Listen, r.log, func(reason string) { r.metrics.Dropped.WithLabelValues(reason).Inc() }); err != nil {
 		return p, err
@@ -85,8 +85,8 @@ func (r *Relay) assemble(ctx context.Context, id store.Identity) (p parts, err e
 		return p, err
 	}
 	p.gate = udp.NewGate(p.socket, handshake.KeypairFrom(id.Keys.Noise), p.table, p.desk, p.watch, r.log, r.metrics.Dropped)
-	p.gate.SetCertificate(certificate)
-	p.table.SetRevocation(id.Revocation)
+	p.gate.SetProof(proof)
+	p.table.SetSiteWord(wordOf(id))
 	if p.channel, err = service.NewService(id); err != nil {
 		return p, err
 	}
@@ -148,20 +148,40 @@ func (p parts) run(ctx context.Context) error {
 
 // ordered lets the parts know what orders have changed in the store.
 func (r *Relay) ordered(ctx context.Context, p parts, orders uplink.Orders, retired []tenancy.HostID) error {
-	if len(orders.Certificate) > 0 {
-		certificate, err := wire.ParseCertificate(orders.Certificate)
-		if err != nil {
-			return fmt.Errorf("reading the renewed certificate: %w", err)
-		}
-		p.gate.SetCertificate(certificate)
-	}
 	id, _, err := r.store.Identity(ctx)
 	if err != nil {
 		return err
 	}
+	proof, err := proofOf(id)
+	if err != nil {
+		return err
+	}
+	p.gate.SetProof(proof)
 	p.places.SetPolicy(orders.Policy)
 	p.watch.SetPolicy(orders.Policy, id.DomainSecret())
-	p.peers.Adopt(orders.Relays, orders.SiteSecret)
-	p.table.SetRevocation(id.Revocation)
+	_, sequence := id.TrustedKeys()
+	p.peers.Adopt(orders.Relays, orders.SiteSecret, sequence)
+	p.table.SetSiteWord(wordOf(id))
 	return p.table.Retire(ctx, retired)
+}
+
+// proofOf is what the relay shows to probes.
+func proofOf(id store.Identity) (proof udp.Proof, err error) {
+	proof.Keys = id.SiteKeys
+	if proof.Certificate, err = wire.ParseCertificate(id.Enrolment.Certificate); err != nil {
+		return proof, fmt.Errorf("reading the relay's certificate: %w", err)
+	}
+	if id.Enrolment.NextCertificate != nil {
+		next, err := wire.ParseCertificate(id.Enrolment.NextCertificate)
+		if err != nil {
+			return proof, fmt.Errorf("reading the relay's next certificate: %w", err)
+		}
+		proof.Next = &next
+	}
+	return proof, nil
+}
+
+// wordOf is what the site has signed for its probes.
+func wordOf(id store.Identity) sessions.SiteWord {
+	return sessions.SiteWord{Keys: id.SiteKeys, Revocation: id.Revocation, NextRevocation: id.NextRevocation}
 }

@@ -323,7 +323,7 @@ func TestRefusedEnrolmentsSayWhy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = r.Enrol(context.Background())
+			_, err = r.Enrol(context.Background(), false)
 			if !relay.Refused(err) {
 				t.Fatalf("enrolment ended with %v, want a refusal", err)
 			}
@@ -379,7 +379,7 @@ func TestARevokedRelayStopsServingAndSaysSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := again.Enrol(context.Background()); err != nil {
+	if _, err := again.Enrol(context.Background(), false); err != nil {
 		t.Fatal(err)
 	}
 	start(t, r.config)

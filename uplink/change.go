@@ -92,6 +92,9 @@ type HostStateBody struct {
 	Enrolled     bool              `cbor:"8,keyasint,omitempty"` // first record of a new host
 	Cause        string            `cbor:"9,keyasint,omitempty"`
 	MachineID    []byte            `cbor:"10,keyasint,omitempty"`
+	// SiteKeys is the sequence of the newest wire.KeyStatement that the host's probe
+	// has stored; 0: none.
+	SiteKeys uint64 `cbor:"11,keyasint,omitempty"`
 }
 
 // RefusalBody says what was refused, and why.

@@ -145,6 +145,8 @@ func (c Change) checkHostState() error {
 	case !shortText(s.Name, MaxName), !shortText(s.AgentVersion, MaxVersion), !shortText(s.OS, MaxWord),
 		!shortText(s.Arch, MaxWord), !shortText(s.Cause, MaxDetail):
 		return malformed("host state with text that is too long or not plain")
+	case s.SiteKeys > maxNumber:
+		return malformed("sequence of site keys out of range")
 	case s.ProbeKey != nil && len(s.ProbeKey) != HashSize, s.MachineID != nil && len(s.MachineID) != HashSize:
 		return malformed("probe key or machine id is not %d bytes", HashSize)
 	case s.Enrolled && (s.ProbeKey == nil || s.Name == ""):

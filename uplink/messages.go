@@ -60,7 +60,7 @@ func DecodeOrdersRequest(payload []byte) (OrdersRequest, error) {
 // Check reports why the request is not acceptable.
 func (r OrdersRequest) Check() error {
 	switch {
-	case r.Revision > maxNumber || r.Epoch > maxNumber || r.Backlog > maxNumber || r.Hosts > maxNumber:
+	case r.Revision > maxNumber || r.Epoch > maxNumber || r.Backlog > maxNumber || r.Hosts > maxNumber || r.SiteKeys > maxNumber:
 		return malformed("number out of range")
 	case !shortText(r.Version, MaxVersion):
 		return malformed("version is too long or not plain text")
@@ -98,7 +98,7 @@ func (o Orders) Check() error {
 		return malformed("impossible time")
 	case !shortText(o.SiteName, MaxName):
 		return malformed("site name is too long or not plain text")
-	case len(o.Certificate) > MaxDetail:
+	case len(o.Certificate) > MaxDetail || len(o.NextCertificate) > MaxDetail:
 		return malformed("certificate is too long")
 	case len(o.Tokens) > MaxTokens || len(o.Retired) > MaxRetired:
 		return refuse(wire.TooLarge, "too many tokens or retired hosts")
@@ -133,8 +133,16 @@ func (o Orders) checkSite() error {
 			return err
 		}
 	}
-	if len(o.Revocation) > 0 {
-		if _, err := wire.ParseRevocation(o.Revocation); err != nil {
+	for _, revocation := range [][]byte{o.Revocation, o.NextRevocation} {
+		if len(revocation) == 0 {
+			continue
+		}
+		if _, err := wire.ParseRevocation(revocation); err != nil {
+			return err
+		}
+	}
+	if len(o.SiteKeys) > 0 {
+		if _, err := wire.ParseKeyStatement(o.SiteKeys); err != nil {
 			return err
 		}
 	}
@@ -144,7 +152,7 @@ func (o Orders) checkSite() error {
 		}
 	}
 	for _, r := range o.Relays {
-		if r.ID.IsZero() || len(r.SignKey) != ed25519.PublicKeySize || len(r.Certificate) > MaxDetail ||
+		if r.ID.IsZero() || len(r.SignKey) != ed25519.PublicKeySize || len(r.Certificate) > MaxDetail || len(r.NextCertificate) > MaxDetail ||
 			!shortText(r.Name, MaxName) || !shortText(r.Cluster, MaxName) || !shortText(r.Serves, MaxName) {
 			return malformed("relay without id or key, or with text that is too long or not plain")
 		}

@@ -61,6 +61,9 @@ type OrdersRequest struct {
 	// Pending are probes that announce themselves and are no hosts of the site, the
 	// latest first. Nothing of it is proved.
 	Pending []Pending `cbor:"14,keyasint,omitempty"`
+	// SiteKeys is the sequence of the newest wire.KeyStatement that the relay has
+	// stored; 0: none.
+	SiteKeys uint64 `cbor:"15,keyasint,omitempty"`
 }
 
 // Orders is the whole of what the service wants of a relay: a snapshot, so
@@ -92,6 +95,13 @@ type Orders struct {
 	// TenantKey is the public seal key that the relay seals to from now on; empty:
 	// the request was sealed to it already.
 	TenantKey []byte `cbor:"16,keyasint,omitempty"`
+	// SiteKeys is the newest encoded wire.KeyStatement of the site; empty: its key
+	// was never replaced.
+	SiteKeys []byte `cbor:"17,keyasint,omitempty"`
+	// NextCertificate and NextRevocation are Certificate and Revocation by the key
+	// that replaces the site's; empty: none does.
+	NextCertificate []byte `cbor:"18,keyasint,omitempty"`
+	NextRevocation  []byte `cbor:"19,keyasint,omitempty"`
 }
 
 // Residency says where the facts of class "topology" may be stored.
@@ -124,6 +134,8 @@ type RelayOrder struct {
 	Certificate []byte          `cbor:"4,keyasint"` // wire.Certificate
 	Cluster     string          `cbor:"5,keyasint,omitempty"`
 	Serves      string          `cbor:"6,keyasint,omitempty"`
+	// NextCertificate is Certificate by the key that replaces the site's; empty: none does.
+	NextCertificate []byte `cbor:"7,keyasint,omitempty"`
 }
 
 // Question is something that a person asks the site, answered once and stored

@@ -107,6 +107,24 @@ func (k Keys) Extend(s KeyStatement) (Keys, error) {
 	return Keys{s.Newest}, nil
 }
 
+// Trusted returns the keys that are trusted by who pinned one of them and has heard a
+// statement since, and the sequence of that. One that is not about the pinned key
+// counts for nothing.
+func Trusted(pinned [ed25519.PublicKeySize]byte, heard *KeyStatement) (keys Keys, sequence uint64) {
+	keys = Keys{pinned}
+	if heard == nil {
+		return keys, 0
+	}
+	extended, err := keys.Extend(*heard)
+	if err != nil {
+		return keys, 0
+	}
+	return extended, heard.Sequence
+}
+
+// Oldest is what is pinned of the keys: the statement says the others. There is one.
+func (k Keys) Oldest() [ed25519.PublicKeySize]byte { return k[len(k)-1] }
+
 // Verified reports why no key verifies: nil if verify takes one, else what it says of
 // the first that has signed, or BadSignature.
 func (k Keys) Verified(verify func(ed25519.PublicKey) error) error {

@@ -50,7 +50,7 @@ type command struct {
 type options struct {
 	Streams
 	state, relay, listen, tokenFile, output string
-	debug, cost                             bool
+	debug, cost, move                       bool
 	wait                                    int // seconds
 	labels                                  labels
 	discovery                               collectors.Options
@@ -81,6 +81,7 @@ func commands() []command {
 		{"enrol", "", "enrol this host once, with a token, and exit", []string{
 			"assim-probe enrol --token-file /etc/assim/probe.token",
 			"echo asm_enr_... | assim-probe enrol",
+			"systemctl stop assim-probe && ASSIM_TOKEN=asm_enr_... assim-probe enrol --move && systemctl start assim-probe",
 		}, enrolFlags, enrol},
 		{"version", "", "print the version", []string{"assim-probe version"}, func(*flag.FlagSet, *options) {}, showVersion},
 	}

@@ -17,6 +17,7 @@ import (
 	"assimilation/probe/internal/state"
 	"assimilation/probe/internal/status"
 	"assimilation/tenancy"
+	"assimilation/wire"
 )
 
 func doctorFlags(set *flag.FlagSet, o *options) {
@@ -26,11 +27,13 @@ func doctorFlags(set *flag.FlagSet, o *options) {
 
 // examination collects what doctor finds.
 type examination struct {
-	o       *options
-	wrong   int
-	token   *tenancy.Token
-	pin     *state.Pin
-	running *status.Report
+	o     *options
+	wrong int
+	token *tenancy.Token
+	pin   *state.Pin
+	// siteKeys is what the probe has heard of its site's keys; nil: nothing.
+	siteKeys *wire.KeyStatement
+	running  *status.Report
 }
 
 func (e *examination) fine(what, format string, args ...any) {
@@ -88,6 +91,9 @@ func (e *examination) checkState() {
 	} else if e.pin != nil {
 		e.fine("site", "this host is %s", e.pin.Host)
 	}
+	if e.siteKeys, err = state.ReadSiteKeys(e.o.state); err != nil {
+		e.bad("site", err.Error(), "remove the file and restart the probe")
+	}
 }
 
 func (e *examination) checkToken() {
@@ -109,8 +115,10 @@ func (e *examination) checkToken() {
 		e.bad("token", err.Error(), "copy the token again, whole")
 	case token.Kind != tenancy.EnrolToken:
 		e.bad("token", fmt.Sprintf("is of kind %s", token.Kind), "a probe takes one that begins with asm_"+string(tenancy.EnrolToken)+"_")
-	case e.pin != nil && token.Pin != e.pin.Site:
-		e.bad("token", "is of another site than the one this host is enrolled in", "remove the token; or stop the probe and remove "+e.o.state+"/pin to move the host")
+	case e.pin != nil && e.siteKeys != nil && e.siteKeys.Former == token.Pin:
+		e.fine("token", "%s pins a key that the site has replaced since; none is needed: the host is enrolled", token.ID)
+	case e.pin != nil && !slices.Contains(e.trusted(), token.Pin):
+		e.bad("token", "is of another site than the one this host is enrolled in", "remove the token; or stop the probe and run assim-probe enrol --move to move the host")
 	default:
 		e.token = &token
 		e.fine("token", "%s, undamaged (whether it is expired, used up or revoked only the relay knows)", token.ID)
@@ -191,4 +199,10 @@ func (e *examination) checkKinds(ctx context.Context) {
 		}
 		e.fine("kind", "%s: %d facts", kind.Name, len(facts))
 	})
+}
+
+// trusted are the keys of the site that the probe belongs to.
+func (e *examination) trusted() wire.Keys {
+	keys, _ := wire.Trusted(e.pin.Site, e.siteKeys)
+	return keys
 }

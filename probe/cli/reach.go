@@ -30,11 +30,11 @@ func (e *examination) checkRelay(ctx context.Context) {
 	if err != nil {
 		return // checkState has said it; with another key the relay would list a probe that does not exist
 	}
-	var site *[32]byte
+	var site wire.Keys
 	if e.pin != nil {
-		site = &e.pin.Site
+		site = e.trusted()
 	} else if e.token != nil {
-		site = &e.token.Pin
+		site = wire.Keys{e.token.Pin}
 	}
 	socket, err := udp.OpenAny()
 	if err != nil {
@@ -67,6 +67,10 @@ func (e *examination) checkRelay(ctx context.Context) {
 			e.bad("clock", wrong+"; it is "+time.Now().UTC().Format(time.RFC3339)+" here", "set this host's clock; if it is right, the relay's certificate has run out: restart the relay")
 			return
 		}
+		if wrong, ok := errors.AsType[*announce.WrongSite](err); ok && wrong.HintRetired {
+			remedy = "it says that its site has replaced the key that this probe or its token knows: take a new token and run assim-probe enrol --move"
+			continue
+		}
 		remedy = "this token or this probe is of another site: take a token of the relay's site, or set ASSIM_RELAY to a relay of the token's site"
 	}
 	e.bad("relay", wrong, remedy)
@@ -83,7 +87,7 @@ func (e *examination) ask(ctx context.Context, asker *announce.Announcer, socket
 	case e.token != nil && e.token.Address != "":
 		targets = []string{e.token.Address}
 	}
-	packet, err := asker.Ask(wire.Accepted, false)
+	packet, err := asker.Ask(wire.Accepted, true)
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ func enrolFlags(set *flag.FlagSet, o *options) {
 	networkFlags(set, o)
 	listenFlag(set, o)
 	set.IntVar(&o.wait, "wait", 30, "seconds to wait for a relay")
+	set.BoolVar(&o.move, "move", false, "leave the site this probe belongs to: for another one, or where the site's key was replaced while this host was away")
 }
 
 func enrol(ctx context.Context, o *options, _ []string) int {
@@ -62,7 +63,9 @@ func enrol(ctx context.Context, o *options, _ []string) int {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(o.wait)*time.Second)
 	defer cancel()
-	host, err := probe.Enrol(ctx, o.config(token))
+	config := o.config(token)
+	config.Move = o.move
+	host, err := probe.Enrol(ctx, config)
 	if err == nil {
 		fmt.Fprintln(o.Out, "enrolled as host", host)
 		return exitOK

@@ -55,10 +55,13 @@ func runCommand(o *options) *cobra.Command {
 func enrolCommand(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "enrol", Short: "Enrol this relay with a relay token, and exit", Args: noArguments,
-		Long: "Enrols this relay and exits. A relay that is enrolled stays as it is; one that was revoked is enrolled anew.",
+		Long: "Enrols this relay and exits. A relay that is enrolled stays as it is; one that was revoked is enrolled anew, and so is any with --again:\n" +
+			"after the site's key was replaced while this relay was away. It keeps its hosts and their facts, and is another relay to the service: revoke the former there.",
 		Example: `  assim-relay enrol --token-file /etc/assim/relay.token
-  echo asm_rly_... | assim-relay enrol --token-file -`,
+  echo asm_rly_... | assim-relay enrol --token-file -
+  systemctl stop assim-relay && ASSIM_TOKEN=asm_rly_... assim-relay enrol --again && systemctl start assim-relay`,
 	}
+	again := c.Flags().Bool("again", false, "enrol a relay anew that is enrolled")
 	o.stateFlag(c)
 	o.tokenFlags(c)
 	o.outputFlag(c)
@@ -67,7 +70,7 @@ func enrolCommand(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		e, err := r.Enrol(c.Context())
+		e, err := r.Enrol(c.Context(), *again)
 		if err != nil {
 			return err
 		}

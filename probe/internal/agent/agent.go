@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"assimilation/probe/internal/announce"
@@ -52,6 +53,8 @@ type Home interface {
 	SavePin(state.Pin) error
 	Revocation() *wire.Revocation
 	SaveRevocation(wire.Revocation) error
+	SiteKeys() *wire.KeyStatement
+	SaveSiteKeys(wire.KeyStatement) error
 }
 
 // Credential is the enrolment token, or why there is none.
@@ -207,6 +210,8 @@ func (a *Agent) meet(ctx context.Context) *link.Link {
 // unsettled says why an enrolment came to no end.
 func (a *Agent) unsettled(cause error) error {
 	switch {
+	case a.stuck == wire.KeyRetired:
+		return &Refused{a.stuck}
 	case len(a.warned) > 0:
 		return &Refused{wire.WrongSite}
 	case a.stuck != wire.Accepted:
@@ -226,22 +231,26 @@ func (a *Agent) greetCredential() {
 		a.Log.Warn("token cannot be used; this probe is enrolled already and goes on", "reason", c.Reason.String(), "error", c.Err)
 	case c.Token == nil && pin == nil:
 		a.Log.Warn("no token and no pinned site; only announcing this probe")
-	case c.Token != nil && pin != nil && c.Token.Pin != pin.Site:
-		a.Log.Error("token is of another site than the one this probe belongs to; it is not used. To move the probe, stop it and remove the file pin from its state directory", "reason", wire.WrongSite.String())
+	case c.Token == nil || a.token() != nil:
+	case a.Home.SiteKeys() != nil && a.Home.SiteKeys().Former == c.Token.Pin:
+		a.Log.Info("token pins a key that the site has replaced since; this probe is enrolled already and goes on")
+	default:
+		a.Log.Error("token is of another site than the one this probe belongs to, or pins a key that the site has replaced; it is not used. "+
+			"To move the probe, or to bring it back, stop it and run assim-probe enrol --move with the token", "reason", wire.WrongSite.String())
 	}
 }
 
 // token is the token that may enrol this probe in its site.
 func (a *Agent) token() *tenancy.Token {
-	t, pin := a.Credential.Token, a.Home.Pin()
-	if t != nil && pin != nil && t.Pin != pin.Site {
+	t := a.Credential.Token
+	if keys, _ := a.trusted(); t == nil || !slices.Contains(keys, t.Pin) {
 		return nil
 	}
 	return t
 }
 
-// site is the key that relays must be certified by; nil: none known.
-func (a *Agent) site() *[32]byte {
+// pinned is the oldest of the site's keys that this probe knows; nil: it knows none.
+func (a *Agent) pinned() *[32]byte {
 	if pin := a.Home.Pin(); pin != nil {
 		return &pin.Site
 	}
@@ -249,6 +258,16 @@ func (a *Agent) site() *[32]byte {
 		return &a.Credential.Token.Pin
 	}
 	return nil
+}
+
+// trusted are the keys of which one must have certified a relay, the newest first,
+// and the sequence of the statement that says so; nil: none is known.
+func (a *Agent) trusted() (wire.Keys, uint64) {
+	pinned := a.pinned()
+	if pinned == nil {
+		return nil, 0
+	}
+	return wire.Trusted(*pinned, a.Home.SiteKeys())
 }
 
 // complain logs a trouble at error level, once until it changes.

@@ -43,11 +43,17 @@ type memory struct {
 	pin     *state.Pin
 	saves   int
 	revoked *wire.Revocation
+	keys    *wire.KeyStatement
 }
 
 func (m *memory) Pin() *state.Pin { return m.pin }
 func (m *memory) SavePin(p state.Pin) error {
 	m.pin, m.saves = &p, m.saves+1
+	return nil
+}
+func (m *memory) SiteKeys() *wire.KeyStatement { return m.keys }
+func (m *memory) SaveSiteKeys(s wire.KeyStatement) error {
+	m.keys, m.saves = &s, m.saves+1
 	return nil
 }
 func (m *memory) Revocation() *wire.Revocation { return m.revoked }

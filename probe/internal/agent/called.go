@@ -85,7 +85,7 @@ func (a *Agent) answerCall(d udp.Datagram, now time.Time) error {
 	if !handshake.CheckMAC1(a.Key.Public, d.Data) {
 		return handshake.ErrMAC
 	}
-	if a.site() == nil {
+	if a.pinned() == nil {
 		return errCallForged
 	}
 	if now.Sub(a.answeredAt) < callPause {

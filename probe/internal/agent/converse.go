@@ -185,6 +185,7 @@ func (a *Agent) deliver(d udp.Datagram) {
 func (a *Agent) self() send.Self {
 	self := send.Self{Hello: a.Hello, EnrolOnly: a.EnrolOnly}
 	self.Hello.Listen = a.socket.StandIn()
+	_, self.Hello.SiteKeys = a.trusted()
 	if pin := a.Home.Pin(); pin != nil {
 		self.Host = pin.Host
 	}
@@ -200,7 +201,7 @@ func (a *Agent) self() send.Self {
 func (a *Agent) outside() send.Outside {
 	return send.Outside{
 		Pin: func(host tenancy.HostID) error {
-			return a.Home.SavePin(state.Pin{Site: *a.site(), Host: host})
+			return a.Home.SavePin(state.Pin{Site: *a.pinned(), Host: host})
 		},
 		Configured: func(term uint64, kinds []string) {
 			// No relay would be greeted any more by a term that none takes.
@@ -212,6 +213,7 @@ func (a *Agent) outside() send.Outside {
 		Ring:     func(r *wire.Ring) { a.heart.Adopt(time.Now(), r, a.relay.address) },
 		Redirect: a.redirected,
 		Revoke:   a.revoked,
+		SiteKeys: a.rekeyed,
 		Report:   a.heart.Report,
 		Reported: a.heart.Told,
 		Random:   a.Random,

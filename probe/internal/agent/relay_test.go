@@ -33,8 +33,10 @@ type testSite struct {
 	ring    *wire.Ring                     // sent after each Configure; nil: none
 	// redirect is sent after each Configure; nil: none
 	redirect *wire.Redirect
-	revoke   []*wire.Revoke // sent after each Configure
-	term     uint64         // told by Configure; 0: 1
+	revoke   []*wire.Revoke   // sent after each Configure
+	keys     []*wire.SiteKeys // sent after each Configure
+	retired  [8]byte          // hint at a key that was the site's; zero: there was none
+	term     uint64           // told by Configure; 0: 1
 
 	log       []string // names of the messages taken, in order
 	announces []wire.Announce
@@ -222,10 +224,13 @@ func (r *testRelay) receive(from netip.AddrPort, datagram []byte) {
 			return
 		}
 		r.site.announces = append(r.site.announces, a)
-		if hint := wire.SiteHint(r.site.key.Public().(ed25519.PublicKey)); a.SiteHint != ([8]byte{}) && a.SiteHint != hint {
+		if hint := wire.SiteHint(r.site.key.Public().(ed25519.PublicKey)); a.SiteHint != ([8]byte{}) && a.SiteHint != hint && a.SiteHint != r.site.retired {
 			return
 		}
 		reply := wire.AnnounceReply{Nonce: a.Nonce, Certificate: r.site.certificate()}
+		if a.SiteHint != [8]byte{} && a.SiteHint == r.site.retired {
+			reply.Flags = wire.HintRetired
+		}
 		r.socket.Send(from, reply.Append(nil))
 	case wire.PacketHandshake2:
 		index, err := wire.ReceiverIndex(datagram)
@@ -327,6 +332,9 @@ func (r *testRelay) take(p *peer, e link.Received) {
 		p.link.Send(now, &wire.Configure{Host: host.UUID[:], Term: max(1, s.term), EchoInterval: 30_000, Time: now.UnixMilli()})
 		if s.ring != nil {
 			p.order(s.ring)
+		}
+		for _, m := range s.keys {
+			p.order(m)
 		}
 		for _, m := range s.revoke {
 			p.order(m)

@@ -32,7 +32,8 @@ const (
 // search announces until a relay of our site answers; nil when ctx ended or a
 // relay has called.
 func (a *Agent) search(ctx context.Context) *relay {
-	asker := announce.New(a.Key.Public, a.site(), rand.Reader)
+	keys, _ := a.trusted()
+	asker := announce.New(a.Key.Public, keys, rand.Reader)
 	for tries := 0; ; tries++ {
 		if tries == yieldAfter && a.heart.Idle() { // neighbours know the port
 			a.yieldPort()
@@ -136,7 +137,12 @@ func (a *Agent) judge(asker *announce.Announcer, d udp.Datagram, tries int) *rel
 	}
 	a.drop(err)
 	if wrong, ok := errors.AsType[*announce.WrongSite](err); ok {
-		if tries >= wrongSiteAfter && (a.Home.Pin() == nil || len(a.Relays) > 0) {
+		if wrong.HintRetired {
+			a.stuck = wire.KeyRetired
+			a.complain("a relay says that the site has replaced the key that this probe or its token knows; a new token brings it back: "+
+				"stop it and run assim-probe enrol --move", "address", d.From.String(), "reason", wire.KeyRetired.String())
+		}
+		if !wrong.HintRetired && tries >= wrongSiteAfter && (a.Home.Pin() == nil || len(a.Relays) > 0) {
 			a.tellWrongSite(asker, d.From, wrong)
 		}
 		return nil

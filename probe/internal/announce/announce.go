@@ -31,7 +31,11 @@ var (
 )
 
 // WrongSite says that a relay answered whose certificate another site signed.
-type WrongSite struct{ Relay [wire.IDSize]byte }
+type WrongSite struct {
+	Relay [wire.IDSize]byte
+	// HintRetired: the relay says that the key was its site's once. Anybody can say so.
+	HintRetired bool
+}
 
 func (e *WrongSite) Error() string {
 	return fmt.Sprintf("relay %x is of another site, or its certificate is forged", e.Relay)
@@ -40,20 +44,16 @@ func (e *WrongSite) Error() string {
 // Announcer makes announces and judges the replies.
 type Announcer struct {
 	fingerprint [32]byte
-	site        ed25519.PublicKey // nil: none known
+	site        wire.Keys // none: no site is known
 	random      io.Reader
 	nonces      [remembered][8]byte
 	asked       int
 }
 
-// New returns an announcer for a probe's public key. Site is the key of the
-// pinned site or of the token; nil if the probe has neither.
-func New(public [32]byte, site *[32]byte, random io.Reader) *Announcer {
-	a := &Announcer{fingerprint: wire.Fingerprint(public), random: random}
-	if site != nil {
-		a.site = site[:]
-	}
-	return a
+// New returns an announcer for a probe's public key. The keys are those of the pinned
+// site or of the token; none if the probe has neither.
+func New(public [32]byte, site wire.Keys, random io.Reader) *Announcer {
+	return &Announcer{fingerprint: wire.Fingerprint(public), site: site, random: random}
 }
 
 // Ask makes the next announce. Only relays of the probe's own site answer a
@@ -61,8 +61,8 @@ func New(public [32]byte, site *[32]byte, random io.Reader) *Announcer {
 // stands in the wrong site.
 func (a *Announcer) Ask(reason wire.Reason, hinted bool) ([]byte, error) {
 	packet := wire.Announce{Reason: reason, Fingerprint: a.fingerprint}
-	if hinted && a.site != nil {
-		packet.SiteHint = wire.SiteHint(a.site)
+	if hinted && len(a.site) > 0 {
+		packet.SiteHint = wire.SiteHint(a.site[0][:])
 	}
 	if _, err := io.ReadFull(a.random, packet.Nonce[:]); err != nil {
 		return nil, fmt.Errorf("drawing a nonce: %w", err)
@@ -82,12 +82,12 @@ func (a *Announcer) Accept(datagram []byte, now time.Time) (wire.Certificate, er
 	if !a.expects(reply.Nonce) {
 		return wire.Certificate{}, ErrNonce
 	}
-	if a.site == nil {
+	if len(a.site) == 0 {
 		return wire.Certificate{}, ErrNoSite
 	}
-	err = reply.Certificate.Verify(a.site, now)
+	err = a.site.Verified(func(key ed25519.PublicKey) error { return reply.Certificate.Verify(key, now) })
 	if err != nil && wire.ReasonOf(err) == wire.BadSignature {
-		return wire.Certificate{}, &WrongSite{reply.Certificate.Relay}
+		return wire.Certificate{}, &WrongSite{reply.Certificate.Relay, reply.Flags&wire.HintRetired != 0}
 	}
 	return reply.Certificate, err
 }

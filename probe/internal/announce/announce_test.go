@@ -22,9 +22,8 @@ func siteKey(t *testing.T) ed25519.PrivateKey {
 	return private
 }
 
-func publicOf(k ed25519.PrivateKey) *[32]byte {
-	p := [32]byte(k.Public().(ed25519.PublicKey))
-	return &p
+func publicOf(k ed25519.PrivateKey) wire.Keys {
+	return wire.Keys{[32]byte(k.Public().(ed25519.PublicKey))}
 }
 
 func certificate(from, to time.Duration, k ed25519.PrivateKey) wire.Certificate {
@@ -36,7 +35,7 @@ func TestAccept(t *testing.T) {
 	good := certificate(-time.Hour, time.Hour, ours)
 	for _, c := range []struct {
 		name        string
-		site        *[32]byte
+		site        wire.Keys
 		certificate wire.Certificate
 		reason      wire.Reason
 	}{

@@ -53,6 +53,9 @@ type Outside struct {
 	Redirect func(*wire.Redirect) wire.Reason
 	// Revoke is told whom the site has revoked; it refuses what the site did not say.
 	Revoke func(*wire.Revoke) wire.Reason
+	// SiteKeys is told which keys are the site's; it refuses what those known so far
+	// do not vouch for.
+	SiteKeys func(*wire.SiteKeys) wire.Reason
 	// Report returns what there is to report, or nil, and Reported is told whether
 	// the relay has taken it; if not, there is to be a new one.
 	Report   func(now time.Time) *wire.Report

@@ -37,6 +37,10 @@ func (c *Conversation) received(now time.Time, e link.Received) {
 		if c.phase == greeting || c.phase == settled {
 			reason = c.outside.Revoke(m)
 		}
+	case *wire.SiteKeys:
+		if c.phase == greeting || c.phase == settled {
+			reason = c.outside.SiteKeys(m)
+		}
 	}
 	if reason != wire.Accepted {
 		c.link.Refuse(e.ID, reason)

@@ -6,6 +6,7 @@
 //	key      version 1 (1 byte) | X25519 private key (32)
 //	pin      version 1 (1 byte) | site's Ed25519 public key (32) | host id (16)
 //	revoked  the newest wire.Revocation that a relay has told, if any
+//	keys     the newest wire.KeyStatement that a relay has told, if any
 //
 // and, while a probe runs, the lock file and the status socket.
 package state
@@ -30,6 +31,7 @@ const (
 	keyFile  = "key"
 	pinFile  = "pin"
 	revoked  = "revoked"
+	siteKeys = "keys"
 	lockFile = "lock"
 	keySize  = 1 + 32
 	pinSize  = 1 + 32 + 16
@@ -40,7 +42,7 @@ var ErrLocked = errors.New("another assim-probe uses this state directory")
 
 // Pin is the site a probe belongs to and its name there.
 type Pin struct {
-	Site [32]byte // Ed25519 public key
+	Site [32]byte // Ed25519 public key; the oldest that is good
 	Host tenancy.HostID
 }
 
@@ -52,6 +54,7 @@ type Dir struct {
 	pin  *Pin
 
 	revocation *wire.Revocation
+	siteKeys   *wire.KeyStatement
 }
 
 // Open makes the directory if it is not there, takes its lock, and reads or
@@ -81,7 +84,11 @@ func (d *Dir) load() error {
 		return err
 	}
 	d.pin = pin
-	return d.loadRevocation()
+	if err := d.loadRevocation(); err != nil {
+		return err
+	}
+	d.siteKeys, err = ReadSiteKeys(d.path)
+	return err
 }
 
 func (d *Dir) loadRevocation() error {
@@ -144,6 +151,23 @@ func ReadPin(path string) (*Pin, error) {
 	return &Pin{Site: [32]byte(b[1:33]), Host: host}, nil
 }
 
+// ReadSiteKeys reads the statement of the site's keys without the lock; nil when there
+// is none.
+func ReadSiteKeys(path string) (*wire.KeyStatement, error) {
+	b, err := os.ReadFile(filepath.Join(path, siteKeys))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the site's keys: %w", err)
+	}
+	s, err := wire.ParseKeyStatement(b)
+	if err != nil {
+		return nil, fmt.Errorf("the statement of the site's keys %s is damaged; remove it, a relay tells it again: %w", filepath.Join(path, siteKeys), err)
+	}
+	return &s, nil
+}
+
 // Key is the probe's key pair.
 func (d *Dir) Key() handshake.Keypair { return d.key }
 
@@ -160,6 +184,30 @@ func (d *Dir) SaveRevocation(r wire.Revocation) error {
 	}
 	d.revocation = &r
 	return nil
+}
+
+// SiteKeys is the newest statement that was saved, of whichever site; nil: none.
+func (d *Dir) SiteKeys() *wire.KeyStatement { return d.siteKeys }
+
+// SaveSiteKeys remembers durably which keys are the site's.
+func (d *Dir) SaveSiteKeys(s wire.KeyStatement) error {
+	if err := d.write(siteKeys, s.Append(nil)); err != nil {
+		return err
+	}
+	d.siteKeys = &s
+	return nil
+}
+
+// Forget leaves the site, so that a token of another, or of the same one anew, can be
+// used. The probe's own key stays.
+func (d *Dir) Forget() error {
+	for _, name := range []string{siteKeys, revoked, pinFile} {
+		if err := os.Remove(filepath.Join(d.path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("forgetting the site: %w", err)
+		}
+	}
+	d.pin, d.revocation, d.siteKeys = nil, nil, nil
+	return syncDir(d.path)
 }
 
 // SavePin remembers the site durably. It writes nothing if nothing changed.

@@ -73,20 +73,22 @@ type Cluster struct {
 
 	forwarding sync.Mutex // one at a time
 
-	mu      sync.Mutex
-	secret  []byte
-	orders  map[tenancy.RelayID]uplink.RelayOrder // of the site, this one too
-	peers   map[tenancy.RelayID]*peer
-	copies  copies
-	greeted []greeting // who came, and may belong elsewhere
-	sent    map[tenancy.HostID]time.Time
-	pruned  time.Time // when sent was
-	swept   string    // the relays among which hosts were shared out last
-	sharing bool      // probes are being sent elsewhere
+	mu     sync.Mutex
+	secret []byte
+	// siteKeys is the sequence of the newest statement of the site's keys; 0: none.
+	siteKeys uint64
+	orders   map[tenancy.RelayID]uplink.RelayOrder // of the site, this one too
+	peers    map[tenancy.RelayID]*peer
+	copies   copies
+	greeted  []greeting // who came, and may belong elsewhere
+	sent     map[tenancy.HostID]time.Time
+	pruned   time.Time // when sent was
+	swept    string    // the relays among which hosts were shared out last
+	sharing  bool      // probes are being sent elsewhere
 }
 
 // New makes a Cluster of the relays that the store knows. Run runs it.
-func New(ctx context.Context, c Config, secret []byte) (*Cluster, error) {
+func New(ctx context.Context, c Config, secret []byte, siteKeys uint64) (*Cluster, error) {
 	certificate, err := selfSigned(c.Key)
 	if err != nil {
 		return nil, err
@@ -102,14 +104,16 @@ func New(ctx context.Context, c Config, secret []byte) (*Cluster, error) {
 		Config: c, certificate: certificate, wake: make(chan struct{}, 1), listed: make(chan struct{}),
 		peers: map[tenancy.RelayID]*peer{}, copies: copies{head: c.Store.Head(), since: time.Now()}, sent: map[tenancy.HostID]time.Time{},
 	}
-	cluster.Adopt(relays, secret)
+	cluster.Adopt(relays, secret, siteKeys)
 	return cluster, nil
 }
 
-// Adopt takes in whom the service names as the site's relays, and their secret.
-func (c *Cluster) Adopt(relays []uplink.RelayOrder, secret []byte) {
+// Adopt takes in whom the service names as the site's relays, their secret, and the
+// sequence of the newest statement of the site's keys.
+func (c *Cluster) Adopt(relays []uplink.RelayOrder, secret []byte, siteKeys uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.siteKeys = siteKeys
 	if secret != nil {
 		c.secret = secret
 	}

@@ -145,12 +145,12 @@ func (r *relay) run(orders []uplink.RelayOrder, secret []byte) {
 	r.t.Helper()
 	c, err := New(context.Background(), Config{
 		Self: r.id, Key: r.sign, Listen: r.address.String(), Address: r.address, Store: r.store, Log: slog.New(slog.DiscardHandler), Times: quick,
-	}, nil)
+	}, nil, 0)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.Cluster = c
-	c.Adopt(orders, secret)
+	c.Adopt(orders, secret, 0)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -374,7 +374,7 @@ func TestARevokedRelaysHostsAreTaken(t *testing.T) {
 	}
 	left := slices.DeleteFunc(s.orders(), func(o uplink.RelayOrder) bool { return o.ID == revoked.id })
 	for _, r := range others {
-		r.Adopt(left, nil)
+		r.Adopt(left, nil, 0)
 	}
 	taken := func() (n int) {
 		for _, r := range others {

@@ -80,13 +80,14 @@ type note struct {
 	EnrolledAt  int64             `cbor:"14,keyasint"`
 	Term        uint64            `cbor:"15,keyasint"`
 	Domain      string            `cbor:"16,keyasint,omitempty"`
+	SiteKeys    uint64            `cbor:"17,keyasint,omitempty"`
 }
 
 func noteOf(h store.Host, domain string) note {
 	return note{
 		ID: h.ID, ProbeKey: h.ProbeKey[:], Name: h.Name, MachineID: h.MachineID, Token: h.Token, TokenLabels: h.TokenLabels, Labels: h.Labels,
 		State: h.State, StateAt: h.StateAt, Agent: h.AgentVersion, OS: h.OS, Arch: h.Arch, Address: h.Address, EnrolledAt: h.EnrolledAt,
-		Term: h.Term, Domain: domain,
+		Term: h.Term, Domain: domain, SiteKeys: h.SiteKeys,
 	}
 }
 
@@ -95,7 +96,7 @@ func (n note) host(by tenancy.RelayID) store.Host {
 	return store.Host{
 		ID: n.ID, ProbeKey: [32]byte(n.ProbeKey), Name: n.Name, MachineID: n.MachineID, Token: n.Token, TokenLabels: n.TokenLabels, Labels: n.Labels,
 		State: n.State, StateAt: n.StateAt, AgentVersion: n.Agent, OS: n.OS, Arch: n.Arch, Address: n.Address, EnrolledAt: n.EnrolledAt,
-		Term: n.Term, ServedBy: by, Domain: n.Domain,
+		Term: n.Term, ServedBy: by, Domain: n.Domain, SiteKeys: n.SiteKeys,
 	}
 }
 
@@ -138,7 +139,7 @@ func (n note) check() error {
 	switch {
 	case n.ID.IsZero() || len(n.ProbeKey) != 32 || n.MachineID != nil && len(n.MachineID) != 32:
 		return malformed("host without id or key")
-	case n.Term == 0 || n.Term > 1<<62 || n.StateAt < 0 || n.EnrolledAt < 0:
+	case n.Term == 0 || n.Term > 1<<62 || n.SiteKeys > 1<<62 || n.StateAt < 0 || n.EnrolledAt < 0:
 		return malformed("term or time of a host")
 	case n.Name == "" || !plain(n.Name, n.Token, n.Agent, n.OS, n.Arch, n.Address, n.Domain):
 		return malformed("text of a host")

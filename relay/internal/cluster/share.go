@@ -104,7 +104,7 @@ func (c *Cluster) redirect(ctx context.Context, ids []tenancy.HostID, all bool, 
 		if !h.ServedBy.IsZero() || to == c.Self {
 			continue
 		}
-		message, ok := c.invitation(h.ID, to)
+		message, ok := c.invitation(h, to)
 		if !ok {
 			continue
 		}
@@ -127,19 +127,23 @@ func (c *Cluster) redirect(ctx context.Context, ids []tenancy.HostID, all bool, 
 }
 
 // invitation is the Redirect of a host to a relay, if it may have one now.
-func (c *Cluster) invitation(host tenancy.HostID, to tenancy.RelayID) (*wire.Redirect, bool) {
+func (c *Cluster) invitation(h store.Host, to tenancy.RelayID) (*wire.Redirect, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.peers[to]
-	if at, sent := c.sent[host]; sent && time.Since(at) < c.Times.Redirect || p == nil || p.dead || !p.connected {
+	if at, sent := c.sent[h.ID]; sent && time.Since(at) < c.Times.Redirect || p == nil || p.dead || !p.connected {
 		return nil, false
 	}
 	address, err := netip.ParseAddrPort(p.order.Serves)
-	certificate, bad := wire.ParseCertificate(p.order.Certificate)
+	encoded := p.order.Certificate
+	if len(p.order.NextCertificate) > 0 && c.siteKeys > 0 && h.SiteKeys >= c.siteKeys {
+		encoded = p.order.NextCertificate
+	}
+	certificate, bad := wire.ParseCertificate(encoded)
 	now := time.Now().Unix()
 	if err != nil || bad != nil || now < certificate.NotBefore || now > certificate.NotAfter {
 		return nil, false
 	}
-	c.sent[host] = time.Now()
-	return &wire.Redirect{Address: wire.AppendAddress(nil, address), Certificate: p.order.Certificate}, true
+	c.sent[h.ID] = time.Now()
+	return &wire.Redirect{Address: wire.AppendAddress(nil, address), Certificate: encoded}, true
 }

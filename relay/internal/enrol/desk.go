@@ -133,7 +133,7 @@ func (d *Desk) Report(a Applicant, reason wire.Reason, now time.Time) {
 
 // stuckFor are the reasons for which a probe may be unable to ask. Any other number
 // in an announce is a stranger's invention, and would become a label.
-var stuckFor = []wire.Reason{wire.Malformed, wire.Expired, wire.WrongSite, wire.ClockSkew, wire.Unsupported, wire.WrongKind, wire.BadSignature}
+var stuckFor = []wire.Reason{wire.Malformed, wire.Expired, wire.WrongSite, wire.ClockSkew, wire.Unsupported, wire.WrongKind, wire.BadSignature, wire.KeyRetired}
 
 // Announced notes a probe that looks for a relay, for Waiting.
 func (d *Desk) Announced(announce wire.Announce, from netip.AddrPort, now time.Time) {

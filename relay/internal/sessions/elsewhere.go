@@ -31,7 +31,7 @@ func (t *Table) leave(learned store.Host) {
 		return // it has come back since
 	}
 	was := h.elsewhere
-	h.elsewhere, h.term, h.name = true, learned.Term, learned.Name
+	h.elsewhere, h.term, h.name, h.siteKeys = true, learned.Term, learned.Name, learned.SiteKeys
 	if address := addressOf(learned); address.IsValid() {
 		h.address = address
 	}
@@ -50,7 +50,7 @@ func (t *Table) arrived(h *host, as store.Host) {
 	if !h.elsewhere {
 		return
 	}
-	h.elsewhere, h.state, h.term = false, as.State, as.Term
+	h.elsewhere, h.state, h.term, h.siteKeys = false, as.State, as.Term, as.SiteKeys
 	t.observe(Known{as})
 }
 

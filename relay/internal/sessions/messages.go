@@ -210,7 +210,7 @@ func (t *Table) hello(now time.Time, p *peer, id uint32, h *host, m *wire.Hello)
 	h.greeted = now
 	greeting := store.Greeting{
 		Name: m.HostName, AgentVersion: m.AgentVersion, OS: m.OS, Arch: m.Arch, Labels: m.Labels, Address: p.address.String(),
-		Term: m.Term,
+		Term: m.Term, SiteKeys: m.SiteKeys,
 	}
 	var greeted store.Host
 	var found bool
@@ -228,15 +228,15 @@ func (t *Table) hello(now time.Time, p *peer, id uint32, h *host, m *wire.Hello)
 				h.name = m.HostName
 			}
 			t.arrived(h, greeted)
-			h.term = greeted.Term
+			h.term, h.siteKeys = greeted.Term, greeted.SiteKeys
 			t.believe(h, uplink.Up)
 			t.observe(Greeted{Host: greeted, Address: p.address, Boot: m.Boot, Listen: m.Listen})
 			t.done(p, id, m)
 			t.send(p, &wire.Configure{
 				Host: h.id.UUID[:], Term: h.term, EchoInterval: echoInterval.Milliseconds(), Time: time.Now().UnixMilli(),
 			})
-			if t.revocation != nil {
-				t.send(p, t.revocation)
+			if h.peer == p {
+				t.tellWord(time.Now(), h)
 			}
 		}
 	})
@@ -363,6 +363,8 @@ func name(m wire.Message) string {
 		return "redirect"
 	case *wire.Revoke:
 		return "revoke"
+	case *wire.SiteKeys:
+		return "site keys"
 	}
 	return "other"
 }

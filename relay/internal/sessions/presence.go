@@ -12,7 +12,7 @@ import (
 func (t *Table) addHost(h store.Host, heard time.Time) *host {
 	known := &host{
 		id: h.ID, key: h.ProbeKey, name: h.Name, state: h.State, term: h.Term, heard: heard, address: addressOf(h),
-		elsewhere: !h.ServedBy.IsZero(),
+		elsewhere: !h.ServedBy.IsZero(), siteKeys: h.SiteKeys,
 	}
 	t.byKey[known.key], t.byID[known.id] = known, known
 	t.hostCount.Store(int64(len(t.byID)))

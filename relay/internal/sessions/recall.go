@@ -21,7 +21,8 @@ const recallsPerSecond = 500
 
 // Caller begins handshakes with probes.
 type Caller interface {
-	Call(key [32]byte, to netip.AddrPort)
+	// Call proves who calls by the newest of the site's keys, or by the one before.
+	Call(key [32]byte, to netip.AddrPort, newest bool)
 }
 
 type absent struct {
@@ -58,7 +59,7 @@ func (t *Table) recall(ctx context.Context, caller Caller, pauses []time.Duratio
 			}
 			t.mail.post(func() {
 				if t.byID[a.host.id] == a.host && a.host.peer == nil {
-					caller.Call(a.host.key, a.address)
+					caller.Call(a.host.key, a.address, t.newest(a.host))
 				}
 			})
 		}

@@ -22,7 +22,7 @@ type caller struct {
 	called chan struct{} // closed when a probe has its session
 }
 
-func (c *caller) Call(key [32]byte, to netip.AddrPort) {
+func (c *caller) Call(key [32]byte, to netip.AddrPort, _ bool) {
 	c.calls[key]++
 	p := c.probes[key]
 	if p == nil || p.address != to {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"assimilation/relay/internal/sessions"
 	"assimilation/wire"
 	"assimilation/wire/link"
 )
@@ -23,16 +24,16 @@ func TestSetRevocation(t *testing.T) {
 			}
 			return all
 		}
-		s.table.SetRevocation(nil)
+		s.table.SetSiteWord(sessions.SiteWord{Revocation: nil})
 		if got := told(time.Second); len(got) != 0 {
 			t.Errorf("told of nobody: %q", got)
 		}
-		s.table.SetRevocation(first)
-		s.table.SetRevocation(first) // each orders bring it again
+		s.table.SetSiteWord(sessions.SiteWord{Revocation: first})
+		s.table.SetSiteWord(sessions.SiteWord{Revocation: first}) // each orders bring it again
 		if got := told(time.Second); len(got) != 1 || got[0] != string(first) {
 			t.Errorf("in a session, told %q", got)
 		}
-		s.table.SetRevocation(second)
+		s.table.SetSiteWord(sessions.SiteWord{Revocation: second})
 		if got := told(time.Second); len(got) != 1 || got[0] != string(second) {
 			t.Errorf("then told %q", got)
 		}

@@ -99,8 +99,9 @@ type Table struct {
 	timers    timers
 	touched   []*peer
 	budget    budget
-	// revocation is what probes are told of the site's relays; nil: nothing.
-	revocation *wire.Revoke
+	// word is what probes are told by the site; words counts its changes.
+	word  SiteWord
+	words uint64
 }
 
 // input is a datagram of a session, or a handshake that was answered.
@@ -136,6 +137,8 @@ type peer struct {
 	closed  bool
 	dirty   bool
 	patient bool // an unknown token was given time already
+	// revocation is what the probe was told in this session.
+	revocation []byte
 	account
 	timer
 }
@@ -154,6 +157,9 @@ type host struct {
 	writes  bool      // a change of state is on its way to disk
 	peer    *peer
 	clones  clones
+	// siteKeys is the sequence of the newest statement of the site's keys that its
+	// probe has.
+	siteKeys uint64
 	// elsewhere: another relay of the site has it.
 	elsewhere bool
 	// address is where its last session was, of this run or the one before.

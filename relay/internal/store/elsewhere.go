@@ -13,7 +13,7 @@ import (
 
 // Relays reads the site's relays as the service last named them.
 func (s *Store) Relays(ctx context.Context) ([]uplink.RelayOrder, error) {
-	rows, err := s.readers.QueryContext(ctx, "SELECT id, name, sign_key, certificate, cluster, serves FROM relays ORDER BY id")
+	rows, err := s.readers.QueryContext(ctx, "SELECT id, name, sign_key, certificate, cluster, serves, next_certificate FROM relays ORDER BY id")
 	if err != nil {
 		return nil, fmt.Errorf("reading the site's relays: %w", err)
 	}
@@ -22,7 +22,7 @@ func (s *Store) Relays(ctx context.Context) ([]uplink.RelayOrder, error) {
 	for rows.Next() {
 		var id []byte
 		var r uplink.RelayOrder
-		if err := rows.Scan(&id, &r.Name, &r.SignKey, &r.Certificate, &r.Cluster, &r.Serves); err != nil {
+		if err := rows.Scan(&id, &r.Name, &r.SignKey, &r.Certificate, &r.Cluster, &r.Serves, &r.NextCertificate); err != nil {
 			return nil, fmt.Errorf("reading the site's relays: %w", err)
 		}
 		if len(id) != 16 || len(r.SignKey) != ed25519.PublicKeySize {
@@ -41,8 +41,8 @@ func (tx *Tx) replaceRelays(relays []uplink.RelayOrder) error {
 		return err
 	}
 	for _, r := range relays {
-		err := tx.exec("INSERT OR REPLACE INTO relays (id, name, sign_key, certificate, cluster, serves) VALUES (?, ?, ?, ?, ?, ?)",
-			r.ID.UUID[:], r.Name, r.SignKey, append([]byte{}, r.Certificate...), r.Cluster, r.Serves)
+		err := tx.exec("INSERT OR REPLACE INTO relays (id, name, sign_key, certificate, cluster, serves, next_certificate) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			r.ID.UUID[:], r.Name, r.SignKey, append([]byte{}, r.Certificate...), r.Cluster, r.Serves, append([]byte{}, r.NextCertificate...))
 		if err != nil {
 			return err
 		}
@@ -72,13 +72,13 @@ func (tx *Tx) LearnHost(h Host) (news bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	n, err := tx.changed("INSERT INTO hosts ("+hostColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)
+	n, err := tx.changed("INSERT INTO hosts ("+hostColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, labels = excluded.labels, state = excluded.state, state_at = excluded.state_at,
 			agent_version = excluded.agent_version, os = excluded.os, arch = excluded.arch, address = excluded.address,
-			term = excluded.term, served_by = excluded.served_by, domain = excluded.domain
+			term = excluded.term, served_by = excluded.served_by, domain = excluded.domain, site_keys = excluded.site_keys
 		ON CONFLICT DO NOTHING`,
 		h.ID.UUID[:], h.ProbeKey[:], h.Name, h.MachineID, h.Token, tokenLabels, labels, string(h.State), h.StateAt, h.AgentVersion, h.OS, h.Arch,
-		h.Address, h.EnrolledAt, int64(h.Term), h.ServedBy.UUID[:], h.Domain)
+		h.Address, h.EnrolledAt, int64(h.Term), h.ServedBy.UUID[:], h.Domain, int64(h.SiteKeys))
 	if err != nil {
 		return false, fmt.Errorf("learning a host of another relay: %w", err)
 	}

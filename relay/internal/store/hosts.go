@@ -32,18 +32,19 @@ type Host struct {
 	Version      uint64
 	ServedBy     tenancy.RelayID // another relay of the site; zero: this one
 	Domain       string          // where that relay says it stands
+	SiteKeys     uint64          // sequence of the newest statement of the site's keys that its probe has
 
 	doubt doubt
 }
 
 const hostColumns = `id, probe_key, name, machine_id, token, token_labels, labels, state, state_at, agent_version, os, arch, address,
-	enrolled_at, term, version, doubt, served_by, domain`
+	enrolled_at, term, version, doubt, served_by, domain, site_keys`
 
 func scanHost(scan func(...any) error) (h Host, err error) {
 	var id, key, servedBy []byte
 	var tokenLabels, labels string
 	err = scan(&id, &key, &h.Name, &h.MachineID, &h.Token, &tokenLabels, &labels, &h.State, &h.StateAt, &h.AgentVersion, &h.OS, &h.Arch,
-		&h.Address, &h.EnrolledAt, &h.Term, &h.Version, &h.doubt, &servedBy, &h.Domain)
+		&h.Address, &h.EnrolledAt, &h.Term, &h.Version, &h.doubt, &servedBy, &h.Domain, &h.SiteKeys)
 	if err != nil {
 		return Host{}, err
 	}
@@ -114,7 +115,7 @@ func (tx *Tx) AddHost(h Host) error {
 	if err != nil {
 		return err
 	}
-	err = tx.exec("INSERT INTO hosts ("+hostColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, '')",
+	err = tx.exec("INSERT INTO hosts ("+hostColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, NULL, '', 0)",
 		h.ID.UUID[:], h.ProbeKey[:], h.Name, h.MachineID, h.Token, tokenLabels, labels, string(h.State), h.StateAt, h.AgentVersion, h.OS,
 		h.Arch, h.Address, h.EnrolledAt, int64(h.Term), int64(h.Version))
 	if err != nil {
@@ -129,6 +130,7 @@ type Greeting struct {
 	Labels                       map[string]string
 	Address                      string
 	Term                         uint64 // under which a relay had it last
+	SiteKeys                     uint64 // sequence of the newest statement of the site's keys that it has
 }
 
 // Greet notes that a host is up, and records it if that or what it says of
@@ -146,7 +148,7 @@ func (tx *Tx) Greet(id tenancy.HostID, g Greeting, now int64) (host Host, found 
 		g.Name = h.Name // a record needs one
 	}
 	news := h.State != uplink.Up || h.Name != g.Name || h.AgentVersion != g.AgentVersion || h.OS != g.OS || h.Arch != g.Arch ||
-		!maps.Equal(h.Labels, g.Labels) || h.doubt == unheard
+		!maps.Equal(h.Labels, g.Labels) || h.doubt == unheard || h.SiteKeys != g.SiteKeys
 	term := max(h.Term, uint64(newTerm(now)))
 	if !h.ServedBy.IsZero() || g.Term > h.Term {
 		h.Term = max(h.Term, g.Term)
@@ -164,14 +166,14 @@ func (tx *Tx) Greet(id tenancy.HostID, g Greeting, now int64) (host Host, found 
 	if h.State != uplink.Up {
 		h.State, h.StateAt = uplink.Up, now
 	}
-	h.Name, h.AgentVersion, h.OS, h.Arch, h.Labels, h.Address = g.Name, g.AgentVersion, g.OS, g.Arch, g.Labels, g.Address
+	h.Name, h.AgentVersion, h.OS, h.Arch, h.Labels, h.Address, h.SiteKeys = g.Name, g.AgentVersion, g.OS, g.Arch, g.Labels, g.Address, g.SiteKeys
 	_, labels, err := labelTexts(h)
 	if err != nil {
 		return Host{}, false, err
 	}
 	err = tx.exec(`UPDATE hosts SET name = ?, agent_version = ?, os = ?, arch = ?, labels = ?, address = ?, state = ?, state_at = ?,
-		term = ?, version = ?, doubt = iif(doubt = 1, 2, doubt) WHERE id = ?`,
-		h.Name, h.AgentVersion, h.OS, h.Arch, labels, h.Address, string(h.State), h.StateAt, int64(h.Term), int64(h.Version), id.UUID[:])
+		term = ?, version = ?, site_keys = ?, doubt = iif(doubt = 1, 2, doubt) WHERE id = ?`,
+		h.Name, h.AgentVersion, h.OS, h.Arch, labels, h.Address, string(h.State), h.StateAt, int64(h.Term), int64(h.Version), int64(h.SiteKeys), id.UUID[:])
 	if err != nil {
 		return Host{}, false, fmt.Errorf("noting a host's greeting: %w", err)
 	}
@@ -219,7 +221,7 @@ func (tx *Tx) appendHost(h Host, at int64, enrolled bool) error {
 func (h Host) record(at int64, enrolled bool) uplink.Change {
 	body := &uplink.HostStateBody{
 		State: h.State, Name: h.Name, AgentVersion: h.AgentVersion, OS: h.OS, Arch: h.Arch, Enrolled: enrolled,
-		ProbeKey: h.ProbeKey[:], MachineID: h.MachineID, Labels: h.AllLabels(),
+		ProbeKey: h.ProbeKey[:], MachineID: h.MachineID, Labels: h.AllLabels(), SiteKeys: h.SiteKeys,
 	}
 	change := uplink.Change{Type: uplink.HostState, Host: h.ID, SeenAt: at, Term: h.Term, HostState: body}
 	if enrolled {

@@ -11,6 +11,7 @@ import (
 
 	"assimilation/tenancy"
 	"assimilation/uplink"
+	"assimilation/wire"
 )
 
 // Keys are the relay's own secrets, drawn once.
@@ -30,6 +31,8 @@ type Enrolment struct {
 	SiteKey     ed25519.PublicKey
 	SiteName    string
 	Certificate []byte // encoded wire.Certificate, renewed by orders
+	// NextCertificate is one by the key that replaces the site's; nil: none does.
+	NextCertificate []byte
 }
 
 // Identity is the whole of it.
@@ -49,6 +52,16 @@ type Identity struct {
 	// Revocation is what the site's probes are told of its relays, encoded; nil:
 	// nothing.
 	Revocation []byte
+	// NextRevocation is the same by the key that replaces the site's.
+	NextRevocation []byte
+	// SiteKeys says which keys are the site's; nil: Enrolment.SiteKey is.
+	SiteKeys *wire.KeyStatement
+}
+
+// TrustedKeys are the keys of the site, the newest first, and the sequence of the
+// statement that says so.
+func (id Identity) TrustedKeys() (wire.Keys, uint64) {
+	return wire.Trusted([ed25519.PublicKeySize]byte(id.Enrolment.SiteKey), id.SiteKeys)
 }
 
 // DomainSecret is what the opaque names of domains are made with.
@@ -61,14 +74,15 @@ func (id Identity) DomainSecret() []byte {
 
 // Identity reads who this relay is. found is false before SaveKeys.
 func (s *Store) Identity(ctx context.Context) (id Identity, found bool, err error) {
-	var noise, sign, seal, tenantKey, tenant, site, relay []byte
+	var noise, sign, seal, tenantKey, tenant, site, relay, statement []byte
 	var url, siteName sql.NullString
 	var policy string
 	e := &id.Enrolment
 	err = s.readers.QueryRowContext(ctx, `SELECT noise_key, sign_key, seal_key, url, tenant_key, tenant, site, id, site_key, site_name,
-		certificate, orders, orders_at, revoked, own_secret, site_secret, policy, revocation FROM relay`).Scan(&noise, &sign, &seal, &url, &tenantKey, &tenant, &site, &relay,
+		certificate, orders, orders_at, revoked, own_secret, site_secret, policy, revocation,
+		site_keys, next_certificate, next_revocation FROM relay`).Scan(&noise, &sign, &seal, &url, &tenantKey, &tenant, &site, &relay,
 		(*[]byte)(&e.SiteKey), &siteName, &e.Certificate, &id.Orders, &id.OrdersAt, &id.Revoked,
-		&id.OwnSecret, &id.SiteSecret, &policy, &id.Revocation)
+		&id.OwnSecret, &id.SiteSecret, &policy, &id.Revocation, &statement, &e.NextCertificate, &id.NextRevocation)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Identity{}, false, nil
 	}
@@ -94,6 +108,13 @@ func (s *Store) Identity(ctx context.Context) (id Identity, found bool, err erro
 	}
 	if e.TenantKey, err = uplink.ParseSealKey(tenantKey); err != nil {
 		return Identity{}, false, fmt.Errorf("reading the tenant's key: %w", err)
+	}
+	if statement != nil {
+		s, err := wire.ParseKeyStatement(statement)
+		if err != nil {
+			return Identity{}, false, fmt.Errorf("reading the statement of the site's keys: %w", err)
+		}
+		id.SiteKeys = &s
 	}
 	id.Enrolled = true
 	e.URL, e.SiteName = url.String, siteName.String
@@ -128,7 +149,8 @@ func (tx *Tx) Enrol(e Enrolment, now int64) error {
 		}
 	}
 	err := tx.exec(`UPDATE relay SET url = ?, tenant_key = ?, tenant = ?, site = ?, id = ?, site_key = ?, site_name = ?,
-		certificate = ?, orders = 0, orders_at = 0, revoked = 0, revocation = NULL`, e.URL, e.TenantKey.Bytes(), e.Tenant.UUID[:], e.Site.UUID[:],
+		certificate = ?, orders = 0, orders_at = 0, revoked = 0, revocation = NULL, site_keys = NULL, next_certificate = NULL,
+		next_revocation = NULL`, e.URL, e.TenantKey.Bytes(), e.Tenant.UUID[:], e.Site.UUID[:],
 		e.Relay.UUID[:], []byte(e.SiteKey), e.SiteName, e.Certificate)
 	if err != nil {
 		return fmt.Errorf("storing the enrolment: %w", err)

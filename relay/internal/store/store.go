@@ -223,8 +223,13 @@ var schema6 string
 //go:embed schema_7.sql
 var schema7 string
 
+//go:embed schema_8.sql
+var schema8 string
+
 // steps lead from an empty database to the present schema. Only append.
-func steps() []string { return []string{schema, schema2, schema3, schema4, schema5, schema6, schema7} }
+func steps() []string {
+	return []string{schema, schema2, schema3, schema4, schema5, schema6, schema7, schema8}
+}
 
 func migrate(ctx context.Context, conn *sql.Conn) error {
 	var done int

@@ -44,6 +44,9 @@ func (tx *Tx) ApplyOrders(o uplink.Orders, now int64) ([]tenancy.HostID, error) 
 	if err := tx.keepSite(o); err != nil {
 		return nil, fmt.Errorf("noting the site's policy: %w", err)
 	}
+	if err := tx.keepSiteKeys(o); err != nil {
+		return nil, fmt.Errorf("noting the site's keys: %w", err)
+	}
 	if err := tx.decide(o.Policy); err != nil {
 		return nil, fmt.Errorf("applying the policy of residency: %w", err)
 	}

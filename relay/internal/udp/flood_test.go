@@ -143,14 +143,14 @@ func cpuTime(b *testing.B) time.Duration {
 // relay, and only the first.
 func TestACallIsAnsweredOnce(t *testing.T) {
 	g := newTested(t)
-	g.SetCertificate(wire.Certificate{Key: g.key.Public})
+	g.SetProof(Proof{Certificate: wire.Certificate{Key: g.key.Public}})
 	probe, err := handshake.NewKeypair(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	conn := listenTest(t)
 	from := addressOf(conn)
-	g.Call(probe.Public, from)
+	g.Call(probe.Public, from, false)
 	g.carryOut(<-g.queue, time.Now())
 	first := make([]byte, wire.MaxDatagram)
 	n, err := conn.Read(first)

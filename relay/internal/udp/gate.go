@@ -63,7 +63,7 @@ type Gate struct {
 	log      *slog.Logger
 	dropped  *prometheus.CounterVec
 
-	certificate atomic.Pointer[wire.Certificate]
+	proof       atomic.Pointer[Proof]
 	announces   *limit.Table[netip.Addr]
 	allAnnounce *rate.Limiter
 	shakes      *limit.Table[netip.Addr]
@@ -96,8 +96,31 @@ func NewGate(socket *Socket, key handshake.Keypair, s Sessions, hears Announced,
 	}
 }
 
-// SetCertificate is what announces are answered with from now on.
-func (g *Gate) SetCertificate(c wire.Certificate) { g.certificate.Store(&c) }
+// Proof is what a relay shows to probes.
+type Proof struct {
+	Certificate wire.Certificate
+	// Next is by the key that replaces the site's, for those who hint at that; nil:
+	// none does.
+	Next *wire.Certificate
+	// Keys is the newest statement of the site's keys; nil: there is one key.
+	Keys *wire.KeyStatement
+}
+
+// answer is for who hints at a key of a site.
+func (p Proof) answer(announce wire.Announce) wire.AnnounceReply {
+	reply := wire.AnnounceReply{Nonce: announce.Nonce, Certificate: p.Certificate}
+	switch k := p.Keys; {
+	case k == nil:
+	case p.Next != nil && announce.SiteHint == wire.SiteHint(k.Newest[:]):
+		reply.Certificate = *p.Next
+	case k.Alone && announce.SiteHint == wire.SiteHint(k.Former[:]):
+		reply.Flags = wire.HintRetired
+	}
+	return reply
+}
+
+// SetProof is what announces and calls are answered with from now on.
+func (g *Gate) SetProof(p Proof) { g.proof.Store(&p) }
 
 // Run serves until ctx ends.
 func (g *Gate) Run(ctx context.Context) error {
@@ -183,8 +206,8 @@ func (g *Gate) answer(datagram []byte, from netip.AddrPort, now time.Time) {
 		return
 	}
 	g.hears.Announced(announce, from, now)
-	if certificate := g.certificate.Load(); certificate != nil {
-		g.socket.Send(wire.AnnounceReply{Nonce: announce.Nonce, Certificate: *certificate}.Append(nil), from)
+	if proof := g.proof.Load(); proof != nil {
+		g.socket.Send(proof.answer(announce).Append(nil), from)
 	}
 }
 

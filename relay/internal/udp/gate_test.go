@@ -190,7 +190,7 @@ func TestOneSourceIsLimitedAndOthersAreNot(t *testing.T) {
 // types from any address with anything in them.
 func TestAFloodDoesNotGrow(t *testing.T) {
 	g := newTested(t)
-	g.SetCertificate(wire.Certificate{})
+	g.SetProof(Proof{})
 	key, err := handshake.NewKeypair(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +232,7 @@ func heap() uint64 {
 
 func TestHandshakeOverTheSocket(t *testing.T) {
 	g := newTested(t)
-	g.SetCertificate(wire.Certificate{Key: g.key.Public})
+	g.SetProof(Proof{Certificate: wire.Certificate{Key: g.key.Public}})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- g.Run(ctx) }()

@@ -20,6 +20,7 @@ type task struct {
 	datagram []byte
 	from     netip.AddrPort
 	key      [32]byte // of the probe to call; datagram is nil
+	newest   bool     // it knows the newest of the site's keys
 }
 
 // admit lets a Handshake1 through to the workers. While more come than are free,
@@ -109,8 +110,10 @@ func (g *Gate) enqueue(t task) bool {
 }
 
 // Call begins a handshake with a probe that has lost its session, if there is
-// room for it now.
-func (g *Gate) Call(key [32]byte, to netip.AddrPort) { g.enqueue(task{key: key, from: to}) }
+// room for it now. Who knows the newest of the site's keys is shown its certificate.
+func (g *Gate) Call(key [32]byte, to netip.AddrPort, newest bool) {
+	g.enqueue(task{key: key, from: to, newest: newest})
+}
 
 // shake is one worker.
 func (g *Gate) shake(ctx context.Context) {
@@ -129,7 +132,7 @@ func (g *Gate) shake(ctx context.Context) {
 
 func (g *Gate) carryOut(t task, now time.Time) {
 	if t.datagram == nil {
-		g.call(t.key, t.from, now)
+		g.call(t.key, t.from, t.newest, now)
 		return
 	}
 	defer g.release(t.datagram)
@@ -145,10 +148,14 @@ func (g *Gate) carryOut(t task, now time.Time) {
 	g.arrive(sessions.Arrival{Session: s, Key: key, Reply: reply, From: t.from})
 }
 
-func (g *Gate) call(key [32]byte, to netip.AddrPort, now time.Time) {
-	certificate := g.certificate.Load()
-	if certificate == nil {
+func (g *Gate) call(key [32]byte, to netip.AddrPort, newest bool, now time.Time) {
+	proof := g.proof.Load()
+	if proof == nil {
 		return
+	}
+	certificate := proof.Certificate
+	if newest && proof.Next != nil {
+		certificate = *proof.Next
 	}
 	index := randomIndex()
 	initiator, first, err := handshake.Initiate(g.key, key, index, certificate.Append(nil), rand.Reader)

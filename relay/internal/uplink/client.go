@@ -3,6 +3,7 @@ package uplink
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -131,6 +132,14 @@ type Service struct {
 	now func() time.Time
 	// tenantKey starts as that of id, and orders replace it.
 	tenantKey atomic.Pointer[uplink.SealKey]
+	// siteKeys start as those of id, and orders replace them.
+	siteKeys atomic.Pointer[siteKeys]
+}
+
+// siteKeys are those by which the service may sign.
+type siteKeys struct {
+	keys     wire.Keys
+	sequence uint64 // of the statement that says so
 }
 
 // NewService makes the service that identity is enrolled at.
@@ -141,7 +150,24 @@ func NewService(id store.Identity) (*Service, error) {
 	}
 	s := &Service{Client: client, id: id, now: time.Now}
 	s.tenantKey.Store(&id.Enrolment.TenantKey)
+	keys, sequence := id.TrustedKeys()
+	s.siteKeys.Store(&siteKeys{keys, sequence})
 	return s, nil
+}
+
+// follow returns the keys to trust after a statement in orders; empty, or one that is
+// known: those that are.
+func (s *Service) follow(encoded []byte) (*siteKeys, error) {
+	now := s.siteKeys.Load()
+	if len(encoded) == 0 {
+		return now, nil
+	}
+	statement, err := wire.ParseKeyStatement(encoded)
+	if err != nil || statement.Sequence <= now.sequence {
+		return now, err
+	}
+	keys, err := now.keys.Extend(statement)
+	return &siteKeys{keys, statement.Sequence}, err
 }
 
 // sealTo seals what is sent from now on to another key of the tenant; empty: to the
@@ -168,7 +194,15 @@ func (s *Service) exchange(ctx context.Context, path string, h uplink.Header, pa
 	if err != nil {
 		return nil, err
 	}
-	header, opened, err := uplink.Open(answer, h.Purpose+1, s.id.Keys.Seal, s.id.Enrolment.SiteKey)
+	var header uplink.Header
+	var opened []byte
+	err = s.siteKeys.Load().keys.Verified(func(key ed25519.PublicKey) (err error) {
+		header, opened, err = uplink.Open(answer, h.Purpose+1, s.id.Keys.Seal, key)
+		return err
+	})
+	if err != nil && wire.ReasonOf(err) == wire.BadSignature {
+		return nil, fmt.Errorf("opening the answer: %w; if the site's key was replaced while this relay was away, enrol it again: assim-relay enrol --again", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the answer: %w", err)
 	}
@@ -196,7 +230,7 @@ func (s *Service) Send(ctx context.Context, batch store.Records, records [][]byt
 
 // Orders asks for orders, and waits for them as long as the request allows.
 func (s *Service) Orders(ctx context.Context, request uplink.OrdersRequest) (uplink.Orders, error) {
-	request.Nonce, request.Time = uplink.NewNonce(), s.now().UnixMilli()
+	request.Nonce, request.Time, request.SiteKeys = uplink.NewNonce(), s.now().UnixMilli(), s.siteKeys.Load().sequence
 	payload, err := request.Encode()
 	if err != nil {
 		return uplink.Orders{}, err
@@ -213,7 +247,7 @@ func (s *Service) Orders(ctx context.Context, request uplink.OrdersRequest) (upl
 	case !bytes.Equal(orders.Nonce, request.Nonce):
 		return uplink.Orders{}, &wire.Error{Reason: wire.Replayed, What: "the orders answer another request"}
 	}
-	return orders, s.checkCertificate(orders.Certificate)
+	return orders, s.checkCertificates(orders)
 }
 
 // Answer posts the answer to a question. Whether anybody still waited for it
@@ -237,13 +271,20 @@ func (s *Service) Answer(ctx context.Context, a uplink.Answer) error {
 	return nil
 }
 
-// checkCertificate keeps orders from replacing a good certificate by one that
-// no probe would accept. Orders may leave it out.
-func (s *Service) checkCertificate(encoded []byte) error {
-	if len(encoded) == 0 {
-		return nil
+// checkCertificates keeps orders from replacing a good certificate by one that no
+// probe would accept. Orders may leave them out.
+func (s *Service) checkCertificates(orders uplink.Orders) error {
+	trusted, err := s.follow(orders.SiteKeys)
+	if err != nil {
+		return fmt.Errorf("checking the statement of the site's keys: %w", err)
 	}
-	return CheckCertificate(encoded, s.id.Keys, s.id.Enrolment, s.now())
+	if len(orders.Certificate) > 0 {
+		err = checkCertificate(orders.Certificate, trusted.keys, s.id, s.now())
+	}
+	if err == nil && len(orders.NextCertificate) > 0 {
+		err = checkCertificate(orders.NextCertificate, trusted.keys[:1], s.id, s.now())
+	}
+	return err
 }
 
 // after is how long an error asks to wait at least.

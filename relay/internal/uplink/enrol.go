@@ -99,7 +99,7 @@ func Enrol(ctx context.Context, token tenancy.Token, keys store.Keys, name, vers
 		URL: client.base, TenantKey: tenantKey, Tenant: answer.Tenant, Site: answer.Site, Relay: answer.Relay,
 		SiteKey: answer.SiteKey, SiteName: answer.SiteName, Certificate: answer.Certificate,
 	}
-	return enrolment, CheckCertificate(answer.Certificate, keys, enrolment, time.Now())
+	return enrolment, CheckCertificates(store.Identity{Keys: keys, Enrolment: enrolment}, time.Now())
 }
 
 func (c *Client) tenantKey(ctx context.Context, pin [32]byte) (uplink.SealKey, error) {
@@ -117,16 +117,26 @@ func (c *Client) tenantKey(ctx context.Context, pin [32]byte) (uplink.SealKey, e
 	return key, nil
 }
 
-// CheckCertificate reports why a certificate is not this relay's.
-func CheckCertificate(encoded []byte, keys store.Keys, e store.Enrolment, now time.Time) error {
+// CheckCertificates reports why a relay's certificates are not its own.
+func CheckCertificates(id store.Identity, now time.Time) error {
+	trusted, _ := id.TrustedKeys()
+	err := checkCertificate(id.Enrolment.Certificate, trusted, id, now)
+	if err == nil && id.Enrolment.NextCertificate != nil {
+		err = checkCertificate(id.Enrolment.NextCertificate, trusted[:1], id, now)
+	}
+	return err
+}
+
+func checkCertificate(encoded []byte, trusted wire.Keys, id store.Identity, now time.Time) error {
 	certificate, err := wire.ParseCertificate(encoded)
 	if err == nil {
-		err = certificate.Verify(e.SiteKey, now)
+		err = trusted.Verified(func(key ed25519.PublicKey) error { return certificate.Verify(key, now) })
 	}
 	if err != nil {
 		return fmt.Errorf("checking the relay's certificate: %w", err)
 	}
-	if certificate.Key != handshake.KeypairFrom(keys.Noise).Public || certificate.Relay != e.Relay.UUID || certificate.Site != e.Site.UUID {
+	e := id.Enrolment
+	if certificate.Key != handshake.KeypairFrom(id.Keys.Noise).Public || certificate.Relay != e.Relay.UUID || certificate.Site != e.Site.UUID {
 		return errors.New("the certificate is for another relay, site or key")
 	}
 	return nil

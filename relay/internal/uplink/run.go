@@ -192,10 +192,16 @@ func (r *Runner) apply(ctx context.Context, orders uplink.Orders) error {
 	if err != nil {
 		return fmt.Errorf("applying orders: %w", err)
 	}
-	// Stored first: who seals to a key that it may forget is understood no more.
+	// Stored first: who seals to a key that it may forget is understood no more, and
+	// who says that it knows the site's keys must not forget them.
 	if err := r.Service.sealTo(orders.TenantKey); err != nil {
 		return fmt.Errorf("applying orders: %w", err)
 	}
+	trusted, err := r.Service.follow(orders.SiteKeys)
+	if err != nil {
+		return fmt.Errorf("applying orders: %w", err)
+	}
+	r.Service.siteKeys.Store(trusted)
 	r.Log.Info("orders applied", "revision", orders.Revision, "tokens", len(orders.Tokens), "retired", len(orders.Retired), "revoked", orders.Revoked,
 		"new_key", len(orders.TenantKey) > 0)
 	if orders.Revoked {
