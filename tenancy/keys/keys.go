@@ -147,7 +147,7 @@ func (m *Master) DeriveOthers(label string) (secrets []string) {
 }
 
 // SiteSecret is what the relays of a site share, made of the site's private key,
-// so that it has no place of its own: 32 bytes.
+// so that it has no place of its own before that key is replaced: 32 bytes.
 func SiteSecret(siteSeed []byte) []byte {
 	secret, err := hkdf.Key(sha256.New, siteSeed, nil, "assimilation site secret", keySize)
 	if err != nil {

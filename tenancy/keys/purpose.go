@@ -10,8 +10,12 @@ import "assimilation/tenancy"
 func OfTenant(t tenancy.TenantID) string { return "seal key of tenant " + t.String() }
 
 // OfSite is the purpose of a site's private Ed25519 key
-// (assim.sites.site_private).
+// (assim.sites.site_private and next_private).
 func OfSite(s tenancy.SiteID) string { return "key of site " + s.String() }
+
+// OfSiteSecret is the purpose of what the relays of a site share, where that is no more
+// made of the site's key (assim.sites.site_secret).
+func OfSiteSecret(s tenancy.SiteID) string { return "secret of site " + s.String() }
 
 // OfSecondFactor is the purpose of a person's TOTP secret
 // (assim.users.totp_secret).

@@ -24,7 +24,7 @@ GRANT SELECT ON assim.tenants TO @writers@, @global@;
 GRANT SELECT ON assim.sites TO @writers@;
 GRANT SELECT (id, name, graph, seal_key, seal_key_hash, created_at) ON assim.tenants TO @readers@;
 GRANT SELECT (id, tenant, name, realm, site_key, orders_revision, created_at, residency, decided_at, beat_ms, places,
-    location, latitude, longitude) ON assim.sites TO @readers@;
+    location, latitude, longitude, key_sequence, keyed_at, former_key, next_key, next_at) ON assim.sites TO @readers@;
 
 GRANT SELECT ON assim.relays, assim.tokens, assim.token_leases, assim.token_uses, assim.hosts, assim.streams, assim.stream_epochs, assim.writers,
     assim.fact_bodies, assim.facts, assim.fact_versions, assim.undo, assim.events, assim.findings, assim.audit, assim.labels,

@@ -28,7 +28,9 @@ func (w wrapped) String() string { return w.table + "." + w.column }
 var wrappedColumns = []wrapped{
 	{"tenants", "seal_private", []string{"id"}, func(ids []uuid.UUID) string { return keys.OfTenant(tenancy.TenantID{UUID: ids[0]}) }},
 	{"tenants", "former_private", []string{"id"}, func(ids []uuid.UUID) string { return keys.OfTenant(tenancy.TenantID{UUID: ids[0]}) }},
-	{"sites", "site_private", []string{"id"}, func(ids []uuid.UUID) string { return keys.OfSite(tenancy.SiteID{UUID: ids[0]}) }},
+	{"sites", "next_private", []string{"id"}, ofSite},
+	{"sites", "site_private", []string{"id"}, ofSite},
+	{"sites", "site_secret", []string{"id"}, func(ids []uuid.UUID) string { return keys.OfSiteSecret(tenancy.SiteID{UUID: ids[0]}) }},
 	{"users", "totp_secret", []string{"id"}, func(ids []uuid.UUID) string { return keys.OfSecondFactor(tenancy.UserID{UUID: ids[0]}) }},
 	{"identity_providers", "client_secret", []string{"tenant"}, func(ids []uuid.UUID) string { return keys.OfIdentityProvider(tenancy.TenantID{UUID: ids[0]}) }},
 	{"exporters", "secret", []string{"tenant", "id"}, func(ids []uuid.UUID) string {
@@ -38,6 +40,8 @@ var wrappedColumns = []wrapped{
 	{"webhooks", "previous_secret", []string{"tenant", "id"}, ofWebhook},
 	{"answers", "answer", []string{"tenant"}, func(ids []uuid.UUID) string { return keys.OfAnswer(tenancy.TenantID{UUID: ids[0]}) }},
 }
+
+func ofSite(ids []uuid.UUID) string { return keys.OfSite(tenancy.SiteID{UUID: ids[0]}) }
 
 func ofWebhook(ids []uuid.UUID) string {
 	return keys.OfWebhook(tenancy.TenantID{UUID: ids[0]}, tenancy.WebhookID{UUID: ids[1]})

@@ -35,6 +35,7 @@ type host struct {
 	ChangedAt    time.Time
 	Retired      bool
 	Term         uint64 // of its relay
+	SiteKeys     uint64 // sequence of what its probe has stored of the site's keys
 
 	realm    string // of its site
 	served   bool   // its relay is not revoked
@@ -44,14 +45,14 @@ type host struct {
 
 const selectHosts = `
 	SELECT h.id, h.site, h.relay, h.name, h.own_name, h.probe_key, h.state, h.state_at, h.agent_version, h.os, h.arch, h.labels, h.token,
-		h.enrolled_at, h.changed_at, h.retired_at IS NOT NULL, h.term, s.realm,
+		h.enrolled_at, h.changed_at, h.retired_at IS NOT NULL, h.term, h.key_sequence, s.realm,
 		EXISTS (SELECT FROM assim.relays r WHERE r.tenant = h.tenant AND r.id = h.relay AND r.revoked_at IS NULL)
 	FROM assim.hosts h JOIN assim.sites s ON s.tenant = h.tenant AND s.id = h.site`
 
 func scanHost(row pgx.CollectableRow) (*host, error) {
 	h := &host{}
 	err := row.Scan(&h.ID, &h.Site, &h.Relay, &h.Name, &h.OwnName, &h.ProbeKey, &h.State, &h.StateAt, &h.AgentVersion, &h.OS, &h.Arch, &h.Labels, &h.Token,
-		&h.EnrolledAt, &h.ChangedAt, &h.Retired, &h.Term, &h.realm, &h.served)
+		&h.EnrolledAt, &h.ChangedAt, &h.Retired, &h.Term, &h.SiteKeys, &h.realm, &h.served)
 	if err == nil && !h.Retired {
 		h.elements = h.project()
 	}
@@ -153,6 +154,9 @@ func (b *batch) hostState(c uplink.Change) {
 	if s.Labels != nil {
 		h.Labels = s.Labels
 	}
+	if s.Name != "" { // a record of the whole host
+		h.SiteKeys = s.SiteKeys
+	}
 	detail := map[string]any{"name": h.Name, "agent_version": h.AgentVersion, "cause": s.Cause}
 	switch {
 	case isNew:
@@ -184,11 +188,11 @@ func (b *batch) saveHosts(queue *pgx.Batch) {
 			labels = map[string]string{}
 		}
 		queue.Queue(`
-			INSERT INTO assim.hosts (id, tenant, site, relay, name, probe_key, state, state_at, agent_version, os, arch, labels, token, enrolled_at, changed_at, term, own_name)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+			INSERT INTO assim.hosts (id, tenant, site, relay, name, probe_key, state, state_at, agent_version, os, arch, labels, token, enrolled_at, changed_at, term, own_name, key_sequence)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 			ON CONFLICT (tenant, id) DO UPDATE SET relay = $4, name = $5, probe_key = $6, state = $7, state_at = $8, agent_version = $9,
-				os = $10, arch = $11, labels = $12, changed_at = $15, term = $16, own_name = $17`,
+				os = $10, arch = $11, labels = $12, changed_at = $15, term = $16, own_name = $17, key_sequence = $18`,
 			h.ID, b.from.Tenant, h.Site, h.Relay, h.Name, h.ProbeKey, h.State, h.StateAt, h.AgentVersion, h.OS, h.Arch, labels, h.Token,
-			h.EnrolledAt, h.ChangedAt, int64(h.Term), h.OwnName)
+			h.EnrolledAt, h.ChangedAt, int64(h.Term), h.OwnName, int64(h.SiteKeys))
 	}
 }

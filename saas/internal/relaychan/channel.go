@@ -100,11 +100,17 @@ type Relay struct {
 	signKey ed25519.PublicKey
 	sealKey uplink.SealKey
 	siteKey ed25519.PrivateKey
+	secret  []byte // of the site; nil: made of siteKey
 	openKey uplink.OpenKey
 }
 
 // SiteSecret is what the relays of the relay's site share.
-func (r Relay) SiteSecret() []byte { return keys.SiteSecret(r.siteKey.Seed()) }
+func (r Relay) SiteSecret() []byte {
+	if r.secret != nil {
+		return r.secret
+	}
+	return keys.SiteSecret(r.siteKey.Seed())
+}
 
 // Request is an envelope that was verified and opened.
 type Request struct {
@@ -128,14 +134,14 @@ func (c *Channel) relay(ctx context.Context, id tenancy.RelayID, keyID []byte) (
 		return Relay{}, &wire.Error{Reason: wire.NotEnrolled, What: "relay"}
 	}
 	r.Tenant = *tenant
-	var sealKey, siteWrapped, tenantWrapped []byte
+	var sealKey, siteWrapped, secretWrapped, tenantWrapped []byte
 	err = c.db.In(ctx, r.Tenant, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `
-			SELECT r.name, r.sign_key, r.seal_key, r.revoked_at IS NOT NULL, s.id, s.name, s.site_private,
+			SELECT r.name, r.sign_key, r.seal_key, r.revoked_at IS NOT NULL, s.id, s.name, s.site_private, s.site_secret,
 				CASE WHEN substring(t.former_key_hash FROM 1 FOR 8) = $2 THEN t.former_private ELSE t.seal_private END
 			FROM assim.relays r JOIN assim.sites s ON s.id = r.site JOIN assim.tenants t ON t.id = r.tenant
 			WHERE r.id = $1`, id, keyID).
-			Scan(&r.Name, &r.signKey, &sealKey, &r.Revoked, &r.Site, &r.SiteName, &siteWrapped, &tenantWrapped)
+			Scan(&r.Name, &r.signKey, &sealKey, &r.Revoked, &r.Site, &r.SiteName, &siteWrapped, &secretWrapped, &tenantWrapped)
 	})
 	if errors.Is(err, pgx.ErrNoRows) || errors.Is(err, store.ErrUnknownTenant) { // deleted between the two, or with its tenant
 		return Relay{}, &wire.Error{Reason: wire.NotEnrolled, What: "relay"}
@@ -148,6 +154,11 @@ func (c *Channel) relay(ctx context.Context, id tenancy.RelayID, keyID []byte) (
 	}
 	if r.siteKey, err = c.SiteKey(r.Site, siteWrapped); err != nil {
 		return Relay{}, err
+	}
+	if secretWrapped != nil {
+		if r.secret, err = c.keys.Unwrap(keys.OfSiteSecret(r.Site), secretWrapped); err != nil {
+			return Relay{}, err
+		}
 	}
 	if r.openKey, err = c.openKey(r.Tenant, tenantWrapped); err != nil {
 		return Relay{}, err

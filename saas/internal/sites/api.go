@@ -53,6 +53,7 @@ type InSite struct {
 func (s *Service) Register(api huma.API) {
 	s.registerSites(api)
 	s.registerLocation(api)
+	s.registerKeys(api)
 	s.registerRelays(api)
 	s.registerTokens(api)
 	s.registerInstall(api)

@@ -1,7 +1,6 @@
 package sites
 
 import (
-	"crypto/ed25519"
 	"time"
 
 	"assimilation/tenancy"
@@ -17,12 +16,17 @@ const (
 	certificateEarly = time.Hour
 )
 
-// certify makes the site's word that the key is its relay's.
-func certify(siteKey ed25519.PrivateKey, site tenancy.SiteID, relay tenancy.RelayID, noiseKey [32]byte, now time.Time) []byte {
-	return wire.Certificate{
+// certify makes the site's word that the key is its relay's; next is by the site's next
+// key, nil where there is none.
+func (w siteWord) certify(site tenancy.SiteID, relay tenancy.RelayID, noiseKey [32]byte, now time.Time) (certificate, next []byte) {
+	c := wire.Certificate{
 		Relay: relay.UUID, Site: site.UUID, Key: noiseKey,
 		NotBefore: now.Add(-certificateEarly).Unix(), NotAfter: now.Add(certificateLife).Unix(),
-	}.Sign(siteKey).Append(nil)
+	}
+	if w.next != nil {
+		next = c.Sign(w.next).Append(nil)
+	}
+	return c.Sign(w.key).Append(nil), next
 }
 
 // mustRenew reports whether a stored certificate's end is near. One that cannot

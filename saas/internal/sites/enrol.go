@@ -83,11 +83,11 @@ func (s *Service) judge(ctx context.Context, tx pgx.Tx, e relaychan.Enrolment, n
 	var t Token
 	var v verdict
 	var kind string
-	var hash, wrapped []byte
+	var hash []byte
 	err := tx.QueryRow(ctx, `
-		SELECT t.kind, t.hash, t.expires_at, t.revoked_at, t.max_uses, t.uses, s.id, s.name, s.site_private
+		SELECT t.kind, t.hash, t.expires_at, t.revoked_at, t.max_uses, t.uses, s.id, s.name
 		FROM assim.tokens t JOIN assim.sites s ON s.id = t.site WHERE t.id = $1 FOR UPDATE OF t`, request.TokenID).
-		Scan(&kind, &hash, &t.ExpiresAt, &t.RevokedAt, &t.MaxUses, &t.Uses, &v.site, &v.siteName, &wrapped)
+		Scan(&kind, &hash, &t.ExpiresAt, &t.RevokedAt, &t.MaxUses, &t.Uses, &v.site, &v.siteName)
 	unknown := errors.Is(err, pgx.ErrNoRows)
 	if err != nil && !unknown {
 		return verdict{}, fmt.Errorf("reading token %s: %w", request.TokenID, err)
@@ -97,9 +97,11 @@ func (s *Service) judge(ctx context.Context, tx pgx.Tx, e relaychan.Enrolment, n
 	if unknown || subtle.ConstantTimeCompare(hash, given[:]) != 1 {
 		return verdict{reason: wire.UnknownToken, detail: "no such token, or its secret is wrong"}, nil
 	}
-	if v.siteKey, err = s.Channel.SiteKey(v.site, wrapped); err != nil {
+	word, err := s.word(ctx, tx, v.site)
+	if err != nil {
 		return verdict{}, err
 	}
+	v.siteKey = word.key
 	if tenancy.TokenKind(kind) != tenancy.RelayToken {
 		return v.refuse(wire.WrongKind, "the token is for probes; mint one for a relay"), nil
 	}
@@ -117,7 +119,7 @@ func (s *Service) judge(ctx context.Context, tx pgx.Tx, e relaychan.Enrolment, n
 	if skew := time.UnixMilli(request.Time).Sub(now); skew.Abs() > maxSkew {
 		return v.refuse(wire.ClockSkew, fmt.Sprintf("the relay's clock differs from the service's by %s; %s is allowed", skew.Round(time.Second), maxSkew)), nil
 	}
-	return v.enrol(ctx, tx, e, now)
+	return v.enrol(ctx, tx, e, word, now)
 }
 
 func (v verdict) refuse(reason wire.Reason, detail string) verdict {
@@ -149,7 +151,7 @@ func (v verdict) repeated(ctx context.Context, tx pgx.Tx, request uplink.EnrolRe
 }
 
 // enrol admits the relay and counts the use, in the caller's transaction.
-func (v verdict) enrol(ctx context.Context, tx pgx.Tx, e relaychan.Enrolment, now time.Time) (verdict, error) {
+func (v verdict) enrol(ctx context.Context, tx pgx.Tx, e relaychan.Enrolment, word siteWord, now time.Time) (verdict, error) {
 	if err := quota.Room(ctx, tx, e.Tenant, quota.Relays); err != nil {
 		if full, ok := errors.AsType[*web.Problem](err); ok {
 			return v.refuse(wire.OverQuota, full.Detail), nil
@@ -158,11 +160,12 @@ func (v verdict) enrol(ctx context.Context, tx pgx.Tx, e relaychan.Enrolment, no
 	}
 	request := e.Request
 	v.relay = tenancy.NewID[tenancy.RelayID]()
-	v.certificate = certify(v.siteKey, v.site, v.relay, [32]byte(request.NoiseKey), now)
+	var next []byte
+	v.certificate, next = word.certify(v.site, v.relay, [32]byte(request.NoiseKey), now)
 	_, err := tx.Exec(ctx, `
-		INSERT INTO assim.relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate, version)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		v.relay, e.Tenant, v.site, request.Name, request.TokenID, request.NoiseKey, request.SignKey, request.SealKey, v.certificate, request.Version)
+		INSERT INTO assim.relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate, version, next_certificate)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		v.relay, e.Tenant, v.site, request.Name, request.TokenID, request.NoiseKey, request.SignKey, request.SealKey, v.certificate, request.Version, next)
 	if err != nil {
 		return verdict{}, fmt.Errorf("storing a relay: %w", err)
 	}

@@ -63,13 +63,13 @@ func (s *Service) seen(ctx context.Context, r relaychan.Request, request uplink.
 		now := time.Now()
 		var news, moved bool
 		err := tx.QueryRow(ctx, `
-			WITH before AS (SELECT seen_at, version, cluster, serves, installs FROM assim.relays WHERE id = $1)
-			UPDATE assim.relays r SET seen_at = $2, sent_at = $3, version = $4, backlog = $5, cluster = $8, serves = $9, installs = $10, install_key = $11, pending = $12, sealed_to = $13
+			WITH before AS (SELECT seen_at, version, cluster, serves, installs, key_sequence FROM assim.relays WHERE id = $1)
+			UPDATE assim.relays r SET seen_at = $2, sent_at = $3, version = $4, backlog = $5, cluster = $8, serves = $9, installs = $10, install_key = $11, pending = $12, sealed_to = $13, key_sequence = $14
 			FROM before WHERE id = $1 AND (r.sent_at < $3 OR r.sent_at > $6)
-			RETURNING before.seen_at IS NULL OR before.seen_at < $7 OR before.version <> $4 OR before.installs <> $10,
+			RETURNING before.key_sequence <> $14 OR before.seen_at IS NULL OR before.seen_at < $7 OR before.version <> $4 OR before.installs <> $10,
 				before.cluster <> $8 OR before.serves <> $9`,
 			r.Relay.ID, now, r.Header.SentAt, request.Version, request.Backlog, now.Add(maxSkew).UnixMilli(), now.Add(-silentAfter),
-			request.Cluster, request.Serves, request.Installs, request.InstallKey, pendingRows(request.Pending), r.Relay.SealedTo).Scan(&news, &moved)
+			request.Cluster, request.Serves, request.Installs, request.InstallKey, pendingRows(request.Pending), r.Relay.SealedTo, int64(request.SiteKeys)).Scan(&news, &moved)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return nil
@@ -103,7 +103,7 @@ func (s *Service) await(ctx context.Context, relay relaychan.Relay, request upli
 			return uplink.Orders{}, err
 		case now.revoked:
 			return uplink.Orders{SiteName: relay.SiteName, Revoked: true}, nil
-		case now.revision != request.Revision || mustRenew(now.certificate, time.Now()):
+		case now.revision != request.Revision || mustRenew(now.certificate, time.Now()) || now.next != nil && mustRenew(now.next, time.Now()):
 			return s.snapshot(ctx, relay)
 		}
 		questions, err := s.Questions(ctx, relay)
@@ -165,14 +165,15 @@ type standing struct {
 	revision    uint64
 	revoked     bool
 	certificate []byte
+	next        []byte // the certificate by the site's next key; nil: none
 }
 
 func (s *Service) standing(ctx context.Context, relay relaychan.Relay) (now standing, err error) {
 	err = s.DB.Read(ctx, relay.Tenant, func(tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `
-			SELECT s.orders_revision, r.revoked_at IS NOT NULL, r.certificate
+			SELECT s.orders_revision, r.revoked_at IS NOT NULL, r.certificate, r.next_certificate
 			FROM assim.relays r JOIN assim.sites s ON s.id = r.site WHERE r.id = $1`, relay.ID).
-			Scan(&now.revision, &now.revoked, &now.certificate)
+			Scan(&now.revision, &now.revoked, &now.certificate, &now.next)
 		if err != nil {
 			return fmt.Errorf("reading the orders revision for relay %s: %w", relay.ID, err)
 		}
@@ -186,13 +187,18 @@ func (s *Service) standing(ctx context.Context, relay relaychan.Relay) (now stan
 func (s *Service) snapshot(ctx context.Context, relay relaychan.Relay) (orders uplink.Orders, err error) {
 	orders.SiteName = relay.SiteName
 	err = s.DB.In(ctx, relay.Tenant, func(tx pgx.Tx) error {
-		if err := s.renew(ctx, tx, relay); err != nil {
+		word, err := s.word(ctx, tx, relay.Site)
+		if err != nil {
 			return err
 		}
-		err := tx.QueryRow(ctx, `
-			SELECT s.orders_revision, r.certificate, CASE WHEN substring(t.seal_key_hash FROM 1 FOR 8) <> $2 THEN t.seal_key END
+		orders.SiteKeys = word.statement()
+		if err := s.renew(ctx, tx, relay, word); err != nil {
+			return err
+		}
+		err = tx.QueryRow(ctx, `
+			SELECT s.orders_revision, r.certificate, r.next_certificate, CASE WHEN substring(t.seal_key_hash FROM 1 FOR 8) <> $2 THEN t.seal_key END
 			FROM assim.relays r JOIN assim.sites s ON s.id = r.site JOIN assim.tenants t ON t.id = r.tenant WHERE r.id = $1`, relay.ID, relay.SealedTo).
-			Scan(&orders.Revision, &orders.Certificate, &orders.TenantKey)
+			Scan(&orders.Revision, &orders.Certificate, &orders.NextCertificate, &orders.TenantKey)
 		if err != nil {
 			return fmt.Errorf("reading the certificate of relay %s: %w", relay.ID, err)
 		}
@@ -206,7 +212,7 @@ func (s *Service) snapshot(ctx context.Context, relay relaychan.Relay) (orders u
 		if orders.Retired, err = retired(ctx, tx, relay.Site); err != nil {
 			return err
 		}
-		if orders.Revocation, err = s.revocation(ctx, tx, relay.Site, time.Now()); err != nil {
+		if orders.Revocation, orders.NextRevocation, err = revocation(ctx, tx, relay.Site, word, time.Now()); err != nil {
 			return err
 		}
 		orders.Tokens, err = tokenOrders(ctx, tx, relay, time.Now())
@@ -215,25 +221,21 @@ func (s *Service) snapshot(ctx context.Context, relay relaychan.Relay) (orders u
 	return orders, err
 }
 
-// renew makes a certificate anew when its end is near, and raises the revision:
+// renew makes certificates anew when their end is near, and raises the revision:
 // should this answer get lost, the relay asks with an older one.
-func (s *Service) renew(ctx context.Context, tx pgx.Tx, relay relaychan.Relay) error {
-	var certificate, noiseKey, wrapped []byte
-	err := tx.QueryRow(ctx, `
-		SELECT r.certificate, r.noise_key, s.site_private FROM assim.relays r JOIN assim.sites s ON s.id = r.site
-		WHERE r.id = $1 FOR UPDATE OF r`, relay.ID).Scan(&certificate, &noiseKey, &wrapped)
+func (s *Service) renew(ctx context.Context, tx pgx.Tx, relay relaychan.Relay, word siteWord) error {
+	var certificate, next, noiseKey []byte
+	err := tx.QueryRow(ctx, `SELECT certificate, next_certificate, noise_key FROM assim.relays WHERE id = $1 FOR UPDATE`, relay.ID).
+		Scan(&certificate, &next, &noiseKey)
 	if err != nil {
 		return fmt.Errorf("reading the certificate of relay %s: %w", relay.ID, err)
 	}
-	if !mustRenew(certificate, time.Now()) {
+	now := time.Now()
+	if !mustRenew(certificate, now) && (word.next == nil || !mustRenew(next, now)) {
 		return nil
 	}
-	siteKey, err := s.Channel.SiteKey(relay.Site, wrapped)
-	if err != nil {
-		return err
-	}
-	certificate = certify(siteKey, relay.Site, relay.ID, [32]byte(noiseKey), time.Now())
-	if _, err := tx.Exec(ctx, `UPDATE assim.relays SET certificate = $2 WHERE id = $1`, relay.ID, certificate); err != nil {
+	certificate, next = word.certify(relay.Site, relay.ID, [32]byte(noiseKey), now)
+	if _, err := tx.Exec(ctx, `UPDATE assim.relays SET certificate = $2, next_certificate = $3 WHERE id = $1`, relay.ID, certificate, next); err != nil {
 		return fmt.Errorf("storing the certificate of relay %s: %w", relay.ID, err)
 	}
 	s.Log.Info("relay's certificate renewed", "relay", relay.ID)
@@ -243,13 +245,13 @@ func (s *Service) renew(ctx context.Context, tx pgx.Tx, relay relaychan.Relay) e
 // relayOrders lists the relays of a site that are not revoked, the oldest first.
 func relayOrders(ctx context.Context, tx pgx.Tx, site tenancy.SiteID) ([]uplink.RelayOrder, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT id, name, sign_key, certificate, cluster, serves FROM assim.relays
+		SELECT id, name, sign_key, certificate, cluster, serves, next_certificate FROM assim.relays
 		WHERE site = $1 AND revoked_at IS NULL ORDER BY created_at, id LIMIT $2`, site, uplink.MaxRelays)
 	if err != nil {
 		return nil, fmt.Errorf("listing the site's relays: %w", err)
 	}
 	relays, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r uplink.RelayOrder, err error) {
-		return r, row.Scan(&r.ID, &r.Name, &r.SignKey, &r.Certificate, &r.Cluster, &r.Serves)
+		return r, row.Scan(&r.ID, &r.Name, &r.SignKey, &r.Certificate, &r.Cluster, &r.Serves, &r.NextCertificate)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing the site's relays: %w", err)

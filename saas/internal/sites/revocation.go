@@ -13,13 +13,13 @@ import (
 
 // revocation is the site's word for its probes on the relays that it has revoked
 // and whose certificates would still be valid, encoded; nil: there are none. The
-// same relays make the same bytes.
-func (s *Service) revocation(ctx context.Context, tx pgx.Tx, site tenancy.SiteID, now time.Time) ([]byte, error) {
+// same relays make the same bytes. next is by the site's next key.
+func revocation(ctx context.Context, tx pgx.Tx, site tenancy.SiteID, word siteWord, now time.Time) (encoded, next []byte, err error) {
 	rows, err := tx.Query(ctx, `
 		SELECT id, revoked_at FROM assim.relays WHERE site = $1 AND revoked_at > $2 ORDER BY revoked_at DESC, id LIMIT $3`,
 		site, now.Add(-certificateLife), wire.MaxRevoked)
 	if err != nil {
-		return nil, fmt.Errorf("listing revoked relays: %w", err)
+		return nil, nil, fmt.Errorf("listing revoked relays: %w", err)
 	}
 	var list wire.Revocation
 	var relay tenancy.RelayID
@@ -29,18 +29,13 @@ func (s *Service) revocation(ctx context.Context, tx pgx.Tx, site tenancy.SiteID
 		list.Relays = append(list.Relays, relay.UUID)
 		return nil
 	}); err != nil {
-		return nil, fmt.Errorf("listing revoked relays: %w", err)
+		return nil, nil, fmt.Errorf("listing revoked relays: %w", err)
 	}
 	if len(list.Relays) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	var wrapped []byte
-	if err := tx.QueryRow(ctx, `SELECT site_private FROM assim.sites WHERE id = $1`, site).Scan(&wrapped); err != nil {
-		return nil, fmt.Errorf("reading the key of site %s: %w", site, err)
+	if word.next != nil {
+		next = list.Sign(word.next).Append(nil)
 	}
-	key, err := s.Channel.SiteKey(site, wrapped)
-	if err != nil {
-		return nil, err
-	}
-	return list.Sign(key).Append(nil), nil
+	return list.Sign(word.key).Append(nil), next, nil
 }

@@ -160,9 +160,11 @@ func (s *Service) MintToken(ctx context.Context, actor web.Actor, siteRef string
 			return err
 		}
 		var siteKey, sealKeyHash []byte
+		var sequence int64
 		err = tx.QueryRow(ctx, `
-			SELECT s.site_key, t.seal_key_hash FROM assim.sites s JOIN assim.tenants t ON t.id = s.tenant WHERE s.id = $1`, site.ID).
-			Scan(&siteKey, &sealKeyHash)
+			SELECT coalesce(s.next_key, s.site_key), s.key_sequence, t.seal_key_hash
+			FROM assim.sites s JOIN assim.tenants t ON t.id = s.tenant WHERE s.id = $1`, site.ID).
+			Scan(&siteKey, &sequence, &sealKeyHash)
 		if err != nil {
 			return fmt.Errorf("reading the keys that a token pins: %w", err)
 		}
@@ -180,7 +182,7 @@ func (s *Service) MintToken(ctx context.Context, actor web.Actor, siteRef string
 			}
 			secret = tenancy.NewToken(tenancy.EnrolToken, [32]byte(siteKey), m.RelayAddress)
 		}
-		if minted.Token, err = insertToken(ctx, tx, actor, site.ID, secret, m); err != nil {
+		if minted.Token, err = insertToken(ctx, tx, actor, site.ID, sequence, secret, m); err != nil {
 			return err
 		}
 		minted.Secret = secret.String()
@@ -198,7 +200,7 @@ func (s *Service) MintToken(ctx context.Context, actor web.Actor, siteRef string
 	return minted, nil
 }
 
-func insertToken(ctx context.Context, tx pgx.Tx, actor web.Actor, site tenancy.SiteID, secret tenancy.Token, m Mint) (Token, error) {
+func insertToken(ctx context.Context, tx pgx.Tx, actor web.Actor, site tenancy.SiteID, sequence int64, secret tenancy.Token, m Mint) (Token, error) {
 	if err := quota.Room(ctx, tx, actor.Tenant, quota.Tokens); err != nil {
 		return Token{}, err
 	}
@@ -217,10 +219,10 @@ func insertToken(ctx context.Context, tx pgx.Tx, actor web.Actor, site tenancy.S
 	}
 	hash := secret.Hash()
 	err = tx.QueryRow(ctx, `
-		INSERT INTO assim.tokens (id, tenant, site, kind, name, hash, labels, created_by, max_uses, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10 * interval '1 second')
+		INSERT INTO assim.tokens (id, tenant, site, kind, name, hash, labels, created_by, max_uses, expires_at, key_sequence)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10 * interval '1 second', $11)
 		RETURNING created_at, expires_at`,
-		t.ID, actor.Tenant, site, string(secret.Kind), t.Name, hash[:], labels, t.CreatedBy, t.MaxUses, m.TTL.Seconds()).
+		t.ID, actor.Tenant, site, string(secret.Kind), t.Name, hash[:], labels, t.CreatedBy, t.MaxUses, m.TTL.Seconds(), sequence).
 		Scan(&t.CreatedAt, &t.ExpiresAt)
 	if err != nil {
 		return Token{}, fmt.Errorf("storing a token: %w", err)

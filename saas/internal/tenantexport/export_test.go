@@ -33,7 +33,7 @@ var leftOut = map[string]string{
 	// Columns.
 	"tenants.graph": "names in the database", "tenants.reader": "names in the database", "tenants.writer": "names in the database",
 	"tenants.seal_key_hash": "follows from seal_key", "tenants.seal_private": "secret", "tenants.former_key": "on its way out",
-	"tenants.former_key_hash": "on its way out", "tenants.former_private": "secret", "tenants.rotated_at": "on its way out", "relays.sealed_to": "of requests", "sites.site_private": "secret",
+	"tenants.former_key_hash": "on its way out", "tenants.former_private": "secret", "tenants.rotated_at": "on its way out", "relays.sealed_to": "of requests", "sites.site_private": "secret", "sites.next_private": "secret", "sites.site_secret": "secret",
 	"api_tokens.hash": "secret", "tokens.hash": "secret", "sessions.hash": "secret", "invitations.hash": "secret",
 	"identity_providers.client_secret": "secret", "exporters.secret": "secret", "webhooks.secret": "secret", "webhooks.previous_secret": "secret",
 	"exporters.leased_until": "who works on it now", "webhooks.leased_until": "who works on it now", "history.kept_at": "when it was last tidied up",
