@@ -1507,6 +1507,41 @@ type InviteInputBody struct {
 // InviteInputBodyRole at most your own
 type InviteInputBodyRole string
 
+// Key defines model for Key.
+type Key struct {
+	// Fingerprint start of the SHA-256 of the public key in force, hexadecimal
+	//
+	// Examples: 9f86d081884c7d65
+	Fingerprint string `json:"fingerprint"`
+
+	// Former fingerprint of the key before
+	Former *string    `json:"former,omitempty"`
+	Hosts  KeyHolders `json:"hosts"`
+	Next   *NextKey   `json:"next,omitempty"`
+	Relays KeyHolders `json:"relays"`
+
+	// Since since when it is in force
+	Since time.Time `json:"since"`
+
+	// Summary who knows the newest key, in words
+	//
+	// Examples: known to 27 of 30 hosts and 1 of 1 relays; hosts without it: web1 (silent since 2026-01-31T00:00:00Z)
+	Summary string `json:"summary"`
+
+	// Tokens tokens of probes that can be used now, and end when the next key is the only one
+	Tokens int64 `json:"tokens"`
+}
+
+// KeyHolders defines model for KeyHolders.
+type KeyHolders struct {
+	// Knowing that have stored it
+	Knowing int64 `json:"knowing"`
+
+	// Missing that have not; at most 100, by name
+	Missing []Unknowing `json:"missing"`
+	Total   int64       `json:"total"`
+}
+
 // LeftOut defines model for LeftOut.
 type LeftOut struct {
 	// Addresses addresses without a probe
@@ -1889,6 +1924,15 @@ type Named struct {
 	Shared bool `json:"shared"`
 }
 
+// NextKey defines model for NextKey.
+type NextKey struct {
+	// Fingerprint Examples: 60303ae22b998861
+	Fingerprint string `json:"fingerprint"`
+
+	// Since when it was made
+	Since time.Time `json:"since"`
+}
+
 // Node defines model for Node.
 type Node struct {
 	Detail *string `json:"detail,omitempty"`
@@ -2155,6 +2199,12 @@ type Results struct {
 	More []string `json:"more"`
 }
 
+// RetireSiteKeyRequest defines model for Retire-site-keyRequest.
+type RetireSiteKeyRequest struct {
+	// Force also without hosts and relays that do not know it: they have to be enrolled again
+	Force *bool `json:"force,omitempty"`
+}
+
 // RoleInputBody defines model for RoleInputBody.
 type RoleInputBody struct {
 	Role RoleInputBodyRole `json:"role"`
@@ -2162,6 +2212,12 @@ type RoleInputBody struct {
 
 // RoleInputBodyRole defines model for RoleInputBody.Role.
 type RoleInputBodyRole string
+
+// RotateSiteKeyRequest defines model for Rotate-site-keyRequest.
+type RotateSiteKeyRequest struct {
+	// Compromised others may have the key: the new one is in force at once, the site's relays are revoked, and all relays and hosts have to be enrolled again
+	Compromised *bool `json:"compromised,omitempty"`
+}
 
 // Row defines model for Row.
 type Row struct {
@@ -2425,6 +2481,18 @@ type Try struct {
 	// Status of HTTP; 0: there was no answer
 	Status int64 `json:"status"`
 	TookMs int64 `json:"took_ms"`
+}
+
+// Unknowing defines model for Unknowing.
+type Unknowing struct {
+	Id   openapi_types.UUID `json:"id"`
+	Name string             `json:"name"`
+
+	// Since of a host: since when it is in that state; of a relay: its last sign of life
+	Since *time.Time `json:"since,omitempty"`
+
+	// State of a host as its relay last said, of a relay as under /v1/sites/{site}/relays
+	State string `json:"state"`
 }
 
 // Verdict defines model for Verdict.
@@ -2967,6 +3035,12 @@ type CreateSiteJSONRequestBody = CreateSiteRequest
 
 // SetSitePolicyJSONRequestBody defines body for SetSitePolicy for application/json ContentType.
 type SetSitePolicyJSONRequestBody = SetSitePolicyRequest
+
+// RetireSiteKeyJSONRequestBody defines body for RetireSiteKey for application/json ContentType.
+type RetireSiteKeyJSONRequestBody = RetireSiteKeyRequest
+
+// RotateSiteKeyJSONRequestBody defines body for RotateSiteKey for application/json ContentType.
+type RotateSiteKeyJSONRequestBody = RotateSiteKeyRequest
 
 // LocateSiteJSONRequestBody defines body for LocateSite for application/json ContentType.
 type LocateSiteJSONRequestBody = Location
@@ -3696,6 +3770,49 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/sites/{site}/install-lines (the `ListInstallLines` operationId).
 	ListInstallLines(ctx context.Context, site string, params *ListInstallLinesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSiteKey Say which key a site has, which one replaces it, and who knows that one
+	//
+	// Needs the role viewer. A role or token of the site that it is about is enough.
+	//
+	// Corresponds with GET /v1/sites/{site}/key (the `GetSiteKey` operationId).
+	GetSiteKey(ctx context.Context, site string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetireSiteKeyWithBody Put the key that replaces a site's in force, and delete the old one; refused while hosts or relays do not know it
+	//
+	// Needs the role admin. A role or token of the site that it is about is enough.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/sites/{site}/key/retire (the `RetireSiteKey` operationId).
+	RetireSiteKeyWithBody(ctx context.Context, site string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetireSiteKey Put the key that replaces a site's in force, and delete the old one; refused while hosts or relays do not know it
+	//
+	// Needs the role admin. A role or token of the site that it is about is enough.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sites/{site}/key/retire (the `RetireSiteKey` operationId).
+	RetireSiteKey(ctx context.Context, site string, body RetireSiteKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateSiteKeyWithBody Make a key that replaces a site's; the one in force stays good until it is retired
+	//
+	// Needs the role admin. A role or token of the site that it is about is enough.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/sites/{site}/key/rotate (the `RotateSiteKey` operationId).
+	RotateSiteKeyWithBody(ctx context.Context, site string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateSiteKey Make a key that replaces a site's; the one in force stays good until it is retired
+	//
+	// Needs the role admin. A role or token of the site that it is about is enough.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sites/{site}/key/rotate (the `RotateSiteKey` operationId).
+	RotateSiteKey(ctx context.Context, site string, body RotateSiteKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LocateSiteWithBody Say where a site is, for the map; an empty body takes it off
 	//
@@ -5429,6 +5546,99 @@ func (c *Client) SetSitePolicy(ctx context.Context, site string, body SetSitePol
 // Corresponds with GET /v1/sites/{site}/install-lines (the `ListInstallLines` operationId).
 func (c *Client) ListInstallLines(ctx context.Context, site string, params *ListInstallLinesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListInstallLinesRequest(c.Server, site, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSiteKey Say which key a site has, which one replaces it, and who knows that one
+//
+// Needs the role viewer. A role or token of the site that it is about is enough.
+//
+// Corresponds with GET /v1/sites/{site}/key (the `GetSiteKey` operationId).
+func (c *Client) GetSiteKey(ctx context.Context, site string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSiteKeyRequest(c.Server, site)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetireSiteKeyWithBody Put the key that replaces a site's in force, and delete the old one; refused while hosts or relays do not know it
+//
+// Needs the role admin. A role or token of the site that it is about is enough.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/sites/{site}/key/retire (the `RetireSiteKey` operationId).
+func (c *Client) RetireSiteKeyWithBody(ctx context.Context, site string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetireSiteKeyRequestWithBody(c.Server, site, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetireSiteKey Put the key that replaces a site's in force, and delete the old one; refused while hosts or relays do not know it
+//
+// Needs the role admin. A role or token of the site that it is about is enough.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sites/{site}/key/retire (the `RetireSiteKey` operationId).
+func (c *Client) RetireSiteKey(ctx context.Context, site string, body RetireSiteKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetireSiteKeyRequest(c.Server, site, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateSiteKeyWithBody Make a key that replaces a site's; the one in force stays good until it is retired
+//
+// Needs the role admin. A role or token of the site that it is about is enough.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/sites/{site}/key/rotate (the `RotateSiteKey` operationId).
+func (c *Client) RotateSiteKeyWithBody(ctx context.Context, site string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateSiteKeyRequestWithBody(c.Server, site, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateSiteKey Make a key that replaces a site's; the one in force stays good until it is retired
+//
+// Needs the role admin. A role or token of the site that it is about is enough.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sites/{site}/key/rotate (the `RotateSiteKey` operationId).
+func (c *Client) RotateSiteKey(ctx context.Context, site string, body RotateSiteKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateSiteKeyRequest(c.Server, site, body)
 	if err != nil {
 		return nil, err
 	}
@@ -9262,6 +9472,134 @@ func NewListInstallLinesRequest(server string, site string, params *ListInstallL
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewGetSiteKeyRequest constructs an http.Request for the GetSiteKey method
+func NewGetSiteKeyRequest(server string, site string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "site", site, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sites/%s/key", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetireSiteKeyRequest calls the generic RetireSiteKey builder with application/json body
+func NewRetireSiteKeyRequest(server string, site string, body RetireSiteKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRetireSiteKeyRequestWithBody(server, site, "application/json", bodyReader)
+}
+
+// NewRetireSiteKeyRequestWithBody constructs an http.Request for the RetireSiteKey method, with any body, and a specified content type
+func NewRetireSiteKeyRequestWithBody(server string, site string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "site", site, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sites/%s/key/retire", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRotateSiteKeyRequest calls the generic RotateSiteKey builder with application/json body
+func NewRotateSiteKeyRequest(server string, site string, body RotateSiteKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRotateSiteKeyRequestWithBody(server, site, "application/json", bodyReader)
+}
+
+// NewRotateSiteKeyRequestWithBody constructs an http.Request for the RotateSiteKey method, with any body, and a specified content type
+func NewRotateSiteKeyRequestWithBody(server string, site string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "site", site, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sites/%s/key/rotate", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }

@@ -24,9 +24,11 @@ type Key struct {
 	Hosts       KeyHolders `json:"hosts" doc:"hosts enrolled and not retired, by whether they know the newest key"`
 	Relays      KeyHolders `json:"relays" doc:"relays enrolled and not revoked, likewise"`
 	Tokens      int64      `json:"tokens" doc:"tokens of probes that can be used now, and end when the next key is the only one"`
-	threshold   int64      // who has stored statements up to here knows the newest key
-	sequence    int64      // of the newest statement
-	site        siteOfTheKey
+	Summary     string     `json:"summary" doc:"who knows the newest key, in words" example:"known to 27 of 30 hosts and 1 of 1 relays; hosts without it: web1 (silent since 2026-01-31T00:00:00Z)"`
+
+	site      siteOfTheKey
+	sequence  int64 // of the newest statement
+	threshold int64 // who has stored statements up to here knows the newest key
 }
 
 type siteOfTheKey struct {
@@ -103,7 +105,20 @@ func keyOf(ctx context.Context, tx pgx.Tx, site Site) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("counting tokens that pin the key of site %s: %w", site.ID, err)
 	}
+	k.Summary = k.inWords()
 	return k, nil
+}
+
+// inWords says who knows the newest key, and names the others.
+func (k Key) inWords() string {
+	text := fmt.Sprintf("known to %d of %d hosts and %d of %d relays", k.Hosts.Knowing, k.Hosts.Total, k.Relays.Knowing, k.Relays.Total)
+	if names := k.Hosts.names(); names != "" {
+		text += "; hosts without it: " + names
+	}
+	if names := k.Relays.names(); names != "" {
+		text += "; relays without it: " + names
+	}
+	return text
 }
 
 // holders reads who of those that a query selects knows the newest key.

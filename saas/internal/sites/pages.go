@@ -50,6 +50,8 @@ func (s *Service) Pages(w *web.Web) {
 		http.Redirect(w, r, backTo(r), http.StatusSeeOther)
 		return nil
 	})
+	w.Page("POST /sites/{site}/key/rotate", tenancy.ManageSite, s.postRotate)
+	w.Page("POST /sites/{site}/key/retire", tenancy.ManageSite, s.postRetire)
 	w.Page("GET /tokens", tenancy.Read, s.showTokens)
 	// A reload, or the script's refresh, of the page that showed a token.
 	w.Page("GET /sites/{site}/tokens", tenancy.Read, func(w http.ResponseWriter, r *http.Request, _ web.Actor) error {
@@ -156,6 +158,32 @@ func (s *Service) postPolicy(w http.ResponseWriter, r *http.Request, a web.Actor
 	return nil
 }
 
+func (s *Service) postRotate(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	rotate := s.RotateKey
+	if r.PostForm.Get("compromised") != "" {
+		rotate = s.ReplaceKey
+	}
+	if _, err := rotate(r.Context(), a, web.Text(r.PathValue("site"))); err != nil {
+		return err
+	}
+	http.Redirect(w, r, backTo(r), http.StatusSeeOther)
+	return nil
+}
+
+func (s *Service) postRetire(w http.ResponseWriter, r *http.Request, a web.Actor) error {
+	if err := parseForm(r); err != nil {
+		return err
+	}
+	if _, err := s.RetireKey(r.Context(), a, web.Text(r.PathValue("site")), r.PostForm.Get("force") != ""); err != nil {
+		return err
+	}
+	http.Redirect(w, r, backTo(r), http.StatusSeeOther)
+	return nil
+}
+
 // placeLines are the places as the form has them.
 func placeLines(p Policy) string {
 	var lines strings.Builder
@@ -221,6 +249,9 @@ func (s *Service) showSite(w http.ResponseWriter, r *http.Request, a web.Actor, 
 	}
 	v.mayMint = a.MayAt(tenancy.ManageSite, v.site.ID)
 	if v.relays, _, err = s.Relays(r.Context(), a.Tenant, ref, Page{Limit: perPage}); err != nil {
+		return err
+	}
+	if v.key, err = s.Key(r.Context(), a.Tenant, ref); err != nil {
 		return err
 	}
 	if v.pending, err = s.PendingAt(r.Context(), a.Tenant, ref); err != nil {

@@ -91,7 +91,8 @@ func (s *Service) RetireKey(ctx context.Context, actor web.Actor, ref string, fo
 		}
 		missing := now.Hosts.Total - now.Hosts.Knowing + now.Relays.Total - now.Relays.Knowing
 		if missing > 0 && !force {
-			return huma.Error409Conflict(now.inTheWay())
+			return huma.Error409Conflict("the next key is "+now.Summary+
+				". Wait for them, retire or revoke those that are gone, or force it: they will have to be enrolled again")
 		}
 		_, err := tx.Exec(ctx, `UPDATE assim.sites SET former_key = site_key, site_key = next_key, site_private = next_private, keyed_at = now(),
 			next_key = NULL, next_private = NULL, next_at = NULL, key_sequence = key_sequence + 1 WHERE id = $1`, now.site.id)
@@ -111,18 +112,6 @@ func (s *Service) RetireKey(ctx context.Context, actor web.Actor, ref string, fo
 		}
 		return now.record(ctx, tx, actor, "site.key.retire", detail)
 	})
-}
-
-// inTheWay names who would be lost.
-func (k Key) inTheWay() string {
-	text := fmt.Sprintf("the next key is known to %d of %d hosts and %d of %d relays", k.Hosts.Knowing, k.Hosts.Total, k.Relays.Knowing, k.Relays.Total)
-	if names := k.Hosts.names(); names != "" {
-		text += "; hosts without it: " + names
-	}
-	if names := k.Relays.names(); names != "" {
-		text += "; relays without it: " + names
-	}
-	return text + ". Wait for them, retire or revoke those that are gone, or force it: they will have to be enrolled again"
 }
 
 // changeKey runs change alone for its site, and tells the relays.

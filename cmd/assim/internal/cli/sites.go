@@ -38,7 +38,7 @@ func (s *session) site() *cobra.Command {
 			})
 		},
 	}
-	return group("site", "Places with their own network, relays and probes", list, show, create, s.siteSet([]string{"name", "id", "hosts", "relays", "policy"}), s.siteLocate(), s.siteInstallLine())
+	return group("site", "Places with their own network, relays and probes", list, show, create, s.siteSet([]string{"name", "id", "hosts", "relays", "policy"}), s.siteLocate(), s.siteInstallLine(), s.siteKey())
 }
 
 func (s *session) siteInstallLine() *cobra.Command {
