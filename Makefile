@@ -22,7 +22,7 @@ FUZZ        ?= .
 PG          ?= 17
 export ASSIM_POSTGRES := $(PG)
 
-.PHONY: help build dist packages e2e-packages cross units up down logs test test-race test-pg18 e2e e2e-backup e2e-netns e2e-install e2e-oidc e2e-otel e2e-loss e2e-deletion e2e-rest e2e-browser fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest isolation lint generate check-generated check-truth
+.PHONY: help build dist packages e2e-packages cross units up down logs test test-race test-pg18 e2e e2e-backup e2e-rotation e2e-netns e2e-install e2e-oidc e2e-otel e2e-loss e2e-deletion e2e-rest e2e-browser fuzz generated-cypher bench bench-cypher bench-discovery bench-estate bench-probe bench-swim loadtest isolation lint generate check-generated check-truth
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -156,6 +156,10 @@ e2e-rest: ## a Debian with its own systemd is watched at rest, then changed in f
 e2e-backup: ## the database dropped and restored: nothing lost, nothing twice, one gap per stream; the master key replaced under way; needs root
 	@ops/postgres/up.sh
 	go test -count=1 -v -timeout 60m ./e2e/backup -args -whole
+
+e2e-rotation: ## the keys of a site and of a tenant replaced under way: no host lost, no gap, the old ones open nothing; needs root
+	@ops/postgres/up.sh
+	go test -count=1 -v -timeout 60m ./e2e/rotation -args -whole
 
 e2e-install: ## the install lines, upgrade and removal on hosts that reach nothing but their relay, without and with a systemd of their own; needs root and the Debian mirror
 	@ops/postgres/up.sh

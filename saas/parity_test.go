@@ -44,6 +44,8 @@ var byAPI = map[string]string{
 	"POST /signup/confirm":                                  "POST /v1/signup/confirm",
 	"POST /signup/resend":                                   "POST /v1/signup/resend",
 	"POST /sites":                                           "POST /v1/sites",
+	"POST /sites/{site}/key/retire":                         "POST /v1/sites/{site}/key/retire",
+	"POST /sites/{site}/key/rotate":                         "POST /v1/sites/{site}/key/rotate",
 	"POST /sites/{site}/location":                           "PUT /v1/sites/{site}/location",
 	"POST /sites/{site}/policy":                             "PATCH /v1/sites/{site}",
 	"POST /sites/{site}/relays/{relay}/revoke":              "DELETE /v1/relays/{relay}",

@@ -91,7 +91,7 @@ func (s *Service) RetireKey(ctx context.Context, actor web.Actor, ref string, fo
 		}
 		missing := now.Hosts.Total - now.Hosts.Knowing + now.Relays.Total - now.Relays.Knowing
 		if missing > 0 && !force {
-			return huma.Error409Conflict("the next key is "+now.Summary+
+			return huma.Error409Conflict("the next key is " + now.Summary +
 				". Wait for them, retire or revoke those that are gone, or force it: they will have to be enrolled again")
 		}
 		_, err := tx.Exec(ctx, `UPDATE assim.sites SET former_key = site_key, site_key = next_key, site_private = next_private, keyed_at = now(),
@@ -121,7 +121,16 @@ func (s *Service) changeKey(ctx context.Context, actor web.Actor, ref string, ch
 		if err != nil {
 			return err
 		}
-		// Its tokens may end, of which all sites hear: all rows, in the order of others.
+		// Rows are locked in the order of those who ask for orders and revoke tokens:
+		// relays, tokens, sites. Tokens may end, of which all sites hear.
+		for _, lock := range []string{
+			`SELECT FROM assim.relays WHERE site = $1 ORDER BY id FOR UPDATE`,
+			`SELECT FROM assim.tokens WHERE site = $1 AND kind = 'enr' AND revoked_at IS NULL ORDER BY id FOR UPDATE`,
+		} {
+			if _, err := tx.Exec(ctx, lock, site.ID); err != nil {
+				return fmt.Errorf("locking what the key of site %s concerns: %w", site.ID, err)
+			}
+		}
 		if err := tenantOrdersChanged(ctx, tx, actor.Tenant); err != nil {
 			return err
 		}
@@ -140,7 +149,7 @@ func (s *Service) changeKey(ctx context.Context, actor web.Actor, ref string, ch
 
 // certifyAll gives the relays of a site certificates by its next key, too.
 func certifyAll(ctx context.Context, tx pgx.Tx, site tenancy.SiteID, word siteWord) error {
-	rows, err := tx.Query(ctx, `SELECT id, noise_key FROM assim.relays WHERE site = $1 AND revoked_at IS NULL ORDER BY id FOR UPDATE`, site)
+	rows, err := tx.Query(ctx, `SELECT id, noise_key FROM assim.relays WHERE site = $1 AND revoked_at IS NULL`, site)
 	if err != nil {
 		return fmt.Errorf("listing the relays of site %s: %w", site, err)
 	}

@@ -234,6 +234,7 @@ type relay struct {
 	// What its requests for orders say.
 	cluster, serves, installs string
 	programs, installKey      []byte
+	siteKeys                  uint64
 }
 
 func (w *world) relay(name string, token tenancy.Token) *relay {
@@ -315,7 +316,7 @@ func (r *relay) ordersEnvelope(revision uint64, wait time.Duration) []byte {
 	r.now = r.now.Add(time.Millisecond)
 	payload, err := uplink.OrdersRequest{
 		Revision: revision, Version: "1.1", Backlog: 7, Time: r.now.UnixMilli(), Nonce: bytes.Repeat([]byte{8}, 16), Wait: wait.Milliseconds(),
-		Cluster: r.cluster, Serves: r.serves, Programs: r.programs, Installs: r.installs, InstallKey: r.installKey,
+		Cluster: r.cluster, Serves: r.serves, Programs: r.programs, Installs: r.installs, InstallKey: r.installKey, SiteKeys: r.siteKeys,
 	}.Encode()
 	return r.seal(uplink.NewHeader(uplink.PurposeOrdersRequest, r.answer.Relay, r.now), payload, err)
 }
