@@ -56,9 +56,8 @@ func New(public [32]byte, site wire.Keys, random io.Reader) *Announcer {
 	return &Announcer{fingerprint: wire.Fingerprint(public), site: site, random: random}
 }
 
-// Ask makes the next announce. Only relays of the probe's own site answer a
-// hinted one; anybody answers the others, which is how a probe learns that it
-// stands in the wrong site.
+// Ask makes the next announce. A hint at the newest of the site's keys makes a relay
+// that has a certificate by each choose the right one.
 func (a *Announcer) Ask(reason wire.Reason, hinted bool) ([]byte, error) {
 	packet := wire.Announce{Reason: reason, Fingerprint: a.fingerprint}
 	if hinted && len(a.site) > 0 {
