@@ -290,6 +290,8 @@ func TestWhoWasAwayComesBackByAToken(t *testing.T) {
 	if len(forced.Hosts.Missing) != 1 || forced.Hosts.Missing[0].Name != "sleeps" {
 		t.Errorf("forced without %v", forced.Hosts.Missing)
 	}
+	now, _ := s.private()
+	s.pins("stays", publicOf(now)) // until the relay has heard of it, "sleeps" would not be late
 	s.probes["sleeps"].Start()
 	s.probes["sleeps"].Says("site key retired", settle)
 	s.comesBack("sleeps")

@@ -63,7 +63,7 @@ type Gate struct {
 	log      *slog.Logger
 	dropped  *prometheus.CounterVec
 
-	proof       atomic.Pointer[Proof]
+	proof       atomic.Pointer[shown]
 	announces   *limit.Table[netip.Addr]
 	allAnnounce *rate.Limiter
 	shakes      *limit.Table[netip.Addr]
@@ -106,21 +106,33 @@ type Proof struct {
 	Keys *wire.KeyStatement
 }
 
+// shown is a Proof with the hints that it has to be compared with.
+type shown struct {
+	Proof
+	newest, former [8]byte
+}
+
+// SetProof is what announces and calls are answered with from now on.
+func (g *Gate) SetProof(p Proof) {
+	s := shown{Proof: p}
+	if p.Keys != nil {
+		s.newest, s.former = wire.SiteHint(p.Keys.Newest[:]), wire.SiteHint(p.Keys.Former[:])
+	}
+	g.proof.Store(&s)
+}
+
 // answer is for who hints at a key of a site.
-func (p Proof) answer(announce wire.Announce) wire.AnnounceReply {
-	reply := wire.AnnounceReply{Nonce: announce.Nonce, Certificate: p.Certificate}
-	switch k := p.Keys; {
-	case k == nil:
-	case p.Next != nil && announce.SiteHint == wire.SiteHint(k.Newest[:]):
-		reply.Certificate = *p.Next
-	case k.Alone && announce.SiteHint == wire.SiteHint(k.Former[:]):
+func (s *shown) answer(announce wire.Announce) wire.AnnounceReply {
+	reply := wire.AnnounceReply{Nonce: announce.Nonce, Certificate: s.Certificate}
+	switch {
+	case s.Keys == nil:
+	case s.Next != nil && announce.SiteHint == s.newest:
+		reply.Certificate = *s.Next
+	case s.Keys.Alone && announce.SiteHint == s.former:
 		reply.Flags = wire.HintRetired
 	}
 	return reply
 }
-
-// SetProof is what announces and calls are answered with from now on.
-func (g *Gate) SetProof(p Proof) { g.proof.Store(&p) }
 
 // Run serves until ctx ends.
 func (g *Gate) Run(ctx context.Context) error {
