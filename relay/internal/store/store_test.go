@@ -41,6 +41,11 @@ func enrolled(t testing.TB) *store.Store {
 
 func enrol(t testing.TB, s *store.Store) store.Enrolment {
 	t.Helper()
+	return enrolBy(t, s, make([]byte, 32))
+}
+
+func enrolBy(t testing.TB, s *store.Store, siteKey []byte) store.Enrolment {
+	t.Helper()
 	seal, err := uplink.NewOpenKey()
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +53,7 @@ func enrol(t testing.TB, s *store.Store) store.Enrolment {
 	e := store.Enrolment{
 		URL: "https://assim.example", TenantKey: seal.SealKey(), Tenant: tenancy.NewID[tenancy.TenantID](),
 		Site: tenancy.NewID[tenancy.SiteID](), Relay: tenancy.NewID[tenancy.RelayID](),
-		SiteKey: make([]byte, 32), SiteName: "berlin", Certificate: []byte{1},
+		SiteKey: siteKey, SiteName: "berlin", Certificate: []byte{1},
 	}
 	do(t, s, func(tx *store.Tx) error {
 		if err := tx.SaveKeys(store.Keys{Sign: make([]byte, 64), Seal: seal}); err != nil {

@@ -152,7 +152,7 @@ func (c *Channel) relay(ctx context.Context, id tenancy.RelayID, keyID []byte) (
 	if r.sealKey, err = uplink.ParseSealKey(sealKey); err != nil {
 		return Relay{}, fmt.Errorf("seal key of relay %s: %w", id, notTheirs(err))
 	}
-	if r.siteKey, err = c.SiteKey(r.Site, siteWrapped); err != nil {
+	if r.siteKey, err = SiteKey(c.keys, r.Site, siteWrapped); err != nil {
 		return Relay{}, err
 	}
 	if secretWrapped != nil {
@@ -200,8 +200,8 @@ func (c *Channel) openKey(tenant tenancy.TenantID, wrapped []byte) (uplink.OpenK
 }
 
 // SiteKey unwraps a site's private key.
-func (c *Channel) SiteKey(site tenancy.SiteID, wrapped []byte) (ed25519.PrivateKey, error) {
-	seed, err := c.keys.Unwrap(keys.OfSite(site), wrapped)
+func SiteKey(master *keys.Master, site tenancy.SiteID, wrapped []byte) (ed25519.PrivateKey, error) {
+	seed, err := master.Unwrap(keys.OfSite(site), wrapped)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"assimilation/saas/internal/relaychan"
 	"assimilation/tenancy"
 	"assimilation/wire"
 )
@@ -27,8 +28,8 @@ func (s *Service) word(ctx context.Context, tx pgx.Tx, site tenancy.SiteID) (w s
 	if err != nil {
 		return siteWord{}, fmt.Errorf("reading the keys of site %s: %w", site, err)
 	}
-	if w.key, err = s.Channel.SiteKey(site, wrapped); err == nil && nextWrapped != nil {
-		w.next, err = s.Channel.SiteKey(site, nextWrapped)
+	if w.key, err = relaychan.SiteKey(s.Keys, site, wrapped); err == nil && nextWrapped != nil {
+		w.next, err = relaychan.SiteKey(s.Keys, site, nextWrapped)
 	}
 	return w, err
 }
