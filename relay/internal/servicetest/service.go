@@ -290,7 +290,9 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, purpose uplink.P
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	s.mu.Lock()
 	signer := s.SiteKey
+	s.mu.Unlock()
 	switch {
 	case fault.Lost:
 		panic(http.ErrAbortHandler) // the connection breaks
