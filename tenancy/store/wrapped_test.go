@@ -21,8 +21,8 @@ import (
 // public keys, opaque names and bodies.
 var plainBytes = []string{
 	"answers.fingerprint", "answers.key", "api_tokens.hash", "asked.hash", "fact_bodies.body", "fact_bodies.hash", "fact_versions.hash",
-	"fact_versions.previous", "facts.hash", "hosts.probe_key", "relays.certificate", "relays.install_key", "relays.noise_key",
-	"relays.seal_key", "relays.sealed_to", "relays.sign_key", "sites.site_key", "streams.chain", "tenants.former_key", "tenants.former_key_hash",
+	"fact_versions.previous", "facts.hash", "hosts.probe_key", "relays.certificate", "relays.install_key", "relays.next_certificate", "relays.noise_key",
+	"relays.seal_key", "relays.sealed_to", "relays.sign_key", "sites.former_key", "sites.next_key", "sites.site_key", "streams.chain", "tenants.former_key", "tenants.former_key_hash",
 	"tenants.seal_key", "tenants.seal_key_hash", "tokens.hash",
 	"verdicts.domain",
 }
@@ -73,8 +73,9 @@ func TestEverySecretIsWrappedAnew(t *testing.T) {
 	fill.Queue(`INSERT INTO assim.tenants (id, name, graph, reader, writer, seal_key, seal_key_hash, seal_private, former_key, former_key_hash, former_private, rotated_at)
 		VALUES ($1, 'x', 'g', 'r', 'w', '\x01', '\x01', $2, '\x02', '\x02', $2, now())`,
 		tenant, secret(keys.OfTenant(tenant)))
-	fill.Queue(`INSERT INTO assim.sites (id, tenant, name, realm, site_key, site_private) VALUES ($1, $2, 'x', 'x', '\x01', $3)`,
-		other, tenant, secret(keys.OfSite(tenancy.SiteID{UUID: other})))
+	site := tenancy.SiteID{UUID: other}
+	fill.Queue(`INSERT INTO assim.sites (id, tenant, name, realm, site_key, site_private, next_key, next_private, next_at, site_secret)
+		VALUES ($1, $2, 'x', 'x', '\x01', $3, '\x02', $4, now(), $5)`, other, tenant, secret(keys.OfSite(site)), secret(keys.OfSite(site)), secret(keys.OfSiteSecret(site)))
 	fill.Queue(`INSERT INTO assim.users (id, email, password_hash, totp_secret) VALUES ($1, 'a@b', '', $2)`, user, secret(keys.OfSecondFactor(tenancy.UserID{UUID: user})))
 	fill.Queue(`INSERT INTO assim.identity_providers (tenant, issuer, client_id, client_secret, role_claim, role_map, default_role, updated_at)
 		VALUES ($1, 'https://x', 'x', $2, '', '{}', 'viewer', now())`,
