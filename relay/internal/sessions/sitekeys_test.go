@@ -77,7 +77,9 @@ func (s *site) knows() uint64 {
 
 type proving struct{ newest []bool }
 
-func (c *proving) Call(_ [32]byte, _ netip.AddrPort, newest bool) { c.newest = append(c.newest, newest) }
+func (c *proving) Call(_ [32]byte, _ netip.AddrPort, newest bool) {
+	c.newest = append(c.newest, newest)
+}
 
 // TestAProbeIsToldTheSitesKeys follows a key's replacement in one session, over a restart
 // of the relay, and at a probe that comes from an older image.

@@ -76,7 +76,10 @@ func TestWhatAHostKnowsOfTheSitesKeysIsToldOnce(t *testing.T) {
 	if len(told) != 1 || told[0].HostState == nil || told[0].HostState.SiteKeys != 3 || told[0].HostState.Name == "" {
 		t.Fatalf("told %+v", told)
 	}
-	do(t, s, func(tx *store.Tx) error { _, _, err := tx.Greet(id, store.Greeting{Name: "db1", SiteKeys: 1}, now+1); return err })
+	do(t, s, func(tx *store.Tx) error {
+		_, _, err := tx.Greet(id, store.Greeting{Name: "db1", SiteKeys: 1}, now+1)
+		return err
+	})
 	told = records(t, s)[before:]
 	if len(told) != 2 || told[1].HostState.SiteKeys != 1 {
 		t.Errorf("of a host that has forgotten it told %+v", told)
