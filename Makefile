@@ -89,8 +89,10 @@ test-race: ## all tests under the race detector (needs gcc and libc6-dev)
 	@ops/postgres/up.sh
 	CGO_ENABLED=1 go test -race ./...
 
-test-pg18: ## the tests that use Postgres, on Postgres 18 with AGE 1.8
+test-pg18: ## the tests that use Postgres, on Postgres 18 with AGE 1.8, and a backup of 17 brought there
 	@ASSIM_POSTGRES=18 ops/postgres/up.sh
+	@ASSIM_POSTGRES=17 ops/postgres/up.sh
+	ASSIM_POSTGRES=17 ASSIM_NEWER_DATABASE_URL="$$(cat .dev/postgres18/url)" go test -count=1 -run Newer ./saas/internal/backup
 	ASSIM_POSTGRES=18 go test -count=1 $$(go list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' ./... | awk '/internal\/pgtest|store\/storetest|e2e\/world/ { print $$1 }')
 
 e2e-browser: ## a newcomer's way to the first map, and every page in light and dark, wide and narrow, in a real Chromium; pictures in .dev/screenshots/; PAGES=regexp chooses pages; needs root

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,6 +156,39 @@ func TestWhatIsRestoredIsWhatWasThere(t *testing.T) {
 		t.Errorf("by force: %v", err)
 	}
 	lives(t, there, tenants)
+}
+
+// A deployment moves to a server with a newer Postgres and AGE by its backup.
+func TestABackupMovesToANewerPostgres(t *testing.T) {
+	newer := os.Getenv("ASSIM_NEWER_DATABASE_URL")
+	if newer == "" {
+		t.Skip("ASSIM_NEWER_DATABASE_URL is not set: `make test-pg18` sets it to the server of Postgres 18")
+	}
+	from, tenants := furnished(t)
+	config, err := pgx.ParseConfig(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := neturl.Parse(newer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to.Path = "/" + config.Database
+	there := elsewhere(t, to.String())
+	manifest, _, err := Restore{AdminURL: there, Passwords: storetest.Passwords, MasterKeys: []string{keyID}}.Run(t.Context(), dump(t, from))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameContent(t, from, there, manifest)
+	lives(t, there, tenants)
+	second, step, err := Dump{AdminURL: there}.Write(t.Context(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second.Postgres == manifest.Postgres {
+		t.Errorf("both servers are Postgres %s", second.Postgres)
+	}
+	t.Logf("%d rows of Postgres %s, AGE %s are in Postgres %s, AGE %s", step.Rows, manifest.Postgres, manifest.AGE, second.Postgres, second.AGE)
 }
 
 // sameContent compares all that backups of the two hold.
