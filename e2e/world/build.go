@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Programs are built once per test process. One that runs alone finds them built.
@@ -24,14 +26,29 @@ func build(made string, line ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if os.Getenv(aloneMark) == "" {
-		cmd := exec.Command(line[0], line[1:]...)
-		cmd.Dir = dir
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%s: %w\n%s", cmd, err, out)
-		}
+	bin := filepath.Join(dir, "bin")
+	if os.Getenv(aloneMark) != "" {
+		return filepath.Join(bin, made), nil
 	}
-	return filepath.Join(dir, "bin", made), nil
+	// Of several test programs that begin at once the first one builds: a program that
+	// is replaced while it runs is news of a host.
+	if err := os.MkdirAll(bin, 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.Create(filepath.Join(bin, ".lock"))
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return "", fmt.Errorf("waiting for other builds: %w", err)
+	}
+	cmd := exec.Command(line[0], line[1:]...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", cmd, err, out)
+	}
+	return filepath.Join(bin, made), nil
 }
 
 // root is the project's folder.
