@@ -128,6 +128,11 @@ func buildPackages(t *testing.T, count int) *debian {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
+	t.Cleanup(func() { // another run of the test begins without
+		if p.installed {
+			p.toggle(t)
+		}
+	})
 	return p
 }
 
