@@ -16,7 +16,8 @@ import (
 	"assimilation/internal/pgtest"
 )
 
-// aloneMark is in the environment of a test program that runs alone.
+// aloneMark is in the environment of a test program that runs alone: the directory
+// of what is its own.
 const aloneMark = "ASSIM_TEST_ALONE"
 
 //go:embed alone.sh
@@ -26,7 +27,8 @@ var aloneScript string
 // that one does. What is compared with this machine's own tools would otherwise be
 // told of whatever runs beside: other tests' listeners, links and packages come and
 // go between two questions. In there are only processes of this test, one link that
-// leads nowhere, and a package database that is a copy. Files are this machine's.
+// leads nowhere, a package database that is a copy, and programs that nobody builds
+// anew while they run. Other files are this machine's.
 //
 // TestMain calls it, behind PeerMain. It needs root; without, it does nothing.
 func Alone() {
@@ -57,6 +59,9 @@ func runAlone() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if err := ownPrograms(dir); err != nil {
+		return err
+	}
 	database, err := databaseThrough(dir)
 	if err != nil {
 		return err
@@ -67,10 +72,27 @@ func runAlone() error {
 	defer runtime.UnlockOSThread()
 	cmd := exec.Command("unshare", append([]string{"--net", "--mount", "--pid", "--fork", "--kill-child",
 		"sh", "-c", aloneScript, "alone", dir, os.Args[0]}, os.Args[1:]...)...)
-	cmd.Env = append(os.Environ(), aloneMark+"=1", "ASSIM_DATABASE_URL="+database)
+	cmd.Env = append(os.Environ(), aloneMark+"="+dir, "ASSIM_DATABASE_URL="+database)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd.Run()
+}
+
+// ownPrograms gives dir the programs, under names of their own where it is on the
+// same disk.
+func ownPrograms(dir string) error {
+	root, err := root()
+	if err != nil {
+		return err
+	}
+	from, to := filepath.Join(root, "bin"), filepath.Join(dir, "bin")
+	if exec.Command("cp", "-r", "--link", from, to).Run() == nil {
+		return nil
+	}
+	if out, err := exec.Command("cp", "-r", from+"/.", to).CombinedOutput(); err != nil {
+		return fmt.Errorf("copying programs: %w: %s", err, out)
+	}
+	return nil
 }
 
 // databaseThrough makes the server of tests reachable from another network, by a

@@ -26,10 +26,10 @@ func build(made string, line ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	bin := filepath.Join(dir, "bin")
-	if os.Getenv(aloneMark) != "" {
-		return filepath.Join(bin, made), nil
+	if own := os.Getenv(aloneMark); own != "" {
+		return filepath.Join(own, "bin", made), nil
 	}
+	bin := filepath.Join(dir, "bin")
 	// Of several test programs that begin at once the first one builds: a program that
 	// is replaced while it runs is news of a host.
 	if err := os.MkdirAll(bin, 0o755); err != nil {

@@ -14,7 +14,7 @@ import (
 
 // Patience is how long a test waits for what takes seconds on a quiet machine. It
 // is an end, not a measure: what must not take long is measured where it matters.
-const Patience = 5 * time.Minute
+const Patience = 8 * time.Minute
 
 // endWithin is how long a program may take to end in good order.
 const endWithin = time.Minute
