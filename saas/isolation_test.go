@@ -59,9 +59,8 @@ func TestIsolation(t *testing.T) {
 // attack tries everything on some of the routes.
 func (w *isolationWorld) attack(report *tenancytest.Report, routes []tenancytest.Route, permits map[string]tenancytest.Permit) {
 	w.t.Helper()
-	var before, aside tenancytest.Digest
-	changing := slices.ContainsFunc(routes, func(r tenancytest.Route) bool { return !r.Safe() })
-	if changing {
+	before, aside := w.before, w.aside
+	if w.kept == nil {
 		before, aside = w.digest(), w.bystanders()
 	}
 	strangers := []tenancytest.As{w.stranger}
@@ -83,7 +82,7 @@ func (w *isolationWorld) attack(report *tenancytest.Report, routes []tenancytest
 		}
 	}
 	w.suite.Doings(report, routes, w.fresh)
-	if changing {
+	if w.written() {
 		report.Try("rows of a bystander", fmt.Sprintf("after the requests of %d routes", len(routes)), func() string { return aside.Differs(w.bystanders()) })
 		report.Try("rows of the victim", fmt.Sprintf("after the requests of %d routes", len(routes)), func() string { return before.Differs(w.digest()) })
 	}

@@ -42,6 +42,10 @@ type isolationWorld struct {
 	superior, bystander string
 	eve                 string // the attacker's owner
 	badCredentials      []tenancytest.As
+
+	// kept is how everything was when keep was called, with the digests of then.
+	kept          *tenancytest.Snapshot
+	before, aside tenancytest.Digest
 }
 
 // bodies are what routes take that change something, in JSON for the API and as a
@@ -249,6 +253,29 @@ func (w *isolationWorld) bystanders() tenancytest.Digest {
 		w.t.Fatal(err)
 	}
 	return d
+}
+
+// keep makes attacks look for changes since now.
+func (w *isolationWorld) keep() {
+	w.t.Helper()
+	var err error
+	if w.kept, err = tenancytest.TakeSnapshot(w.t.Context(), w.admin); err != nil {
+		w.t.Fatal(err)
+	}
+	w.before, w.aside = w.digest(), w.bystanders()
+}
+
+// written reports whether there may be changes.
+func (w *isolationWorld) written() bool {
+	w.t.Helper()
+	if w.kept == nil {
+		return true
+	}
+	some, err := w.kept.Written(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return some
 }
 
 // standing says who of the attacker's tenant is an owner, or may become one.

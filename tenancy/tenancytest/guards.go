@@ -22,6 +22,17 @@ type Mutant struct {
 	Break, Mend string // SQL, for guards in the database
 }
 
+// Explained is the entry of a table of equivalents, regular expressions of a sort and
+// a name, that is about the mutant; "" for none.
+func (m Mutant) Explained(equivalents map[string]string) string {
+	for pattern := range equivalents {
+		if regexp.MustCompile(`^(?:` + pattern + `)$`).MatchString(m.Sort + ": " + m.Name) {
+			return pattern
+		}
+	}
+	return ""
+}
+
 // Outcome is what became of mutants.
 type Outcome struct {
 	Killed    map[string]int // by sort
@@ -51,12 +62,7 @@ func (o *Outcome) Unexplained(w io.Writer, equivalents map[string]string) (survi
 	}
 	used := map[string]bool{}
 	for _, m := range o.Survivors {
-		key := ""
-		for pattern := range equivalents {
-			if regexp.MustCompile(`^(?:` + pattern + `)$`).MatchString(m.Sort + ": " + m.Name) {
-				key = pattern
-			}
-		}
+		key := m.Explained(equivalents)
 		if key == "" {
 			survivors = append(survivors, m)
 			fmt.Fprintf(w, "        SURVIVES  %s: %s\n", m.Sort, m.Name)

@@ -18,6 +18,10 @@ type Report struct {
 	// UntilLeak skips all cases after the first leak: who only wants to know
 	// whether there is one.
 	UntilLeak bool
+	// Chosen says which cases are tried; nil: all.
+	Chosen func(sort, name string) bool
+	// Tried is told of each case that was; nil: nobody is.
+	Tried func(sort, name string)
 
 	mu    sync.Mutex
 	cases map[string]int
@@ -26,6 +30,9 @@ type Report struct {
 
 // Try runs a case. It says what leaked, or nothing.
 func (r *Report) Try(sort, name string, attack func() (leak string)) {
+	if r.Chosen != nil && !r.Chosen(sort, name) {
+		return
+	}
 	r.mu.Lock()
 	if r.UntilLeak && len(r.leaks) > 0 {
 		r.mu.Unlock()
@@ -36,7 +43,11 @@ func (r *Report) Try(sort, name string, attack func() (leak string)) {
 	}
 	r.cases[sort]++
 	r.mu.Unlock()
-	if what := attack(); what != "" {
+	what := attack()
+	if r.Tried != nil {
+		r.Tried(sort, name)
+	}
+	if what != "" {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.leaks = append(r.leaks, Leak{sort, name, what})

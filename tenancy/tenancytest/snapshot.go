@@ -9,18 +9,25 @@ import (
 )
 
 // Snapshot is a copy of all rows of a database, in a schema of its own: what a mutant
-// let happen is undone before the next.
+// let happen is undone before the next. Triggers note which tables were written to, so
+// that the others need not be looked at.
 type Snapshot struct {
 	admin  *pgx.Conn
-	tables []kept
+	tables map[string]kept // by name
 }
 
 type kept struct{ name, copy, columns, hash string }
 
+// noteWrites makes what the triggers call. It runs as the superuser: whoever writes to
+// a table needs no right to this one.
+const noteWrites = `CREATE SCHEMA kept;
+	CREATE TABLE kept.written (name text);
+	CREATE FUNCTION kept.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN INSERT INTO kept.written VALUES (TG_ARGV[0]); RETURN NULL; END $$`
+
 // TakeSnapshot copies the tables of the service and of all graphs.
 func TakeSnapshot(ctx context.Context, admin *pgx.Conn) (*Snapshot, error) {
-	s := &Snapshot{admin: admin}
-	if _, err := admin.Exec(ctx, `CREATE SCHEMA kept`); err != nil {
+	s := &Snapshot{admin: admin, tables: map[string]kept{}}
+	if _, err := admin.Exec(ctx, noteWrites); err != nil {
 		return nil, err
 	}
 	rows, err := admin.Query(ctx, `SELECT n.nspname::text, c.relname::text, (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
@@ -41,41 +48,35 @@ func TakeSnapshot(ctx context.Context, admin *pgx.Conn) (*Snapshot, error) {
 		return nil, err
 	}
 	for _, k := range all {
-		if _, err := admin.Exec(ctx, `CREATE TABLE `+k.copy+` AS SELECT `+k.columns+` FROM `+k.name); err != nil {
+		text := strings.ReplaceAll(k.name, "'", "''")
+		if _, err := admin.Exec(ctx, `CREATE TABLE `+k.copy+` AS SELECT `+k.columns+` FROM `+k.name+`;
+			CREATE TRIGGER kept_rows AFTER INSERT OR UPDATE OR DELETE ON `+k.name+` FOR EACH ROW EXECUTE FUNCTION kept.note('`+text+`');
+			CREATE TRIGGER kept_all AFTER TRUNCATE ON `+k.name+` EXECUTE FUNCTION kept.note('`+text+`')`); err != nil {
 			return nil, fmt.Errorf("copying %s: %w", k.name, err)
 		}
+		if k.hash, err = s.hash(ctx, k.name); err != nil {
+			return nil, err
+		}
+		s.tables[k.name] = k
 	}
-	s.tables = all
-	return s, s.hashes(ctx, func(k *kept, hash string) error { k.hash = hash; return nil })
+	return s, nil
 }
 
-func (s *Snapshot) hashes(ctx context.Context, each func(*kept, string) error) error {
-	var all []string
-	for _, k := range s.tables {
-		all = append(all, `SELECT md5(coalesce(string_agg(t::text, ',' ORDER BY t::text), '')) FROM `+k.name+` t`)
-	}
-	hashes, err := texts(ctx, s.admin, strings.Join(all, " UNION ALL "))
-	if err != nil {
-		return err
-	}
-	for i := range s.tables {
-		if err := each(&s.tables[i], hashes[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+func (s *Snapshot) hash(ctx context.Context, table string) (hash string, err error) {
+	err = s.admin.QueryRow(ctx, `SELECT md5(coalesce(string_agg(t::text, ',' ORDER BY t::text), '')) FROM `+table+` t`).Scan(&hash)
+	return hash, err
+}
+
+// Written reports whether anything was written since the last Restore.
+func (s *Snapshot) Written(ctx context.Context) (some bool, err error) {
+	err = s.admin.QueryRow(ctx, `SELECT EXISTS (SELECT FROM kept.written)`).Scan(&some)
+	return some, err
 }
 
 // Restore brings back what is not as it was.
 func (s *Snapshot) Restore(ctx context.Context) error {
-	var changed []kept
-	err := s.hashes(ctx, func(k *kept, hash string) error {
-		if hash != k.hash {
-			changed = append(changed, *k)
-		}
-		return nil
-	})
-	if err != nil || len(changed) == 0 {
+	names, err := texts(ctx, s.admin, `SELECT DISTINCT name FROM kept.written`)
+	if err != nil || len(names) == 0 {
 		return err
 	}
 	return pgx.BeginFunc(ctx, s.admin, func(tx pgx.Tx) error {
@@ -83,9 +84,13 @@ func (s *Snapshot) Restore(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL session_replication_role = replica`); err != nil {
 			return err
 		}
-		for _, k := range changed {
-			if _, err := tx.Exec(ctx, `DELETE FROM `+k.name); err != nil {
+		for _, name := range append(names, "kept.written") {
+			if _, err := tx.Exec(ctx, `DELETE FROM `+name); err != nil {
 				return err
+			}
+			k, ok := s.tables[name]
+			if !ok {
+				continue // the notes themselves
 			}
 			if _, err := tx.Exec(ctx, `INSERT INTO `+k.name+` (`+k.columns+`) OVERRIDING SYSTEM VALUE SELECT `+k.columns+` FROM `+k.copy); err != nil {
 				return fmt.Errorf("restoring %s: %w", k.name, err)
@@ -93,4 +98,18 @@ func (s *Snapshot) Restore(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// Differs names the tables that are not as they were, notes or not.
+func (s *Snapshot) Differs(ctx context.Context) (names []string, err error) {
+	for _, k := range s.tables {
+		hash, err := s.hash(ctx, k.name)
+		if err != nil {
+			return nil, err
+		}
+		if hash != k.hash {
+			names = append(names, k.name)
+		}
+	}
+	return names, nil
 }

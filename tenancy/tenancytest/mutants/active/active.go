@@ -20,7 +20,7 @@ func Set(name string) {
 	state.name = name
 }
 
-// Met returns the guards that were asked since the last call.
+// Met returns the mutants that would have made a difference since the last call.
 func Met() map[string]bool {
 	state.Lock()
 	defer state.Unlock()
@@ -29,7 +29,8 @@ func Met() map[string]bool {
 	return met
 }
 
-// Is reports whether the mutant lives.
+// Is reports whether the mutant lives. It is asked only where the answer of the guard
+// would be another, so what meets no mutant cannot tell it from the program as it is.
 func Is(name string) bool {
 	state.Lock()
 	defer state.Unlock()
