@@ -35,6 +35,7 @@ func newHunt(t *testing.T) *hunt {
 	w := newIsolationWorld(t)
 	h := &hunt{w, readPermits(t, w.routes), map[string][]step{}, map[string]tenancytest.Permit{}}
 	w.keep()
+	defer w.serve()()
 	for _, r := range w.routes {
 		h.needs[r.Name()] = tenancytest.PermitOf(r.Action)
 	}
@@ -98,14 +99,12 @@ func (h *hunt) run(all []mutants.Mutant) *tenancytest.Outcome {
 // try attacks with a mutant alive until something leaks. It returns what was tried.
 func (h *hunt) try(mutant string, plan []step) (done []step, leak string) {
 	h.t.Helper()
+	if len(plan) == 0 {
+		return nil, ""
+	}
 	active.Set(mutant)
 	defer active.Set("")
-	s, err := New(h.t.Context(), h.config, h.log)
-	if err != nil {
-		h.t.Fatalf("%s: %v", mutant, err)
-	}
-	defer s.Close()
-	h.suite.Handler = s.handler
+	defer h.serve()()
 	for _, p := range plan {
 		tried := map[string]bool{}
 		leaks := h.attackAt(&tenancytest.Report{UntilLeak: true,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"assimilation/discovery/kinds"
 	"assimilation/discovery/network"
 	"assimilation/discovery/sockets"
+	"assimilation/internal/oidctest"
 	"assimilation/saas/internal/web"
 	"assimilation/tenancy"
 	"assimilation/tenancy/tenancytest"
@@ -46,6 +48,11 @@ type isolationWorld struct {
 	// kept is how everything was when keep was called, with the digests of then.
 	kept          *tenancytest.Snapshot
 	before, aside tenancytest.Digest
+	letters       *letterBox
+	provider      *oidctest.Provider
+	password      string // hash of the one that doers have
+	doers         int
+	txt           string // what DNS says of every name
 }
 
 // bodies are what routes take that change something, in JSON for the API and as a
@@ -62,9 +69,9 @@ var bodies = map[string]string{
 	"POST /v1/invitations":                  `{"email":"@?actor@","role":"viewer"}`,
 	"PATCH /v1/tenant":                      `{"name":"new"}`,
 	"PUT /v1/entry":                         `{"second_factor_required":false,"sso_required":false}`,
-	"PUT /v1/entry/provider":                `{"issuer":"https://127.0.0.1","client_id":"c","client_secret":"s"}`,
+	"PUT /v1/entry/provider":                `{"issuer":"@!issuer@","client_id":"c","client_secret":"s"}`,
 	"POST /v1/exporters":                    `{"name":"new","protocol":"http","endpoint":"https://otlp.example.org"}`,
-	"PUT /v1/exporters/{exporter}":          `{"name":"new","protocol":"http","endpoint":"https://otlp.example.org"}`,
+	"PUT /v1/exporters/{exporter}":          `{"name":"new","protocol":"http","endpoint":"https://otlp.example.org","headers":{}}`,
 	"POST /v1/exporters/{exporter}/test":    ``,
 	"POST /v1/entry/domains":                `{"domain":"@{domain}@"}`,
 	"POST /v1/entry/domains/{domain}/prove": ``,
@@ -74,14 +81,14 @@ var bodies = map[string]string{
 	"POST /v1/hosts/{host}/rename":          `{"name":"new"}`,
 	"POST /hosts/{host}/rename":             `name=new`,
 	// Who comes in answers the same for every address; it has tests of its own for that.
-	"POST /v1/login": `{"email":"@?actor@","password":"wrong horse battery"}`, "POST /v1/logout": ``, "POST /v1/reset": `{"email":"@?actor@"}`,
-	"POST /v1/reset/confirm": `{"token":"x","password":"correct horse battery"}`, "POST /v1/signup": `{"email":"new@example.org","password":"correct horse battery","tenant":"new"}`,
-	"POST /v1/signup/confirm": `{"token":"x"}`, "POST /v1/signup/resend": `{"email":"@?actor@"}`,
+	"POST /v1/login": `{"email":"@?actor@","password":"@!password@"}`, "POST /v1/logout": ``, "POST /v1/reset": `{"email":"@?actor@"}`,
+	"POST /v1/reset/confirm": `{"token":"@!reset@","password":"another horse battery"}`, "POST /v1/signup": `{"email":"new@example.org","password":"correct horse battery","tenant":"new"}`,
+	"POST /v1/signup/confirm": `{"token":"@!signup@","password":"@!password@"}`, "POST /v1/signup/resend": `{"email":"@?actor@"}`,
 
 	"POST /account/address":              `email=new%40example.org`,
-	"POST /account/address/confirm":      `token=x`,
-	"POST /account/password":             `old=correct+horse+battery&password=another+horse+battery`,
-	"POST /account/second-factor":        `code=000000`,
+	"POST /account/address/confirm":      `token=@!address@`,
+	"POST /account/password":             `old=@!password@&password=another+horse+battery`,
+	"POST /account/second-factor":        `code=@!code@`,
 	"POST /account/second-factor/begin":  ``,
 	"POST /account/second-factor/codes":  ``,
 	"POST /account/second-factor/remove": ``,
@@ -92,36 +99,36 @@ var bodies = map[string]string{
 	"POST /account/tokens/{id}/revoke":   ``,
 	"POST /entry/domains":                `domain=@{domain}@`,
 	"POST /entry/domains/{domain}/prove": ``, "POST /entry/domains/{domain}/remove": ``,
-	"POST /entry/provider":           `issuer=https%3A%2F%2F127.0.0.1&client_id=c&client_secret=s`,
+	"POST /entry/provider":           `issuer=@!issuer@&client_id=c&client_secret=s`,
 	"POST /entry/provider/remove":    ``,
 	"POST /entry/rules":              ``,
 	"POST /export":                   `name=new&protocol=http&endpoint=https%3A%2F%2Fotlp.example.org`,
-	"POST /export/{exporter}":        `name=new&protocol=http&endpoint=https%3A%2F%2Fotlp.example.org`,
+	"POST /export/{exporter}":        `name=new&protocol=http&endpoint=https%3A%2F%2Fotlp.example.org&headers_none=1`,
 	"POST /export/{exporter}/remove": ``,
 	"POST /export/{exporter}/test":   ``,
 	"POST /hosts/{host}/retire":      ``,
-	"POST /invitation/accept":        `token=x`,
+	"POST /invitation/accept":        `token=@!invitation@`,
 	"POST /invitations":              `email=@?actor@&role=viewer`,
 	"POST /invitations/{id}/revoke":  ``,
 	"POST /members/name":             `name=new`,
 	"POST /members/{id}/remove":      ``,
 	"POST /members/{id}/role":        `role=operator`,
 	"POST /members/{id}/site":        `role=operator&site_id=@{site}@`,
-	"POST /prove":                    `secret=wrong&next=%2F`,
+	"POST /prove":                    `secret=@!password@&next=%2F`,
 	"POST /reset":                    `email=@?actor@`,
-	"POST /reset/new":                `token=x&password=correct+horse`,
-	"POST /signin":                   `email=@?actor@&password=wrong`,
-	"POST /signin/code":              `code=000000`,
+	"POST /reset/new":                `token=@!reset@&password=another+horse+battery`,
+	"POST /signin":                   `email=@?actor@&password=@!password@`,
+	"POST /signin/code":              `code=@!code@`,
 	"POST /signout":                  ``,
 	"POST /signup":                   `email=new%40example.org&password=correct+horse+battery&tenant=new`,
-	"POST /signup/confirm":           `token=x`,
+	"POST /signup/confirm":           `token=@!signup@&password=@!password@`,
 	"POST /signup/resend":            `email=@?actor@`,
 	"POST /sites":                    `name=new`,
-	"POST /sites/{site}/policy":      `residency=summary`,
+	"POST /sites/{site}/policy":      `residency=replicate`,
 	"POST /sites/{site}/key/rotate":  ``, "POST /sites/{site}/key/retire": `force=yes`,
-	"POST /sites/{site}/location":   `location=Lyon&coordinates=45.7%2C4.8`,
-	"PUT /v1/sites/{site}/location": `{"location":"Lyon","latitude":45.7,"longitude":4.8}`,
-	"POST /views":                   `page=%2Fhosts&query=state%3Dup&name=new`, "POST /views/{view}/remove": ``, "POST /shared-views": `page=%2Fhosts&query=state%3Dup&name=new`, "POST /shared-views/{view}/remove": ``,
+	"POST /sites/{site}/location":    `location=Lyon&coordinates=45.7%2C4.8`,
+	"PUT /v1/sites/{site}/location":  `{"name":"Lyon","latitude":45.7,"longitude":4.8}`,
+	"POST /views":                    `page=%2Fhosts&query=state%3Dup&name=new`, "POST /views/{view}/remove": ``, "POST /shared-views": `page=%2Fhosts&query=state%3Dup&name=new`, "POST /shared-views/{view}/remove": ``,
 	"POST /v1/views": `{"page":"/hosts","query":"state=up","name":"new"}`, "POST /v1/shared-views": `{"page":"/hosts","query":"state=up","name":"new"}`, "POST /asked/forget": ``,
 	"POST /settings/history": `fact_days=30&graph_days=30`,
 	"POST /tenant/delete":    `name=@name-of-tenant@&confirm=yes`, "POST /tenant/keep": ``, "POST /v1/tenant/deletion": `{"name":"@name-of-tenant@","confirm":true}`,
@@ -146,7 +153,7 @@ var shy = map[string]bool{
 // bodyOf makes a request of the operation pass validation.
 func bodyOf(o operation) string {
 	body := bodies[o.method+" "+o.path]
-	for placeholder, value := range map[string]string{"@{site}@": "00000000-0000-4000-8000-000000000000", "@?actor@": "new@example.org", "@{domain}@": "new.example.org", "@?name@": "web1"} {
+	for placeholder, value := range map[string]string{"@{site}@": "00000000-0000-4000-8000-000000000000", "@?actor@": "new@example.org", "@{domain}@": "new.example.org", "@?name@": "web1", "@!issuer@": "https://127.0.0.1"} {
 		body = strings.ReplaceAll(body, placeholder, value)
 	}
 	return body
@@ -157,8 +164,8 @@ type operation struct{ method, path string }
 
 func newIsolationWorld(t *testing.T) *isolationWorld {
 	t.Helper()
-	s := newService(t)
-	w := &isolationWorld{service: s}
+	s := newServiceWith(t, func(c *Config) { c.SMTP, c.PrivateIssuers = "log:", true })
+	w := &isolationWorld{service: s, letters: &letterBox{}, provider: oidctest.New(t)}
 	var err error
 	if w.admin, err = pgx.Connect(t.Context(), s.config.DatabaseURL); err != nil {
 		t.Fatal(err)
@@ -170,6 +177,7 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 		Victim:   tenancytest.Tenant{ID: ada.source.Tenant, Marker: "zvictim", Values: w.furnish(ada, "zvictim-")},
 		Attacker: tenancytest.Tenant{ID: eve.source.Tenant, Marker: "eve", Values: w.furnish(eve, "eve-")}}
 	w.suite.Takes = w.takes
+	answerTXT(t, func() string { return w.txt })
 	answer := w.suite.Send(tenancytest.As{}, "GET", "/openapi.json", "")
 	w.routes = routesOf(t, []byte(answer.Body))
 
@@ -214,6 +222,9 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 	w.global(`INSERT INTO assim.entry_rules (tenant) VALUES ($1)`, ada.source.Tenant)
 	w.person("bystander@evil.example", eve.source.Tenant, tenancy.Viewer)
 	w.bystander = w.belongings("bystander@evil.example", eve.source.Tenant, eve.source.Site.String())
+	w.one(&w.password, `SELECT password_hash FROM assim.users WHERE email = 'eve@evil.example'`)
+	w.between(ada, eve)
+	w.providers(ada, eve)
 	w.one(&w.eve, `SELECT id::text FROM assim.users WHERE email = 'eve@evil.example'`)
 	w.one(&w.superior, `SELECT id::text FROM assim.users WHERE email = 'owner@evil.example'`)
 
@@ -245,6 +256,27 @@ func (w *isolationWorld) belongings(email string, tenant tenancy.TenantID, site 
 	return person
 }
 
+// between is somebody who belongs to both tenants, and has the same things in each: what
+// the attacker's owner does to them is done in the own tenant.
+func (w *isolationWorld) between(ada, eve *estate) {
+	w.t.Helper()
+	const email = "both@example.org"
+	w.person(email, eve.source.Tenant, tenancy.Operator)
+	w.global(`INSERT INTO assim.members (tenant, user_id, role) SELECT $1, id, 'operator' FROM assim.users WHERE email = $2`, ada.source.Tenant, email)
+	var id string
+	for _, e := range []*estate{ada, eve} {
+		w.global(`INSERT INTO assim.identities (tenant, issuer, subject, user_id) SELECT $1, 'https://idp.example', $2, id FROM assim.users WHERE email = $2`, e.source.Tenant, email)
+		w.global(`INSERT INTO assim.site_members (tenant, user_id, site, role) SELECT $1, id, $2, 'operator' FROM assim.users WHERE email = $3`, e.source.Tenant, e.source.Site, email)
+		w.global(`INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at, inviter)
+			SELECT gen_random_uuid(), $1, $2, 'guest-of-both@example.org', 'viewer', $3, now(), now() + interval '1 day', id FROM assim.users WHERE email = $3`,
+			e.source.Tenant, e.source.Tenant.UUID[:], email)
+		w.session(email, e.source.Tenant, time.Now(), time.Now().Add(time.Hour), false)
+		w.token(email, e.source.Tenant, tenancy.Viewer, nil, nil)
+	}
+	w.one(&id, `SELECT id::text FROM assim.users WHERE email = $1`, email)
+	w.suite.Attacker.Values["members/{id}"] = append(w.suite.Attacker.Values["members/{id}"], id)
+}
+
 // bystanders is a hash of the rows of one whom no request is about.
 func (w *isolationWorld) bystanders() tenancytest.Digest {
 	w.t.Helper()
@@ -252,6 +284,9 @@ func (w *isolationWorld) bystanders() tenancytest.Digest {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	var rules string
+	w.one(&rules, `SELECT string_agg(e::text, ' ' ORDER BY e::text) FROM assim.entry_rules e JOIN assim.tenants t ON t.id = e.tenant WHERE t.name = 'Owing'`)
+	d["entry_rules of another tenant"] = rules
 	return d
 }
 
@@ -265,17 +300,35 @@ func (w *isolationWorld) keep() {
 	w.before, w.aside = w.digest(), w.bystanders()
 }
 
-// written reports whether there may be changes.
-func (w *isolationWorld) written() bool {
+// touched names what is another than when keep was called, and should not be: rows of
+// the victim, or of one whom no request is about. What anybody may change is left out.
+func (w *isolationWorld) touched(leave ...string) string {
 	w.t.Helper()
-	if w.kept == nil {
-		return true
-	}
-	some, err := w.kept.Written(w.t.Context())
+	names, err := w.kept.Written(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return some
+	names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(leave, name) })
+	if len(names) == 0 {
+		return ""
+	}
+	now, err := tenancytest.DigestOf(w.t.Context(), w.admin, w.suite.Victim.ID, names...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if what := w.before.Of(names).Differs(now); what != "" {
+		return "the victim's " + what
+	}
+	aside := w.bystanders()
+	for _, name := range leave {
+		if text, ok := w.aside[name]; ok {
+			aside[name] = text
+		}
+	}
+	if what := w.aside.Differs(aside); what != "" {
+		return "a bystander's " + what
+	}
+	return ""
 }
 
 // standing says who of the attacker's tenant is an owner, or may become one.
@@ -310,15 +363,6 @@ func (w *isolationWorld) mustComeByProvider(owing *estate) tenancytest.As {
 	w.global(`UPDATE assim.entry_rules SET sso_required = true WHERE tenant = $1`, owing.source.Tenant)
 	w.person("member@owing.example", owing.source.Tenant, tenancy.Admin)
 	return named(w.session("member@owing.example", owing.source.Tenant, time.Now(), time.Now().Add(time.Hour), false), "a password where none is taken")
-}
-
-// fresh is a session of the attacker's owner, whatever their address is by now.
-func (w *isolationWorld) fresh() tenancytest.As {
-	w.t.Helper()
-	var email string
-	w.one(&email, `SELECT email FROM assim.users WHERE id = $1`, w.eve)
-	w.global(`UPDATE assim.members SET role = 'owner' WHERE user_id = $1`, w.eve)
-	return w.session(email, w.suite.Attacker.ID, time.Now(), time.Now().Add(time.Hour), false)
 }
 
 func named(as tenancytest.As, name string) tenancytest.As {

@@ -73,17 +73,21 @@ var volatile = []string{"last_used_at", "last_used_from"}
 // volatileIn are such columns of single tables.
 var volatileIn = map[string]string{"sessions": "seen_at"}
 
-// Digest is a hash of all rows that are a tenant's, by table and label.
+// Digest is a hash of all rows that are a tenant's, by schema and table.
 type Digest map[string]string
 
-// DigestOf reads it. Nothing may write meanwhile.
-func DigestOf(ctx context.Context, admin *pgx.Conn, tenant tenancy.TenantID) (Digest, error) {
+// DigestOf reads it, of the tables that are named only, or of all. Nothing may write
+// meanwhile.
+func DigestOf(ctx context.Context, admin *pgx.Conn, tenant tenancy.TenantID, only ...string) (Digest, error) {
 	tables, err := Tables(ctx, admin)
 	if err != nil {
 		return nil, err
 	}
 	d := Digest{}
 	read := func(name, sql string, args ...any) error {
+		if len(only) > 0 && !slices.Contains(only, name) {
+			return nil
+		}
 		var text string
 		if err := admin.QueryRow(ctx, `SELECT count(*) || ' rows ' || md5(coalesce(string_agg(row, ',' ORDER BY row), '')) FROM (`+sql+`) AS r (row)`, args...).Scan(&text); err != nil {
 			return fmt.Errorf("digest of %s: %w", name, err)
@@ -97,7 +101,7 @@ func DigestOf(ctx context.Context, admin *pgx.Conn, tenant tenancy.TenantID) (Di
 			ignored = append(slices.Clone(volatile), more)
 		}
 		sql := fmt.Sprintf(`SELECT (to_jsonb(t) - '{%s}'::text[])::text FROM assim.%s t WHERE %s`, strings.Join(ignored, ","), pgx.Identifier{t.Name}.Sanitize(), t.Condition)
-		if err := read(t.Name, sql, tenant); err != nil {
+		if err := read("assim."+t.Name, sql, tenant); err != nil {
 			return nil, err
 		}
 	}
@@ -117,6 +121,17 @@ func DigestOf(ctx context.Context, admin *pgx.Conn, tenant tenancy.TenantID) (Di
 	}
 	return d, read("roles", `SELECT r.rolname || ' ' || r.rolsuper || r.rolcanlogin || r.rolbypassrls || coalesce(m.roleid::regrole::text, '') FROM pg_roles r
 		LEFT JOIN pg_auth_members m ON m.member = r.oid WHERE r.rolname LIKE '%' || replace($1::uuid::text, '-', '')`, tenant)
+}
+
+// Of is the part of it about some tables.
+func (a Digest) Of(tables []string) Digest {
+	part := Digest{}
+	for _, name := range tables {
+		if text, ok := a[name]; ok {
+			part[name] = text
+		}
+	}
+	return part
 }
 
 // Differs names what is another in b than in a; "" when nothing is.

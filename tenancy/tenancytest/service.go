@@ -51,7 +51,8 @@ type Service struct {
 	Victim, Attacker Tenant
 	Secrets          Secrets
 	// Bodies are what routes that change something take, by Route.Name: JSON or a
-	// form, with @value@ for a value of Tenant.Values.
+	// form, with @value@ for a value of Tenant.Values; @!value@ is a secret that only
+	// a Doer has.
 	Bodies map[string]string
 	// Takes reports whether a page or operation looks at a query parameter.
 	Takes func(r Route, path, parameter string) bool
@@ -63,7 +64,11 @@ type Service struct {
 }
 
 // As is who sends a request: nobody, a token or a session.
-type As struct{ Name, Token, Session string }
+type As struct {
+	Name, Token, Session string
+	Step                 string // another cookie, as name=value: what is between two steps of a log-in
+	Address              string // from where; "" from where everybody comes
+}
 
 // Answer is what came back.
 type Answer struct {
@@ -105,6 +110,12 @@ func (s *Service) Send(as As, method, path, body string, headers ...string) Answ
 	}
 	if as.Session != "" {
 		r.AddCookie(&http.Cookie{Name: "assim", Value: as.Session})
+	}
+	if name, value, ok := strings.Cut(as.Step, "="); ok {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	if as.Address != "" {
+		r.RemoteAddr = as.Address + ":4711"
 	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
@@ -175,6 +186,9 @@ func (s *Service) body(r Route, t Tenant) (string, []string) {
 	var values []string
 	body := placeholder.ReplaceAllStringFunc(s.Bodies[r.Name()], func(key string) string {
 		v := t.Values[strings.Trim(key, "@")]
+		if len(v) == 0 && strings.HasPrefix(key, "@!") {
+			return "x" // a secret that somebody else has
+		}
 		if len(v) == 0 {
 			return "unknown " + key
 		}

@@ -13,10 +13,10 @@ import (
 // that the others need not be looked at.
 type Snapshot struct {
 	admin  *pgx.Conn
-	tables map[string]kept // by name
+	tables map[string]kept // by schema.table
 }
 
-type kept struct{ name, copy, columns, hash string }
+type kept struct{ key, name, copy, columns, hash string }
 
 // noteWrites makes what the triggers call. It runs as the superuser: whoever writes to
 // a table needs no right to this one.
@@ -41,6 +41,7 @@ func TakeSnapshot(ctx context.Context, admin *pgx.Conn) (*Snapshot, error) {
 	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k kept, err error) {
 		var schema, name string
 		err = row.Scan(&schema, &name, &k.columns)
+		k.key = schema + "." + name
 		k.name, k.copy = pgx.Identifier{schema, name}.Sanitize(), pgx.Identifier{"kept", schema + " " + name}.Sanitize()
 		return k, err
 	})
@@ -48,7 +49,7 @@ func TakeSnapshot(ctx context.Context, admin *pgx.Conn) (*Snapshot, error) {
 		return nil, err
 	}
 	for _, k := range all {
-		text := strings.ReplaceAll(k.name, "'", "''")
+		text := strings.ReplaceAll(k.key, "'", "''")
 		if _, err := admin.Exec(ctx, `CREATE TABLE `+k.copy+` AS SELECT `+k.columns+` FROM `+k.name+`;
 			CREATE TRIGGER kept_rows AFTER INSERT OR UPDATE OR DELETE ON `+k.name+` FOR EACH ROW EXECUTE FUNCTION kept.note('`+text+`');
 			CREATE TRIGGER kept_all AFTER TRUNCATE ON `+k.name+` EXECUTE FUNCTION kept.note('`+text+`')`); err != nil {
@@ -57,7 +58,7 @@ func TakeSnapshot(ctx context.Context, admin *pgx.Conn) (*Snapshot, error) {
 		if k.hash, err = s.hash(ctx, k.name); err != nil {
 			return nil, err
 		}
-		s.tables[k.name] = k
+		s.tables[k.key] = k
 	}
 	return s, nil
 }
@@ -67,15 +68,15 @@ func (s *Snapshot) hash(ctx context.Context, table string) (hash string, err err
 	return hash, err
 }
 
-// Written reports whether anything was written since the last Restore.
-func (s *Snapshot) Written(ctx context.Context) (some bool, err error) {
-	err = s.admin.QueryRow(ctx, `SELECT EXISTS (SELECT FROM kept.written)`).Scan(&some)
-	return some, err
+// Written names the tables, as schema.table, of which a row was written since the last
+// Restore.
+func (s *Snapshot) Written(ctx context.Context) ([]string, error) {
+	return texts(ctx, s.admin, `SELECT DISTINCT name FROM kept.written ORDER BY 1`)
 }
 
 // Restore brings back what is not as it was.
 func (s *Snapshot) Restore(ctx context.Context) error {
-	names, err := texts(ctx, s.admin, `SELECT DISTINCT name FROM kept.written`)
+	names, err := s.Written(ctx)
 	if err != nil || len(names) == 0 {
 		return err
 	}
@@ -84,13 +85,13 @@ func (s *Snapshot) Restore(ctx context.Context) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL session_replication_role = replica`); err != nil {
 			return err
 		}
-		for _, name := range append(names, "kept.written") {
-			if _, err := tx.Exec(ctx, `DELETE FROM `+name); err != nil {
+		if _, err := tx.Exec(ctx, `DELETE FROM kept.written`); err != nil {
+			return err
+		}
+		for _, name := range names {
+			k := s.tables[name]
+			if _, err := tx.Exec(ctx, `DELETE FROM `+k.name); err != nil {
 				return err
-			}
-			k, ok := s.tables[name]
-			if !ok {
-				continue // the notes themselves
 			}
 			if _, err := tx.Exec(ctx, `INSERT INTO `+k.name+` (`+k.columns+`) OVERRIDING SYSTEM VALUE SELECT `+k.columns+` FROM `+k.copy); err != nil {
 				return fmt.Errorf("restoring %s: %w", k.name, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"assimilation/internal/oidctest"
 	"assimilation/saas/internal/accounts"
 	"assimilation/saas/internal/mail"
 	"assimilation/saas/internal/members"
@@ -28,71 +29,6 @@ import (
 	"assimilation/tenancy/store"
 	"assimilation/tenancy/store/storetest"
 )
-
-// liar is a provider that says what a test wants it to say. A real one, which
-// only says what is true, is in e2e/oidc.
-type liar struct {
-	*httptest.Server
-	t        *testing.T
-	key      *rsa.PrivateKey
-	claims   map[string]any // of the next ID token, over the right ones
-	alg      jose.SignatureAlgorithm
-	signer   any
-	nonce    string // of the newest authorization request
-	verifier string // that came with the newest code
-}
-
-func newLiar(t *testing.T) *liar {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &liar{t: t, key: key, alg: jose.RS256, signer: key}
-	mux := http.NewServeMux()
-	answer := func(w http.ResponseWriter, v any) {
-		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(v)
-	}
-	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, map[string]any{"issuer": l.URL, "authorization_endpoint": l.URL + "/auth", "token_endpoint": l.URL + "/token", "jwks_uri": l.URL + "/keys",
-			"id_token_signing_alg_values_supported": []string{"RS256", "HS256", "none"}})
-	})
-	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k", Algorithm: "RS256", Use: "sig"}}})
-	})
-	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
-		l.verifier = r.FormValue("code_verifier")
-		claims := map[string]any{"iss": l.URL, "aud": "client", "sub": "s-1", "nonce": l.nonce, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
-			"email": "ada@example.org", "email_verified": true, "auth_time": time.Now().Unix()}
-		for k, v := range l.claims {
-			claims[k] = v
-		}
-		answer(w, map[string]any{"access_token": "a", "token_type": "Bearer", "id_token": l.sign(claims)})
-	})
-	l.Server = httptest.NewServer(mux)
-	t.Cleanup(l.Close)
-	return l
-}
-
-func (l *liar) sign(claims map[string]any) string {
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: l.alg, Key: l.signer}, (&jose.SignerOptions{}).WithHeader("kid", "k"))
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	signed, err := signer.Sign(payload)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	text, err := signed.CompactSerialize()
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return text
-}
 
 // rig is the service's people, on a real database.
 type rig struct {
@@ -176,7 +112,7 @@ func (t tenant) call(method, path, body string, want int) string {
 }
 
 // set makes the liar the tenant's provider.
-func (t tenant) set(l *liar, more string) {
+func (t tenant) set(l *oidctest.Provider, more string) {
 	t.r.t.Helper()
 	t.call("PUT", "/v1/entry/provider", `{"issuer":"`+l.URL+`","client_id":"client","client_secret":"secret"`+more+`}`, 204)
 }
@@ -196,7 +132,7 @@ type trip struct {
 	there  url.Values
 }
 
-func (t tenant) leave(l *liar) trip {
+func (t tenant) leave(l *oidctest.Provider) trip {
 	t.r.t.Helper()
 	w := t.r.do("GET", "/sso/"+t.id, "")
 	there, err := url.Parse(w.Header().Get("Location"))
@@ -204,7 +140,7 @@ func (t tenant) leave(l *liar) trip {
 		t.r.t.Fatalf("leaving: %d to %s %s", w.Code, there, w.Body)
 	}
 	q := there.Query()
-	l.nonce = q.Get("nonce")
+	l.Nonce = q.Get("nonce")
 	c := w.Result().Cookies()[0]
 	return trip{c.Name + "=" + c.Value, q}
 }
@@ -214,7 +150,7 @@ func (t tenant) comeBack(b trip, query url.Values) *httptest.ResponseRecorder {
 }
 
 // enter goes the whole way, and returns the session's cookie, if there is one.
-func (t tenant) enter(l *liar) (status int, cookie string) {
+func (t tenant) enter(l *oidctest.Provider) (status int, cookie string) {
 	t.r.t.Helper()
 	b := t.leave(l)
 	w := t.comeBack(b, url.Values{"code": {"c"}, "state": {b.there.Get("state")}})
@@ -245,7 +181,7 @@ func (r *rig) number(sql string) (n int) {
 }
 
 func TestSomebodyNewComesIn(t *testing.T) {
-	r, l := newRig(t, true), newLiar(t)
+	r, l := newRig(t, true), oidctest.New(t)
 	a := r.signUp("owner@corp.example", "Corp")
 	a.set(l, `,"default_role":"viewer","role_claim":"groups","role_map":{"ops":"operator","it":"admin"}`)
 	if status, cookie := a.enter(l); status != 403 || cookie != "" {
@@ -263,7 +199,7 @@ func TestSomebodyNewComesIn(t *testing.T) {
 	if email, in, role := r.whoami(cookie); status != 303 || email != "ada@example.org" || in != a.id || role != "viewer" {
 		t.Fatalf("she is %s in %s as %s (%d)", email, in, role, status)
 	}
-	if l.verifier == "" {
+	if l.Verifier == "" {
 		t.Error("the code came without PKCE")
 	}
 	// Roles follow the claim, the highest of several; no claim makes an owner.
@@ -271,7 +207,7 @@ func TestSomebodyNewComesIn(t *testing.T) {
 		groups any
 		want   string
 	}{{[]string{"ops", "staff"}, "operator"}, {[]string{"ops", "it"}, "admin"}, {"ops", "operator"}, {[]string{"owner"}, "operator"}, {7, "operator"}, {nil, "operator"}} {
-		l.claims = map[string]any{"groups": test.groups}
+		l.Claims = map[string]any{"groups": test.groups}
 		_, cookie := a.enter(l)
 		if _, _, role := r.whoami(cookie); role != test.want {
 			t.Errorf("groups %v: %s, want %s", test.groups, role, test.want)
@@ -293,7 +229,7 @@ func TestSomebodyNewComesIn(t *testing.T) {
 
 // A tenant's provider says that it knows somebody of another tenant.
 func TestAProviderOpensNoOtherTenant(t *testing.T) {
-	r, l := newRig(t, true), newLiar(t)
+	r, l := newRig(t, true), oidctest.New(t)
 	r.signUp("ada@example.org", "Ada's")
 	evil := r.signUp("eve@evil.example", "Evil")
 	evil.set(l, `,"default_role":"admin"`)
@@ -345,7 +281,7 @@ func (r *rig) id(name string) (id string) {
 // Where no mail is sent a stranger can sign up with any address. That opens nothing of
 // whom the address belongs to, when they come in by their organisation.
 func TestAStrangersAccountIsNotTheirs(t *testing.T) {
-	r, l := newRig(t, true), newLiar(t)
+	r, l := newRig(t, true), oidctest.New(t)
 	corp := r.signUp("owner@corp.example", "Corp")
 	corp.set(l, `,"default_role":"admin"`)
 	corp.own("example.org")
@@ -359,7 +295,7 @@ func TestAStrangersAccountIsNotTheirs(t *testing.T) {
 }
 
 func TestLiesAreNotBelieved(t *testing.T) {
-	r, l := newRig(t, true), newLiar(t)
+	r, l := newRig(t, true), oidctest.New(t)
 	a := r.signUp("owner@corp.example", "Corp")
 	a.set(l, `,"default_role":"viewer"`)
 	a.own("example.org")
@@ -374,24 +310,24 @@ func TestLiesAreNotBelieved(t *testing.T) {
 		signer any
 		want   int
 	}{
-		{"another nonce", map[string]any{"nonce": "other"}, jose.RS256, l.key, 502},
-		{"no nonce", map[string]any{"nonce": ""}, jose.RS256, l.key, 502},
-		{"another audience", map[string]any{"aud": "somebody else"}, jose.RS256, l.key, 502},
-		{"another issuer", map[string]any{"iss": "https://accounts.example"}, jose.RS256, l.key, 502},
-		{"expired", map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}, jose.RS256, l.key, 502},
+		{"another nonce", map[string]any{"nonce": "other"}, jose.RS256, l.Key, 502},
+		{"no nonce", map[string]any{"nonce": ""}, jose.RS256, l.Key, 502},
+		{"another audience", map[string]any{"aud": "somebody else"}, jose.RS256, l.Key, 502},
+		{"another issuer", map[string]any{"iss": "https://accounts.example"}, jose.RS256, l.Key, 502},
+		{"expired", map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}, jose.RS256, l.Key, 502},
 		{"another key", nil, jose.RS256, other, 502},
 		{"signed with the client's secret", nil, jose.HS256, []byte("secret secret secret secret secret"), 502},
-		{"another access token", map[string]any{"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}, jose.RS256, l.key, 502},
-		{"no subject", map[string]any{"sub": ""}, jose.RS256, l.key, 502},
-		{"address not verified", map[string]any{"email_verified": false}, jose.RS256, l.key, 403},
-		{"nothing said of verified", map[string]any{"email_verified": nil}, jose.RS256, l.key, 403},
-		{"no address", map[string]any{"email": nil}, jose.RS256, l.key, 403},
-		{"another domain", map[string]any{"email": "ada@example.org.evil.example"}, jose.RS256, l.key, 403},
-		{"two domains", map[string]any{"email": "ada@evil.example@example.org"}, jose.RS256, l.key, 403},
-		{"a list of addresses", map[string]any{"email": []string{"ada@example.org"}}, jose.RS256, l.key, 403},
-		{"verified as text", map[string]any{"email_verified": "true"}, jose.RS256, l.key, 303},
+		{"another access token", map[string]any{"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}, jose.RS256, l.Key, 502},
+		{"no subject", map[string]any{"sub": ""}, jose.RS256, l.Key, 502},
+		{"address not verified", map[string]any{"email_verified": false}, jose.RS256, l.Key, 403},
+		{"nothing said of verified", map[string]any{"email_verified": nil}, jose.RS256, l.Key, 403},
+		{"no address", map[string]any{"email": nil}, jose.RS256, l.Key, 403},
+		{"another domain", map[string]any{"email": "ada@example.org.evil.example"}, jose.RS256, l.Key, 403},
+		{"two domains", map[string]any{"email": "ada@evil.example@example.org"}, jose.RS256, l.Key, 403},
+		{"a list of addresses", map[string]any{"email": []string{"ada@example.org"}}, jose.RS256, l.Key, 403},
+		{"verified as text", map[string]any{"email_verified": "true"}, jose.RS256, l.Key, 303},
 	} {
-		l.claims, l.alg, l.signer = test.claims, test.alg, test.signer
+		l.Claims, l.Alg, l.Signer = test.claims, test.alg, test.signer
 		if status, cookie := a.enter(l); status != test.want || (cookie != "") != (test.want == 303) {
 			t.Errorf("%s: %d %q, want %d", test.name, status, cookie, test.want)
 		}
@@ -399,7 +335,7 @@ func TestLiesAreNotBelieved(t *testing.T) {
 }
 
 func TestTheWayBackIsBound(t *testing.T) {
-	r, l := newRig(t, true), newLiar(t)
+	r, l := newRig(t, true), oidctest.New(t)
 	a, b := r.signUp("owner@corp.example", "Corp"), r.signUp("eve@evil.example", "Evil")
 	a.set(l, `,"default_role":"viewer"`)
 	b.set(l, `,"default_role":"viewer"`)
@@ -437,12 +373,12 @@ func TestTheWayBackIsBound(t *testing.T) {
 		t.Errorf("the error is shown as %s", w.Body)
 	}
 	v = a.leave(l)
-	a.set(newLiar(t), `,"default_role":"viewer"`)
+	a.set(oidctest.New(t), `,"default_role":"viewer"`)
 	refused("a provider that was replaced meanwhile", a.comeBack(v, good(v)))
 }
 
 func TestRulesOfEntry(t *testing.T) {
-	r, l := newRig(t, true), newLiar(t)
+	r, l := newRig(t, true), oidctest.New(t)
 	a := r.signUp("owner@corp.example", "Corp")
 	a.call("PUT", "/v1/entry", `{"second_factor_required":false,"sso_required":true}`, 409)
 	a.set(l, "")
@@ -470,7 +406,7 @@ func TestRulesOfEntry(t *testing.T) {
 	if w := r.do("POST", "/v1/login", `{"email":"owner@corp.example","password":"correct horse battery"}`); w.Code != 200 {
 		t.Errorf("the owner's password: %d", w.Code)
 	}
-	l.claims = map[string]any{"email": "bob@corp.example"}
+	l.Claims = map[string]any{"email": "bob@corp.example"}
 	status, cookie := a.enter(l)
 	if email, _, role := r.whoami(cookie); status != 303 || email != "bob@corp.example" || role != "operator" {
 		t.Errorf("bob by single sign-on: %d %s %s", status, email, role)
@@ -482,7 +418,7 @@ func TestRulesOfEntry(t *testing.T) {
 }
 
 func TestProvidersOfOurOwnNetworkAreNotAsked(t *testing.T) {
-	r, l := newRig(t, false), newLiar(t)
+	r, l := newRig(t, false), oidctest.New(t)
 	a := r.signUp("owner@corp.example", "Corp")
 	for _, issuer := range []string{l.URL, strings.Replace(l.URL, "http:", "https:", 1), "https://169.254.169.254", "https://localhost", "https://user@example.org", "file:///etc/passwd", "https://[::1]"} {
 		a.call("PUT", "/v1/entry/provider", `{"issuer":"`+issuer+`","client_id":"c","client_secret":"s"}`, 422)
