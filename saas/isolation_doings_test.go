@@ -40,7 +40,7 @@ func (w *isolationWorld) fresh(r tenancytest.Route) tenancytest.Doer {
 	w.person(email, tenant, tenancy.Owner)
 	var id tenancy.UserID
 	w.one(&id, `UPDATE assim.users SET password_hash = $2 WHERE email = $1 RETURNING id`, email, w.password)
-	d := tenancytest.Doer{As: w.session(email, tenant, now, now.Add(time.Hour), false), Own: map[string][]string{"?actor": {email}, "!password": {"correct horse battery"}, "!issuer": {w.provider.URL}}}
+	d := tenancytest.Doer{As: w.session(email, tenant, now, now.Add(time.Hour), false), Own: map[string][]string{"!id": {id.String()}, "?actor": {email}, "!password": {"correct horse battery"}, "!issuer": {w.provider.URL}}}
 	d.Name, d.Address = "somebody", from
 	if strings.Contains(r.Path, "/invitations") {
 		d.Own["?actor"] = []string{fmt.Sprintf("guest%d@example.org", w.doers)}

@@ -2,9 +2,9 @@ package saas
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -41,20 +41,26 @@ var signOns = []signOn{
 		`INSERT INTO assim.identities SELECT $1, $3, 'left', id FROM assim.users WHERE email = 'reader@zvictim.example' AND $2::uuid IS NOT NULL`}},
 }
 
-// signIns lets people come in by the attacker's provider, and by secrets that are
-// others'.
-func (w *isolationWorld) signIns(report *tenancytest.Report, routes []tenancytest.Route) {
+// wayIn lets people come in by the attacker's provider, and do what nobody may.
+func (w *isolationWorld) wayIn(report *tenancytest.Report, routes []tenancytest.Route) {
 	w.t.Helper()
-	has := func(name string) bool {
-		return slices.ContainsFunc(routes, func(r tenancytest.Route) bool { return r.Name() == name })
-	}
-	if has("GET /sso/{tenant}/callback") {
-		for _, s := range signOns {
-			report.Try("single sign-on", s.name, func() string { return w.signOn(s) })
+	for _, r := range routes {
+		if r.Name() == "GET /sso/{tenant}/callback" {
+			for _, s := range signOns {
+				report.Try("single sign-on", s.name, func() string { return w.signOn(s) })
+			}
 		}
-	}
-	if has("POST /signin/code") {
-		report.Try("secrets of others", "a bystander's recovery code", w.recoveryCode)
+		for _, c := range refusals {
+			if r.Name() == c.route {
+				report.Try("what nobody may", c.name, func() string { return w.refused(r, c) })
+			}
+		}
+		switch r.Name() {
+		case "GET /v1/entry":
+			report.Try("what others demand", r.Name(), w.demands)
+		case "POST /signin":
+			report.Try("cookies", r.Name(), w.cookies)
+		}
 	}
 }
 
@@ -102,18 +108,125 @@ func (w *isolationWorld) signOn(s signOn) string {
 	return ""
 }
 
-// recoveryCode signs in with the own password, and a code that is somebody else's.
-func (w *isolationWorld) recoveryCode() string {
+// refusal is a request that one of the attacker's owners may not make, though it is
+// about themselves.
+type refusal struct {
+	route, name string
+	// as makes what the request needs, and says who sends it where, and what.
+	as func(*isolationWorld, *tenancytest.Doer) (path, body string)
+}
+
+var refusals = []refusal{
+	{"POST /signin/code", "with a bystander's recovery code", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+		codes, hashes := secondfactor.NewRecoveryCodes()
+		w.global(`INSERT INTO assim.recovery_codes (user_id, hash) VALUES ($1, $2)`, w.bystander, hashes[0])
+		return "/signin/code", "code=" + codes[0]
+	}},
+	{"POST /invitation/accept", "an invitation of somebody else, to the victim", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+		text, hash := w.secret()
+		w.global(`UPDATE assim.invitations SET hash = $1 WHERE email = 'guest-of-zvictim@zvictim.example'`, hash)
+		return "/invitation/accept", "token=" + text
+	}},
+	{"POST /account/tenant", "into a tenant that takes no passwords", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+		var owing string
+		w.one(&owing, `SELECT id::text FROM assim.tenants WHERE name = 'Owing'`)
+		w.global(`INSERT INTO assim.members (tenant, user_id, role) VALUES ($1, $2, 'viewer')`, owing, d.Own["!id"][0])
+		return "/account/tenant", "tenant=" + owing
+	}},
+	{"DELETE /v1/api-tokens/{id}", "a greater token by a lesser", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+		const email = "operator@evil.example"
+		greater, err := tenancy.ParseToken(w.token(email, w.suite.Attacker.ID, tenancy.Operator, nil, nil).Token)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		d.As = w.token(email, w.suite.Attacker.ID, tenancy.Viewer, nil, nil)
+		return "/v1/api-tokens/" + greater.ID, ""
+	}},
+	{"POST /v1/api-tokens", "a token that may more than its maker's", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+		d.As = w.token("operator@evil.example", w.suite.Attacker.ID, tenancy.Viewer, nil, nil)
+		return "/v1/api-tokens", `{"name":"new","role":"operator"}`
+	}},
+	{"PUT /v1/members/{id}", "the last owner goes", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+		id := d.Own["!id"][0]
+		w.global(`UPDATE assim.members SET role = 'admin' WHERE tenant = $1 AND role = 'owner' AND user_id <> $2`, w.suite.Attacker.ID, id)
+		return "/v1/members/" + id, `{"role":"viewer"}`
+	}},
+	{"GET /v1/sites/{site}/topology", "what stays in a site, by a token that reads", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+		d.As = w.member("token viewer")
+		return "/v1/sites/" + w.elsewhere + "/topology", ""
+	}},
+	{"GET /v1/sites/{site}/topology", "what stays in a site, by who reads there", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+		d.As = w.member("viewer elsewhere")
+		return "/v1/sites/" + w.elsewhere + "/topology", ""
+	}},
+}
+
+// refused makes the request, which must change nothing of anybody's, and be answered
+// by a refusal.
+func (w *isolationWorld) refused(r tenancytest.Route, c refusal) string {
 	w.t.Helper()
-	codes, hashes := secondfactor.NewRecoveryCodes()
-	d := w.fresh(tenancytest.Route{Path: "/signin/code"})
-	w.global(`INSERT INTO assim.recovery_codes (user_id, hash) VALUES ($1, $2)`, w.bystander, hashes[0])
-	aside := w.bystanders()
-	a := w.suite.Send(d.As, "POST", "/signin/code", "code="+codes[0])
-	if session := cookieOf(a, "assim"); session != "" || a.Status < http.StatusBadRequest {
-		return fmt.Sprintf("answers %d", a.Status)
+	d := w.fresh(r)
+	path, body := c.as(w, &d)
+	before, aside, standing := w.digest(), w.bystanders(), w.standing()
+	a := w.suite.Send(d.As, r.Method, path, body)
+	for _, what := range []string{before.Differs(w.digest()), aside.Differs(w.bystanders())} {
+		if what != "" {
+			return what
+		}
 	}
-	return aside.Differs(w.bystanders())
+	if a.Status < http.StatusBadRequest || a.Status >= http.StatusInternalServerError || cookieOf(a, "assim") != "" || w.standing() != standing {
+		return fmt.Sprintf("answers %d %.200s", a.Status, a.Body)
+	}
+	return ""
+}
+
+// demands looks what the attacker's tenant demands of its people, when all others
+// demand everything.
+func (w *isolationWorld) demands() string {
+	w.t.Helper()
+	d := w.fresh(tenancytest.Route{})
+	w.global(`UPDATE assim.entry_rules SET totp_required = true, sso_required = true`)
+	a := w.suite.Send(d.As, "GET", "/v1/entry", "")
+	if a.Status != http.StatusOK || strings.Contains(a.Body, "_required\":true") {
+		return fmt.Sprintf("answers %d %.200s", a.Status, a.Body)
+	}
+	return ""
+}
+
+// cookies looks at the cookie of a session where the service is reached over TLS: no
+// other host of the domain, and nobody on the way, may set or see it.
+func (w *isolationWorld) cookies() string {
+	w.t.Helper()
+	d := w.fresh(tenancytest.Route{})
+	config := w.config
+	config.URL = "https://localhost"
+	s, err := New(w.t.Context(), config, slog.New(w.letters))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer s.Close()
+	there := *w.suite
+	there.Handler = s.handler
+	a := there.Send(tenancytest.As{Address: d.Address}, "POST", "/signin", url.Values{"email": d.Own["?actor"], "password": d.Own["!password"]}.Encode())
+	cookie := a.Header.Get("Set-Cookie")
+	for _, part := range []string{"__Host-assim=", "; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/"} {
+		if !strings.Contains(cookie, part) {
+			return fmt.Sprintf("%d: the cookie %.200q is without %s", a.Status, cookie, part)
+		}
+	}
+	return ""
+}
+
+// member is one of those who knock, by name.
+func (w *isolationWorld) member(name string) tenancytest.As {
+	w.t.Helper()
+	for _, m := range w.members {
+		if m.Name == name {
+			return m.As
+		}
+	}
+	w.t.Fatalf("nobody is called %s", name)
+	return tenancytest.As{}
 }
 
 // again brings back what was before.
@@ -159,6 +272,9 @@ func (w *isolationWorld) providers(ada, eve *estate) {
 		w.global(`INSERT INTO assim.domains (tenant, domain, challenge) VALUES ($1, $2, $3)`, e.source.Tenant, sharedDomain, sharedDomain+e.source.Tenant.String())
 	}
 	w.session("zvictim@zvictim.example", ada.source.Tenant, time.Now(), time.Now().Add(time.Hour), true)
+	w.global(`INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at, inviter)
+		SELECT gen_random_uuid(), m.tenant, uuid_send(gen_random_uuid()), n || '@example.org', 'viewer', 'x', now(), now() + interval '1 day', m.user_id
+		FROM generate_series(1, 200) n, assim.members m JOIN assim.users u ON u.id = m.user_id WHERE u.email = 'owes@owing.example'`)
 	_, hash := w.secret()
 	w.global(`INSERT INTO assim.sso_attempts (hash, tenant, issuer, state, nonce, verifier, next, created_at, expires_at) VALUES ($1, $2, 'x', $1, 'n', 'v', '/', now(), now() + interval '1 hour')`,
 		hash, ada.source.Tenant)

@@ -20,8 +20,6 @@ type hunt struct {
 	// met are the cases in which a mutant would have made a difference, by its name.
 	// Only they can notice it.
 	met map[string][]step
-	// needs is what the service asks of each route.
-	needs map[string]tenancytest.Permit
 }
 
 // step is a route with cases of it; nil: all.
@@ -33,12 +31,9 @@ type step struct {
 func newHunt(t *testing.T) *hunt {
 	t.Helper()
 	w := newIsolationWorld(t)
-	h := &hunt{w, readPermits(t, w.routes), map[string][]step{}, map[string]tenancytest.Permit{}}
+	h := &hunt{w, readPermits(t, w.routes), map[string][]step{}}
 	w.keep()
 	defer w.serve()()
-	for _, r := range w.routes {
-		h.needs[r.Name()] = tenancytest.PermitOf(r.Action)
-	}
 	began := time.Now()
 	for _, r := range w.routes {
 		active.Met()
@@ -125,8 +120,7 @@ func (h *hunt) try(mutant string, plan []step) (done []step, leak string) {
 func (h *hunt) plan(m mutants.Mutant, explained bool) []step {
 	h.t.Helper()
 	met := h.met[m.Name]
-	switch m.Sort {
-	case mutants.Route, mutants.Right:
+	if m.Sort == mutants.Route {
 		met = h.asksOther(m)
 	}
 	var first, rest []step
@@ -175,7 +169,7 @@ func (h *hunt) asksOther(m mutants.Mutant) (steps []step) {
 		now[line.Pattern] = line.Action
 	}
 	for _, r := range h.routes {
-		if tenancytest.PermitOf(now[r.Name()]) != h.needs[r.Name()] {
+		if now[r.Name()] != r.Action {
 			steps = append(steps, step{r, nil})
 		}
 	}

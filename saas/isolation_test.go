@@ -69,6 +69,13 @@ func (w *isolationWorld) attack(report *tenancytest.Report, routes []tenancytest
 	w.suite.Roles(report, routes, permits, w.members...)
 	w.suite.Forgeries(report, routes, w.victim)
 	w.suite.Strangers(report, routes, strangers...)
+	var own []tenancytest.Route
+	for _, r := range routes {
+		if a := r.Action; a == tenancy.Identify || a == tenancy.Own || a == tenancy.OwnTokens {
+			own = append(own, r)
+		}
+	}
+	w.suite.Strangers(report, own, w.both...)
 	w.inside.Handler = w.suite.Handler
 	w.inside.Strangers(report, routes, w.insider)
 	if slices.ContainsFunc(routes, func(r tenancytest.Route) bool { return r.Path == "/v1/graph/query" }) {
@@ -81,7 +88,7 @@ func (w *isolationWorld) attack(report *tenancytest.Report, routes []tenancytest
 	}
 	report.Try("rows of others", fmt.Sprintf("after the requests of %d routes", len(routes)), func() string { return w.touched("assim.sso_attempts") })
 	w.suite.Doings(report, routes, w.fresh, w.afterDoing)
-	w.signIns(report, routes)
+	w.wayIn(report, routes)
 }
 
 // questions are ways in Cypher to everything that the graph's vocabulary knows,

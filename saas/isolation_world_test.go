@@ -50,7 +50,9 @@ type isolationWorld struct {
 	before, aside tenancytest.Digest
 	letters       *letterBox
 	provider      *oidctest.Provider
-	password      string // hash of the one that doers have
+	elsewhere     string           // a site of the attacker's, of which everything stays there
+	both          []tenancytest.As // who belongs to both tenants, as what is good for the attacker's only
+	password      string           // hash of the one that doers have
 	doers         int
 	txt           string // what DNS says of every name
 }
@@ -188,6 +190,8 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 	if err := json.Unmarshal([]byte(made), &elsewhere); err != nil {
 		t.Fatalf("a second site: %v in %s", err, made)
 	}
+	w.elsewhere = elsewhere.ID.String()
+	w.suite.Attacker.Values["{site_id}"] = append(w.suite.Attacker.Values["{site_id}"], ada.source.Site.String())
 	now := time.Now()
 	w.victim = w.session("zvictim@zvictim.example", ada.source.Tenant, now, now.Add(time.Hour), false)
 	w.stranger = w.session("eve@evil.example", eve.source.Tenant, now, now.Add(time.Hour), false)
@@ -203,7 +207,7 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 			tenancytest.Member{As: named(w.session(email, eve.source.Tenant, now.Add(-time.Hour), now.Add(time.Hour), false), string(role)+" unproved"), Role: role, Unproved: true},
 			tenancytest.Member{As: named(w.session(email, eve.source.Tenant, now, now.Add(time.Hour), true), string(role)+" by single sign-on"), Role: role, SSO: true})
 		if role != tenancy.Owner {
-			w.members = append(w.members, tenancytest.Member{As: named(w.token("eve@evil.example", eve.source.Tenant, role, &elsewhere.ID, nil), string(role)+" elsewhere"), SiteRole: role})
+			w.members = append(w.members, w.atSite("elsewhere", eve.source.Tenant, role, elsewhere.ID), w.atSite("here", eve.source.Tenant, role, eve.source.Site))
 		}
 	}
 	owing := s.signUp("owes@owing.example", "Owing", "owing")
@@ -244,6 +248,7 @@ func (w *isolationWorld) belongings(email string, tenant tenancy.TenantID, site 
 	hash := sha256.Sum256([]byte(person))
 	expired, old := sha256.Sum256(hash[:]), time.Now().Add(-time.Hour)
 	w.global(`INSERT INTO assim.recovery_codes (user_id, hash) VALUES ($1, $2)`, person, hash[:])
+	w.global(`INSERT INTO assim.links (hash, purpose, user_id, created_at, expires_at) VALUES ($1, 'address', $2, now(), now() - interval '1 hour')`, expired[:], person)
 	w.global(`INSERT INTO assim.links (hash, purpose, user_id, created_at, expires_at) VALUES ($1, 'reset', $2, now(), now() + interval '1 hour')`, hash[:], person)
 	w.global(`INSERT INTO assim.known_addresses (user_id, address, seen_at) VALUES ($1, '198.51.100.99', now() - interval '1 year')`, person)
 	w.global(`INSERT INTO assim.identities (tenant, issuer, subject, user_id) VALUES ($1, 'https://idp.example', $2, $3)`, tenant, email, person)
@@ -254,6 +259,18 @@ func (w *isolationWorld) belongings(email string, tenant tenancy.TenantID, site 
 		tenant, expired[:], "guest-of-"+email, person)
 	w.token(email, tenant, tenancy.Viewer, nil, nil)
 	return person
+}
+
+// atSite is who holds a role at one site only, by a token.
+func (w *isolationWorld) atSite(where string, tenant tenancy.TenantID, role tenancy.Role, site tenancy.SiteID) tenancytest.Member {
+	w.t.Helper()
+	as := named(w.token("eve@evil.example", tenant, role, &site, nil), string(role)+" "+where)
+	token, err := tenancy.ParseToken(as.Token)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	own := []string{token.ID}
+	return tenancytest.Member{As: as, SiteRole: role, Here: where == "here", Own: map[string][]string{"tokens/{id}": own, "api-tokens/{id}": own}}
 }
 
 // between is somebody who belongs to both tenants, and has the same things in each: what
@@ -273,6 +290,8 @@ func (w *isolationWorld) between(ada, eve *estate) {
 		w.session(email, e.source.Tenant, time.Now(), time.Now().Add(time.Hour), false)
 		w.token(email, e.source.Tenant, tenancy.Viewer, nil, nil)
 	}
+	w.both = []tenancytest.As{named(w.token(email, eve.source.Tenant, tenancy.Operator, nil, nil), "a token of who belongs to both"),
+		named(w.session(email, eve.source.Tenant, time.Now(), time.Now().Add(time.Hour), true), "who belongs to both, by single sign-on")}
 	w.one(&id, `SELECT id::text FROM assim.users WHERE email = $1`, email)
 	w.suite.Attacker.Values["members/{id}"] = append(w.suite.Attacker.Values["members/{id}"], id)
 }
@@ -527,7 +546,7 @@ func (w *isolationWorld) bad(ada, eve *estate) []tenancytest.As {
 		w.global(`UPDATE assim.api_tokens SET user_id = NULL WHERE id = $1`, id.ID)
 	}
 	return []tenancytest.As{
-		{Name: "nobody"}, named(nobodys, "a token that is nobody's"),
+		{Name: "nobody"}, {Name: "a token by another scheme", Token: ada.token, Scheme: "Basic"}, named(nobodys, "a token that is nobody's"),
 		{Name: "an unknown token", Token: tenancy.NewToken(tenancy.APIToken, [32]byte{}, "").String()},
 		{Name: "a token with a forged secret", Token: forged.String()},
 		{Name: "a damaged token", Token: ada.token[:len(ada.token)-1] + "_"},

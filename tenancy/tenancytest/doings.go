@@ -48,12 +48,15 @@ func (s *Service) Doings(report *Report, routes []Route, fresh func(Route) Doer,
 	}
 }
 
-// given are the roles that a route can give; one of no meaning where it gives none.
+// given are roles that a route can give; one of no meaning where it gives none.
 func (s *Service) given(r Route) []string {
-	if givenRole.MatchString(s.Bodies[r.Name()]) {
-		return []string{"operator", "admin"}
+	switch {
+	case !givenRole.MatchString(s.Bodies[r.Name()]):
+		return []string{""}
+	case strings.Contains(r.Path, "{id}/site"):
+		return []string{"operator", "none"}
 	}
-	return []string{""}
+	return []string{"operator", "admin"}
 }
 
 func with(values, more map[string][]string) map[string][]string {

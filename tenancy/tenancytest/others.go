@@ -41,13 +41,8 @@ func (s *Service) Elevations(report *Report, routes []Route, superior string, st
 			continue
 		}
 		t := s.Attacker
-		if people {
-			t.Values = map[string][]string{}
-			for key, values := range s.Attacker.Values {
-				t.Values[key] = values
-			}
-			t.Values["members/{id}"] = append([]string{superior}, s.Attacker.Values["members/{id}"]...)
-		}
+		t.Values = with(t.Values, map[string][]string{"members/{id}": append([]string{superior}, t.Values["members/{id}"]...),
+			"?actor": {"somebody-new@example.org"}}) // who is a member already is not invited
 		for _, m := range actors {
 			for _, n := range r.filled(t) {
 				for _, role := range []string{"owner", "operator"} {

@@ -3,6 +3,7 @@ package tenancytest
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -13,19 +14,23 @@ import (
 type Member struct {
 	As
 	Role     tenancy.Role // in the whole tenant
-	SiteRole tenancy.Role // at a site that has none of the tenant's Values
+	SiteRole tenancy.Role // at one site
+	Here     bool         // it is the site that the tenant's Values are of; else it has none of them
 	Owes     bool         // a second factor
 	SSO      bool         // came by the tenant's provider
 	Unproved bool         // showed a secret long ago
+	// Own are values that are theirs, for those of the tenant.
+	Own map[string][]string
 }
 
-// refused says why the permit keeps the member out; "" when it does not.
-func (p Permit) refused(m Member) string {
+// refused says why the permit keeps the member out of a route; "" when it does not.
+func (p Permit) refused(m Member, r Route) string {
 	token := m.Token != ""
+	there := m.Here && p.AtSite != "" && rank(m.SiteRole) >= rank(p.AtSite) && atSite.MatchString(r.Path)
 	switch {
 	case p.Anyone:
 		return ""
-	case p.Role != "" && rank(m.Role) < rank(p.Role):
+	case p.Role != "" && rank(m.Role) < rank(p.Role) && !there:
 		return "it needs the role " + string(p.Role)
 	case m.Owes && !p.Entering:
 		return "it is not for who owes a second factor"
@@ -36,6 +41,9 @@ func (p Permit) refused(m Member) string {
 	}
 	return ""
 }
+
+// atSite are paths about what is at one site.
+var atSite = regexp.MustCompile(`\{(site|host|relay|token)\}`)
 
 // rank orders the roles without asking package tenancy, whose order is under test.
 func rank(r tenancy.Role) int {
@@ -51,13 +59,16 @@ func (s *Service) Roles(report *Report, routes []Route, permits map[string]Permi
 			continue // Unlisted tells of the unknown
 		}
 		for _, m := range members {
-			why := permit.refused(m)
+			why := permit.refused(m, r)
 			if why == "" || report.Done() {
 				continue
 			}
-			for _, path := range s.own(r) {
+			t := s.Attacker
+			t.Values = with(t.Values, m.Own)
+			for _, n := range r.filled(t) {
+				path := n.path
 				report.Try("roles", m.Name+" "+r.Method+" "+path, func() string {
-					body, _ := s.body(r, s.Attacker)
+					body, _ := s.body(r, t)
 					a := s.Send(m.As, r.Method, path, body)
 					if !a.isRefusal() {
 						return fmt.Sprintf("answers %d, though %s", a.Status, why)
@@ -67,14 +78,6 @@ func (s *Service) Roles(report *Report, routes []Route, permits map[string]Permi
 			}
 		}
 	}
-}
-
-// own is where the route shows the attacker's own things.
-func (s *Service) own(r Route) (paths []string) {
-	for _, n := range r.filled(s.Attacker) {
-		paths = append(paths, n.path)
-	}
-	return paths
 }
 
 // isRefusal reports whether the guards answered, and not the route.

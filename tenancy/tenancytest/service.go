@@ -1,6 +1,7 @@
 package tenancytest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -68,6 +69,7 @@ type As struct {
 	Name, Token, Session string
 	Step                 string // another cookie, as name=value: what is between two steps of a log-in
 	Address              string // from where; "" from where everybody comes
+	Scheme               string // that the token is sent by; "" for Bearer
 }
 
 // Answer is what came back.
@@ -106,7 +108,7 @@ func (s *Service) Send(as As, method, path, body string, headers ...string) Answ
 		r.Header.Set("Accept", "text/html")
 	}
 	if as.Token != "" {
-		r.Header.Set("Authorization", "Bearer "+as.Token)
+		r.Header.Set("Authorization", cmp.Or(as.Scheme, "Bearer")+" "+as.Token)
 	}
 	if as.Session != "" {
 		r.AddCookie(&http.Cookie{Name: "assim", Value: as.Session})

@@ -37,8 +37,8 @@ func (f *file) routes() {
 // weaker is the next role below each.
 var weaker = map[string]string{"Owner": "Admin", "Admin": "Operator", "Operator": "Viewer", "Viewer": `Role("")`}
 
-// rights weakens every field of every entry. The table becomes a function, which is
-// asked anew each time.
+// rights weakens every field of every entry. The table becomes a function, and each
+// entry one that is asked anew each time that the entry is looked up.
 func (f *file) rights() {
 	for _, decl := range f.tree.Decls {
 		table, ok := decl.(*ast.GenDecl)
@@ -50,14 +50,32 @@ func (f *file) rights() {
 		if !ok || spec.Names[0].Name != "rights" {
 			continue
 		}
-		f.edits = append(f.edits, edit{f.offset(table.Pos()), f.offset(entries.Pos()), "func theRights() map[Action]Right { return "}, edit{f.offset(entries.End()), f.offset(entries.End()), " }"})
+		f.replace(table.Pos(), entries.Lbrace, `func rightOf(a Action) (r Right, ok bool) {
+			entry, ok := theRights()[a]
+			if ok {
+				r = entry()
+			}
+			return r, ok
+		}
+
+		func theRights() map[Action]func() Right { return map[Action]func() Right`)
+		f.replace(entries.End(), entries.End(), " }")
 		for _, e := range entries.Elts {
 			entry := e.(*ast.KeyValueExpr)
+			f.around(entry.Value, "func() Right { return Right", " }")
 			f.right(f.text(entry.Key), entry.Value.(*ast.CompositeLit))
 		}
 		ast.Inspect(f.tree, func(n ast.Node) bool {
-			if id, ok := n.(*ast.Ident); ok && id.Name == "rights" && id != spec.Names[0] {
-				f.edits = append(f.edits, edit{f.offset(id.Pos()), f.offset(id.End()), "theRights()"})
+			switch n := n.(type) {
+			case *ast.IndexExpr:
+				if f.text(n.X) == "rights" {
+					f.replace(n.Pos(), n.End(), "rightOf("+f.text(n.Index)+")")
+					return false
+				}
+			case *ast.Ident:
+				if n.Name == "rights" && n != spec.Names[0] {
+					f.replace(n.Pos(), n.End(), "theRights()")
+				}
 			}
 			return true
 		})
@@ -171,11 +189,14 @@ func (f *file) answer(decl *ast.FuncDecl) {
 	f.around(last.Results[0], "((", ") || mutant.Is("+name+"))")
 }
 
-// whose are conditions on the tenant or the person.
-var whose = regexp.MustCompile(`\b(?:[a-z]\.)?(?:tenant|user_id|inviter|owner) = \$\d+`)
+// ofTenant and ofPerson are conditions on whose a row is.
+var (
+	ofTenant = regexp.MustCompile(`\b(?:[a-z]\.)?tenant = \$\d+`)
+	ofPerson = regexp.MustCompile(`\b(?:[a-z]\.)?(?:user_id|inviter|owner|person) = \$\d+`)
+)
 
 // filters lets statements in SQL reach everybody's rows, a condition at a time.
-func (f *file) filters() {
+func (f *file) filters(whose *regexp.Regexp) {
 	for _, decl := range f.tree.Decls {
 		function, ok := decl.(*ast.FuncDecl)
 		if !ok { // what is computed once is not asked again

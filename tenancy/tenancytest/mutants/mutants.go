@@ -40,9 +40,9 @@ const (
 var guards = []string{
 	"tenancy/rights.go", "tenancy/role.go", "tenancy/token.go",
 	"saas/internal/web/actor.go", "saas/internal/web/auth.go", "saas/internal/web/permit.go", "saas/internal/web/page.go", "saas/internal/web/api.go", "saas/internal/web/stream.go",
-	"saas/internal/accounts/credentials.go", "saas/internal/accounts/store.go", "saas/internal/accounts/tenants.go",
+	"saas/internal/accounts/credentials.go", "saas/internal/accounts/credentials_api.go", "saas/internal/accounts/store.go", "saas/internal/accounts/tenants.go",
 	"saas/internal/members/members.go", "saas/internal/members/places.go", "saas/internal/members/invitations.go",
-	"saas/internal/deletion/api.go", "saas/internal/deletion/deletion.go",
+	"saas/internal/deletion/api.go", "saas/internal/deletion/deletion.go", "saas/internal/topology/ask.go",
 }
 
 // door is how code reaches the tables of people, which have no row security.
@@ -136,8 +136,10 @@ func mutate(root, path string) (*file, error) {
 	if slices.Contains(guards, path) {
 		f.conditions()
 	}
+	// Row security knows tenants, and nobody of them.
+	f.filters(ofPerson)
 	if global {
-		f.filters()
+		f.filters(ofTenant)
 	}
 	return f, nil
 }
@@ -172,6 +174,11 @@ func (f *file) mutant(sort string, at ast.Node, what string) string {
 	}
 	f.found = append(f.found, Mutant{sort, name})
 	return strconv.Quote(name)
+}
+
+// replace puts text in the place of what is between two positions.
+func (f *file) replace(from, to token.Pos, text string) {
+	f.edits = append(f.edits, edit{f.offset(from), f.offset(to), text})
 }
 
 // around puts text before and after a node.
