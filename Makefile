@@ -208,12 +208,13 @@ generate: ## write generated files anew: pages (templ), the probe's list of pack
 check-generated:
 	@ops/dev/check-generated.sh
 
-isolation: ## a stranger, and everybody with a lesser role, attack everything; then each guard is broken and the attack must notice; 20 minutes
+isolation: ## a stranger, and everybody with a lesser role, attack everything; then each guard is broken and the attack must notice; 15 minutes
 	@ops/postgres/up.sh
-	@mkdir -p .dev/isolation && go run ./tenancy/tenancytest/mutants/generate $(CURDIR) $(CURDIR)/.dev/isolation
-	go test -count=1 -v -timeout 60m -run 'TestAttacksInSQL|TestMutantsOfTheDatabase' ./tenancy/store -args -mutants
-	go test -count=1 -v -vet=off -timeout 60m -overlay .dev/isolation/overlay.json -run 'TestIsolation|TestMutantsOfTheCode' ./saas \
-	    -args -every-case -mutants $(CURDIR)/.dev/isolation/mutants.json
+	@rm -rf .dev/isolation && mkdir -p .dev/isolation && go run ./tenancy/tenancytest/mutants/generate $(CURDIR) $(CURDIR)/.dev/isolation
+	go test -count=1 -v -timeout 60m -run 'TestAttacksInSQL|TestMutantsOfTheDatabase' ./tenancy/store -args -mutants -summary $(CURDIR)/.dev/isolation/summary
+	go test -count=1 -v -vet=off -timeout 60m -overlay .dev/isolation/overlay.json -run 'TestIsolation|TestMethodsOfFeatures|TestMutantsOfTheCode' ./saas \
+	    -args -every-case -workers 2 -mutants $(CURDIR)/.dev/isolation/mutants.json -summary $(CURDIR)/.dev/isolation/summary
+	@cat .dev/isolation/summary
 
 check-truth: ## what the service says of this host, and of one with something of everything, against their own tools; needs root; MUTATE=1 proves that it can fail
 	@ops/postgres/up.sh

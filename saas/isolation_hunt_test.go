@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,6 +101,13 @@ func (h *hunt) try(mutant string, plan []step) (done []step, leak string) {
 	active.Set(mutant)
 	defer active.Set("")
 	defer h.serve()()
+	// A mutant may let a loop go on for ever: it ends when the mutant sleeps again.
+	var hangs atomic.Bool
+	watch := time.AfterFunc(caseTakes, func() {
+		hangs.Store(true)
+		active.Set("")
+	})
+	defer watch.Stop()
 	for _, p := range plan {
 		tried := map[string]bool{}
 		leaks := h.attackAt(&tenancytest.Report{UntilLeak: true,
@@ -114,6 +122,9 @@ func (h *hunt) try(mutant string, plan []step) (done []step, leak string) {
 	}
 	return done, ""
 }
+
+// caseTakes is far longer than a case takes on a busy machine.
+const caseTakes = 90 * time.Second
 
 // plan is where a mutant may be noticed: first one case of each sort, then, unless a
 // reason is known why it survives, the others.

@@ -17,6 +17,7 @@ import (
 
 var (
 	everyCase    = flag.Bool("every-case", false, "isolation: also what takes longer than a test may")
+	summaryFile  = flag.String("summary", "", "isolation: file that gets a line for each result")
 	writePermits = flag.Bool("write-permits", false, "isolation: write testdata/permits.txt anew; read the difference")
 )
 
@@ -48,6 +49,7 @@ func TestIsolation(t *testing.T) {
 	var printed strings.Builder
 	report.Print(&printed)
 	t.Log("\n" + printed.String())
+	summarise(t, "on the service:  ", report.Summary())
 	for i, leak := range report.Leaks() {
 		if i < 100 {
 			t.Error(leak)
@@ -55,6 +57,14 @@ func TestIsolation(t *testing.T) {
 	}
 	if report.Cases() < 500 {
 		t.Errorf("only %d cases", report.Cases())
+	}
+}
+
+// summarise leaves a line for make isolation, which prints them all in the end.
+func summarise(t *testing.T, of, line string) {
+	t.Helper()
+	if err := tenancytest.AddLine(*summaryFile, of+line); err != nil {
+		t.Error(err)
 	}
 }
 

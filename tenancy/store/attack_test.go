@@ -10,7 +10,10 @@ import (
 	"assimilation/tenancy/tenancytest"
 )
 
-var breakGuards = flag.Bool("mutants", false, "isolation: break the guards of the database, one by one")
+var (
+	breakGuards = flag.Bool("mutants", false, "isolation: break the guards of the database, one by one")
+	summaryFile = flag.String("summary", "", "isolation: file that gets a line for each result")
+)
 
 // TestAttacksInSQL tries to get from one tenant to another behind each door of the
 // store. Tables, functions, roles and catalogs are found in the database.
@@ -27,11 +30,20 @@ func TestAttacksInSQL(t *testing.T) {
 	var printed strings.Builder
 	report.Print(&printed)
 	t.Log("\n" + printed.String())
+	summarise(t, "in SQL:          ", report.Summary())
 	for _, leak := range report.Leaks() {
 		t.Error(leak)
 	}
 	if report.Cases() < 500 {
 		t.Errorf("only %d cases", report.Cases())
+	}
+}
+
+// summarise leaves a line for make isolation, which prints them all in the end.
+func summarise(t *testing.T, of, line string) {
+	t.Helper()
+	if err := tenancytest.AddLine(*summaryFile, of+line); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -100,6 +112,7 @@ func TestMutantsOfTheDatabase(t *testing.T) {
 	var printed strings.Builder
 	survivors, stale := outcome.Unexplained(&printed, equivalents)
 	fmt.Print(printed.String())
+	summarise(t, "of the database: ", outcome.Summary(equivalents))
 	if len(survivors) > 0 {
 		t.Errorf("%d mutants survive: find a case that notices each, or say in equivalents why nobody can", len(survivors))
 	}

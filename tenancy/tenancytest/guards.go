@@ -51,14 +51,26 @@ func (o *Outcome) Note(m Mutant, killed bool) {
 	}
 }
 
+// Summary is one line of it.
+func (o *Outcome) Summary(equivalents map[string]string) string {
+	killed, explained := 0, 0
+	for _, n := range o.Killed {
+		killed += n
+	}
+	for _, m := range o.Survivors {
+		if m.Explained(equivalents) != "" {
+			explained++
+		}
+	}
+	return fmt.Sprintf("%6d  mutants killed, %d survive, %d are equivalent\n", killed, len(o.Survivors)-explained, explained)
+}
+
 // Unexplained prints how many mutants were killed, by sort, and every survivor: those
 // of the table of equivalents with the reason. It returns the others, and the
 // entries of the table that no survivor needs.
 func (o *Outcome) Unexplained(w io.Writer, equivalents map[string]string) (survivors []Mutant, stale []string) {
-	total := 0
 	for _, sort := range slices.Sorted(maps.Keys(o.Killed)) {
 		fmt.Fprintf(w, "%6d  mutants killed: %s\n", o.Killed[sort], sort)
-		total += o.Killed[sort]
 	}
 	used := map[string]bool{}
 	for _, m := range o.Survivors {
@@ -76,7 +88,7 @@ func (o *Outcome) Unexplained(w io.Writer, equivalents map[string]string) (survi
 			stale = append(stale, pattern)
 		}
 	}
-	fmt.Fprintf(w, "%6d  mutants killed, %d survive, %d are equivalent\n", total, len(survivors), len(o.Survivors)-len(survivors))
+	fmt.Fprint(w, o.Summary(equivalents))
 	return survivors, stale
 }
 

@@ -1,9 +1,11 @@
 package tenancytest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 )
@@ -76,6 +78,24 @@ func (r *Report) Cases() (total int) {
 		total += n
 	}
 	return total
+}
+
+// Summary is one line of it.
+func (r *Report) Summary() string {
+	return fmt.Sprintf("%6d  cases, %d leaks\n", r.Cases(), len(r.Leaks()))
+}
+
+// AddLine appends a line to a file that several programs leave theirs in; "" is none.
+func AddLine(path, line string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line)
+	return errors.Join(err, f.Close())
 }
 
 // Print writes the number of cases by sort, and of leaks.

@@ -65,7 +65,7 @@ func (s *Service) ByToken(ctx context.Context, token tenancy.Token, from string)
 			return web.ErrRevokedToken
 		case t.ExpiresAt != nil && !now.Before(*t.ExpiresAt):
 			return web.ErrExpiredToken
-		case t.User == nil || t.MemberRole == "":
+		case t.MemberRole == "": // so it is for a token that is nobody's
 			return web.ErrRevokedToken // its person left the tenant
 		}
 		actor = t.actor()
