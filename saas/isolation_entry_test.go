@@ -55,6 +55,11 @@ func (w *isolationWorld) wayIn(report *tenancytest.Report, routes []tenancytest.
 				report.Try("what nobody may", c.name, func() string { return w.refused(r, c) })
 			}
 		}
+		for _, c := range crowds {
+			if r.Name() == c.route {
+				report.Try("crowds of others", c.path, func() string { return w.crowded(r, c) })
+			}
+		}
 		switch r.Name() {
 		case "GET /v1/entry":
 			report.Try("what others demand", r.Name(), w.demands)

@@ -224,6 +224,8 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 	w.belongings("zvictim@zvictim.example", ada.source.Tenant, ada.source.Site.String())
 	w.global(`INSERT INTO assim.deletions (tenant, asked_at, asked_by, due_at) VALUES ($1, now(), 'zvictim', now() + interval '30 days')`, ada.source.Tenant)
 	w.global(`INSERT INTO assim.entry_rules (tenant) VALUES ($1)`, ada.source.Tenant)
+	w.global(`INSERT INTO assim.api_tokens (id, tenant, user_id, name, hash, role, revoked_at) SELECT 'long ended', $1, id, 'x', $2, 'viewer', now() - interval '100 days' FROM assim.users WHERE email = 'zvictim@zvictim.example'`,
+		ada.source.Tenant, make([]byte, 32)) // it goes with a new one of the tenant's own
 	w.person("bystander@evil.example", eve.source.Tenant, tenancy.Viewer)
 	w.bystander = w.belongings("bystander@evil.example", eve.source.Tenant, eve.source.Site.String())
 	w.one(&w.password, `SELECT password_hash FROM assim.users WHERE email = 'eve@evil.example'`)
@@ -252,7 +254,7 @@ func (w *isolationWorld) belongings(email string, tenant tenancy.TenantID, site 
 	w.global(`INSERT INTO assim.links (hash, purpose, user_id, created_at, expires_at) VALUES ($1, 'reset', $2, now(), now() + interval '1 hour')`, hash[:], person)
 	w.global(`INSERT INTO assim.known_addresses (user_id, address, seen_at) VALUES ($1, '198.51.100.99', now() - interval '1 year')`, person)
 	w.global(`INSERT INTO assim.identities (tenant, issuer, subject, user_id) VALUES ($1, 'https://idp.example', $2, $3)`, tenant, email, person)
-	w.global(`INSERT INTO assim.asked (tenant, person, hash, address, said) VALUES ($1, $2, $3, '/queries/why?host=' || $4, $4)`, tenant, person, hash[:], email)
+	w.global(`INSERT INTO assim.asked (tenant, person, hash, address, said) VALUES ($1, $2, $3, '/queries/why?host=' || $4, 'asked by ' || $4)`, tenant, person, hash[:], email)
 	w.global(`INSERT INTO assim.sessions (hash, user_id, tenant, expires_at) VALUES ($1, $2, $3, $4)`, expired[:], person, tenant, old)
 	w.global(`INSERT INTO assim.site_members (tenant, user_id, site, role) VALUES ($1, $2, $3, 'operator')`, tenant, person, site)
 	w.global(`INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at, inviter) VALUES (gen_random_uuid(), $1, $2, $3, 'viewer', $3, now(), now() + interval '1 day', $4)`,
@@ -368,7 +370,7 @@ func (w *isolationWorld) lookInside() {
 	for _, key := range []string{"api-tokens/{id}", "tokens/{id}", "sessions/{id}", "views/{view}"} {
 		own[key] = w.suite.Victim.Values[key]
 	}
-	var texts []string
+	texts := []string{"asked by zvictim@"}
 	for _, values := range own {
 		texts = append(texts, values...)
 	}
