@@ -277,9 +277,6 @@ func (w *isolationWorld) providers(ada, eve *estate) {
 		w.global(`INSERT INTO assim.domains (tenant, domain, challenge) VALUES ($1, $2, $3)`, e.source.Tenant, sharedDomain, sharedDomain+e.source.Tenant.String())
 	}
 	w.session("zvictim@zvictim.example", ada.source.Tenant, time.Now(), time.Now().Add(time.Hour), true)
-	w.global(`INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at, inviter)
-		SELECT gen_random_uuid(), m.tenant, uuid_send(gen_random_uuid()), n || '@example.org', 'viewer', 'x', now(), now() + interval '1 day', m.user_id
-		FROM generate_series(1, 200) n, assim.members m JOIN assim.users u ON u.id = m.user_id WHERE u.email = 'owes@owing.example'`)
 	_, hash := w.secret()
 	w.global(`INSERT INTO assim.sso_attempts (hash, tenant, issuer, state, nonce, verifier, next, created_at, expires_at) VALUES ($1, $2, 'x', $1, 'n', 'v', '/', now(), now() + interval '1 hour')`,
 		hash, ada.source.Tenant)

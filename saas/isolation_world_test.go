@@ -226,6 +226,8 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 	w.global(`INSERT INTO assim.entry_rules (tenant) VALUES ($1)`, ada.source.Tenant)
 	w.global(`INSERT INTO assim.api_tokens (id, tenant, user_id, name, hash, role, revoked_at) SELECT 'long ended', $1, id, 'x', $2, 'viewer', now() - interval '100 days' FROM assim.users WHERE email = 'zvictim@zvictim.example'`,
 		ada.source.Tenant, make([]byte, 32)) // it goes with a new one of the tenant's own
+	w.global(`INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at, inviter) SELECT gen_random_uuid(), $1, $2, 'late@zvictim.example', 'viewer', 'x', now(), now() - interval '1 day', id
+		FROM assim.users WHERE email = 'zvictim@zvictim.example'`, ada.source.Tenant, make([]byte, 32))
 	w.person("bystander@evil.example", eve.source.Tenant, tenancy.Viewer)
 	w.bystander = w.belongings("bystander@evil.example", eve.source.Tenant, eve.source.Site.String())
 	w.one(&w.password, `SELECT password_hash FROM assim.users WHERE email = 'eve@evil.example'`)
