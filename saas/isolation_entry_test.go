@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,28 +118,37 @@ func (w *isolationWorld) signOn(s signOn) string {
 // about themselves.
 type refusal struct {
 	route, name string
+	conflict    bool // with how things are
 	// as makes what the request needs, and says who sends it where, and what.
 	as func(*isolationWorld, *tenancytest.Doer) (path, body string)
 }
 
+// want are the answers of a guard.
+func (c refusal) want() []int {
+	if c.conflict {
+		return []int{http.StatusConflict}
+	}
+	return []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}
+}
+
 var refusals = []refusal{
-	{"POST /signin/code", "with a bystander's recovery code", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+	{route: "POST /signin/code", name: "with a bystander's recovery code", as: func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
 		codes, hashes := secondfactor.NewRecoveryCodes()
 		w.global(`INSERT INTO assim.recovery_codes (user_id, hash) VALUES ($1, $2)`, w.bystander, hashes[0])
 		return "/signin/code", "code=" + codes[0]
 	}},
-	{"POST /invitation/accept", "an invitation of somebody else, to the victim", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+	{route: "POST /invitation/accept", name: "an invitation of somebody else, to the victim", as: func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
 		text, hash := w.secret()
 		w.global(`UPDATE assim.invitations SET hash = $1 WHERE email = 'guest-of-zvictim@zvictim.example'`, hash)
 		return "/invitation/accept", "token=" + text
 	}},
-	{"POST /account/tenant", "into a tenant that takes no passwords", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+	{route: "POST /account/tenant", name: "into a tenant that takes no passwords", as: func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
 		var owing string
 		w.one(&owing, `SELECT id::text FROM assim.tenants WHERE name = 'Owing'`)
 		w.global(`INSERT INTO assim.members (tenant, user_id, role) VALUES ($1, $2, 'viewer')`, owing, d.Own["!id"][0])
 		return "/account/tenant", "tenant=" + owing
 	}},
-	{"DELETE /v1/api-tokens/{id}", "a greater token by a lesser", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+	{route: "DELETE /v1/api-tokens/{id}", name: "a greater token by a lesser", as: func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
 		const email = "operator@evil.example"
 		greater, err := tenancy.ParseToken(w.token(email, w.suite.Attacker.ID, tenancy.Operator, nil, nil).Token)
 		if err != nil {
@@ -147,20 +157,20 @@ var refusals = []refusal{
 		d.As = w.token(email, w.suite.Attacker.ID, tenancy.Viewer, nil, nil)
 		return "/v1/api-tokens/" + greater.ID, ""
 	}},
-	{"POST /v1/api-tokens", "a token that may more than its maker's", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+	{route: "POST /v1/api-tokens", name: "a token that may more than its maker's", as: func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
 		d.As = w.token("operator@evil.example", w.suite.Attacker.ID, tenancy.Viewer, nil, nil)
 		return "/v1/api-tokens", `{"name":"new","role":"operator"}`
 	}},
-	{"PUT /v1/members/{id}", "the last owner goes", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+	{route: "PUT /v1/members/{id}", name: "the last owner goes", conflict: true, as: func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
 		id := d.Own["!id"][0]
 		w.global(`UPDATE assim.members SET role = 'admin' WHERE tenant = $1 AND role = 'owner' AND user_id <> $2`, w.suite.Attacker.ID, id)
 		return "/v1/members/" + id, `{"role":"viewer"}`
 	}},
-	{"GET /v1/sites/{site}/topology", "what stays in a site, by a token that reads", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+	{route: "GET /v1/sites/{site}/topology", name: "what stays in a site, by a token that reads", as: func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
 		d.As = w.member("token viewer")
 		return "/v1/sites/" + w.elsewhere + "/topology", ""
 	}},
-	{"GET /v1/sites/{site}/topology", "what stays in a site, by who reads there", func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
+	{route: "GET /v1/sites/{site}/topology", name: "what stays in a site, by who reads there", as: func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
 		d.As = w.member("viewer elsewhere")
 		return "/v1/sites/" + w.elsewhere + "/topology", ""
 	}},
@@ -179,7 +189,7 @@ func (w *isolationWorld) refused(r tenancytest.Route, c refusal) string {
 			return what
 		}
 	}
-	if a.Status < http.StatusBadRequest || a.Status >= http.StatusInternalServerError || cookieOf(a, "assim") != "" || w.standing() != standing {
+	if !slices.Contains(c.want(), a.Status) || cookieOf(a, "assim") != "" || w.standing() != standing {
 		return fmt.Sprintf("answers %d %.200s", a.Status, a.Body)
 	}
 	return ""

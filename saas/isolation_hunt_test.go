@@ -100,7 +100,11 @@ func (h *hunt) try(mutant string, plan []step) (done []step, leak string) {
 	}
 	active.Set(mutant)
 	defer active.Set("")
-	defer h.serve()()
+	stop, failed := h.start()
+	if failed != "" {
+		return nil, failed
+	}
+	defer stop()
 	// A mutant may let a loop go on for ever: it ends when the mutant sleeps again.
 	var hangs atomic.Bool
 	watch := time.AfterFunc(caseTakes, func() {
@@ -121,6 +125,17 @@ func (h *hunt) try(mutant string, plan []step) (done []step, leak string) {
 		}
 	}
 	return done, ""
+}
+
+// start is serve for a service that may be too broken to start.
+func (h *hunt) start() (stop func(), failed string) {
+	h.t.Helper()
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			failed = fmt.Sprint("the service does not start: ", panicked)
+		}
+	}()
+	return h.serve(), ""
 }
 
 // caseTakes is far longer than a case takes on a busy machine.
