@@ -32,6 +32,9 @@ var crowds = []crowd{
 			FROM generate_series(1, 600) n, assim.members m JOIN assim.users u ON u.id = m.user_id WHERE u.email = 'owes@owing.example'`,
 		own:  `INSERT INTO assim.api_tokens (id, tenant, user_id, name, hash, role, revoked_at) VALUES ('ended', @tenant, @me, 'x', ` + hash32 + `, 'viewer', now() - interval '1 hour')`,
 		left: `SELECT count(*) FROM assim.api_tokens WHERE id = 'ended'`},
+	{route: "POST /v1/entry/domains", path: "/v1/entry/domains", body: `{"domain":"one-more.example"}`, // 20 are all that a tenant may have
+		others: `INSERT INTO assim.domains (tenant, domain, challenge) SELECT id, n || '.example', 'x' FROM generate_series(1, 20) n, assim.tenants WHERE name = 'Owing'`,
+		left:   `SELECT count(*) FROM assim.domains`},
 	{route: "GET /queries/{name}", path: "/queries/packagename?name=x",
 		others: `INSERT INTO assim.asked (tenant, person, hash, address, said, at) SELECT @tenant, @other, ` + hash32 + `, '/x', 'x', now() + interval '1 minute' FROM generate_series(1, 220)`,
 		own:    `INSERT INTO assim.asked (tenant, person, hash, address, said, at) VALUES (@tenant, @me, ` + hash32 + `, '/x', 'mine', now() - interval '1 minute')`,

@@ -31,8 +31,8 @@ var signOns = []signOn{
 	{name: "whom both tenants know by one subject", subject: "both", email: "both@example.org", want: "both@example.org operator", before: []string{
 		`INSERT INTO assim.identities SELECT $2, $3, 'both', id FROM assim.users WHERE email = 'zvictim@zvictim.example' AND $1::uuid IS NOT NULL`,
 		`INSERT INTO assim.identities SELECT $1, $3, 'both', id FROM assim.users WHERE email = 'both@example.org' AND $2::uuid IS NOT NULL`}},
-	{name: "who gets another role", subject: "both", email: "both@example.org", group: "it", want: "both@example.org admin", before: []string{
-		`INSERT INTO assim.identities SELECT $1, $3, 'both', id FROM assim.users WHERE email = 'both@example.org' AND $2::uuid IS NOT NULL`}},
+	{name: "who gets another role", subject: "role", email: "both@example.org", group: "it", want: "both@example.org admin", before: roleOf("both@example.org")},
+	{name: "another who gets another role", subject: "role", email: "operator@evil.example", group: "it", want: "operator@evil.example admin", before: roleOf("operator@evil.example")},
 	{name: "with the victim's address", subject: "new", email: "zvictim@zvictim.example"},
 	{name: "of a domain that is the victim's", subject: "new", email: "new@zvictim-domain.example", before: []string{
 		`UPDATE assim.domains SET proved_at = now() WHERE tenant = $2 AND $1::uuid <> tenant AND $3 <> ''`}},
@@ -40,6 +40,15 @@ var signOns = []signOn{
 		`UPDATE assim.domains SET proved_at = now() WHERE tenant = $1 AND $2::uuid <> tenant AND $3 <> ''`}},
 	{name: "who is a member of the victim's only", subject: "left", email: "reader@zvictim.example", before: []string{
 		`INSERT INTO assim.identities SELECT $1, $3, 'left', id FROM assim.users WHERE email = 'reader@zvictim.example' AND $2::uuid IS NOT NULL`}},
+}
+
+// roleOf makes somebody known to the provider, whose role it may change: it may not change
+// that of owners, as all others are.
+func roleOf(email string) []string {
+	const who = `(SELECT id FROM assim.users WHERE email = '`
+	return []string{
+		`INSERT INTO assim.identities SELECT $1, $3, 'role', ` + who + email + `') WHERE $2::uuid IS NOT NULL`,
+		`UPDATE assim.members SET role = 'owner' WHERE tenant = $1 AND tenant <> $2::uuid AND $3 <> '' AND user_id <> ` + who + email + `')`}
 }
 
 // wayIn lets people come in by the attacker's provider, and do what nobody may.
@@ -80,7 +89,7 @@ func (w *isolationWorld) signOn(s signOn) string {
 			w.t.Fatalf("%s: %v", sql, err)
 		}
 	}
-	before := w.digest() // what was done here is no leak
+	before, aside := w.digest(), w.bystanders() // what was done here is no leak
 	from := tenancytest.As{Address: w.somewhere()}
 	left := w.suite.Send(from, "GET", "/sso/"+tenant.String(), "")
 	there, err := url.Parse(left.Redirect())
@@ -94,7 +103,7 @@ func (w *isolationWorld) signOn(s signOn) string {
 	if what := before.Differs(w.digest()); what != "" {
 		return "the victim's " + what
 	}
-	if what := w.aside.Differs(w.bystanders()); what != "" {
+	if what := aside.Differs(w.bystanders()); what != "" {
 		return "a bystander's " + what
 	}
 	session := cookieOf(back, "assim")
@@ -286,7 +295,7 @@ func (w *isolationWorld) providers(ada, eve *estate) {
 		}
 		w.global(`INSERT INTO assim.domains (tenant, domain, challenge) VALUES ($1, $2, $3)`, e.source.Tenant, sharedDomain, sharedDomain+e.source.Tenant.String())
 	}
-	w.session("zvictim@zvictim.example", ada.source.Tenant, time.Now(), time.Now().Add(time.Hour), true)
+	w.session("zvictim@zvictim.example", ada.source.Tenant, late(), late(), true)
 	_, hash := w.secret()
 	w.global(`INSERT INTO assim.sso_attempts (hash, tenant, issuer, state, nonce, verifier, next, created_at, expires_at) VALUES ($1, $2, 'x', $1, 'n', 'v', '/', now(), now() + interval '1 hour')`,
 		hash, ada.source.Tenant)

@@ -193,8 +193,8 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 	w.elsewhere = elsewhere.ID.String()
 	w.suite.Attacker.Values["{site_id}"] = append(w.suite.Attacker.Values["{site_id}"], ada.source.Site.String())
 	now := time.Now()
-	w.victim = w.session("zvictim@zvictim.example", ada.source.Tenant, now, now.Add(time.Hour), false)
-	w.stranger = w.session("eve@evil.example", eve.source.Tenant, now, now.Add(time.Hour), false)
+	w.victim = w.session("zvictim@zvictim.example", ada.source.Tenant, late(), late(), false)
+	w.stranger = w.session("eve@evil.example", eve.source.Tenant, late(), late(), false)
 	w.strangersToken = far
 	w.stranger.Name, w.strangersToken.Name, w.victim.Name = "a stranger", "a stranger's token", "the victim"
 	for _, role := range []tenancy.Role{tenancy.Viewer, tenancy.Operator, tenancy.Admin, tenancy.Owner} {
@@ -203,9 +203,9 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 		token := w.token(email, eve.source.Tenant, role, nil, nil)
 		w.members = append(w.members,
 			tenancytest.Member{As: named(token, "token "+string(role)), Role: role},
-			tenancytest.Member{As: named(w.session(email, eve.source.Tenant, now, now.Add(time.Hour), false), string(role)), Role: role},
-			tenancytest.Member{As: named(w.session(email, eve.source.Tenant, now.Add(-time.Hour), now.Add(time.Hour), false), string(role)+" unproved"), Role: role, Unproved: true},
-			tenancytest.Member{As: named(w.session(email, eve.source.Tenant, now, now.Add(time.Hour), true), string(role)+" by single sign-on"), Role: role, SSO: true})
+			tenancytest.Member{As: named(w.session(email, eve.source.Tenant, late(), late(), false), string(role)), Role: role},
+			tenancytest.Member{As: named(w.session(email, eve.source.Tenant, now.Add(-time.Hour), late(), false), string(role)+" unproved"), Role: role, Unproved: true},
+			tenancytest.Member{As: named(w.session(email, eve.source.Tenant, late(), late(), true), string(role)+" by single sign-on"), Role: role, SSO: true})
 		if role != tenancy.Owner {
 			w.members = append(w.members, w.atSite("elsewhere", eve.source.Tenant, role, elsewhere.ID), w.atSite("here", eve.source.Tenant, role, eve.source.Site))
 		}
@@ -214,7 +214,7 @@ func newIsolationWorld(t *testing.T) *isolationWorld {
 	w.global(`INSERT INTO assim.entry_rules (tenant, totp_required) VALUES ($1, true)`, owing.source.Tenant)
 	w.members = append(w.members,
 		tenancytest.Member{As: tenancytest.As{Name: "token of who owes", Token: owing.token}, Role: tenancy.Owner, Owes: true},
-		tenancytest.Member{As: named(w.session("owes@owing.example", owing.source.Tenant, now, now.Add(time.Hour), false), "who owes"), Role: tenancy.Owner, Owes: true})
+		tenancytest.Member{As: named(w.session("owes@owing.example", owing.source.Tenant, late(), late(), false), "who owes"), Role: tenancy.Owner, Owes: true})
 	for _, m := range w.members {
 		if a := w.suite.Send(m.As, "GET", "/v1/whoami", ""); a.Status != http.StatusOK {
 			t.Fatalf("%s is not known: %d %s", m.Name, a.Status, a.Body)
@@ -291,11 +291,11 @@ func (w *isolationWorld) between(ada, eve *estate) {
 		w.global(`INSERT INTO assim.invitations (id, tenant, hash, email, role, invited_by, created_at, expires_at, inviter)
 			SELECT gen_random_uuid(), $1, $2, 'guest-of-both@example.org', 'viewer', $3, now(), now() + interval '1 day', id FROM assim.users WHERE email = $3`,
 			e.source.Tenant, e.source.Tenant.UUID[:], email)
-		w.session(email, e.source.Tenant, time.Now(), time.Now().Add(time.Hour), false)
+		w.session(email, e.source.Tenant, late(), late(), false)
 		w.token(email, e.source.Tenant, tenancy.Viewer, nil, nil)
 	}
 	w.both = []tenancytest.As{named(w.token(email, eve.source.Tenant, tenancy.Operator, nil, nil), "a token of who belongs to both"),
-		named(w.session(email, eve.source.Tenant, time.Now(), time.Now().Add(time.Hour), true), "who belongs to both, by single sign-on")}
+		named(w.session(email, eve.source.Tenant, late(), late(), true), "who belongs to both, by single sign-on")}
 	w.one(&id, `SELECT id::text FROM assim.users WHERE email = $1`, email)
 	w.suite.Attacker.Values["members/{id}"] = append(w.suite.Attacker.Values["members/{id}"], id)
 }
@@ -367,7 +367,7 @@ func (w *isolationWorld) standing() (text string) {
 func (w *isolationWorld) lookInside() {
 	w.t.Helper()
 	w.person("reader@zvictim.example", w.suite.Victim.ID, tenancy.Viewer)
-	w.insider = named(w.session("reader@zvictim.example", w.suite.Victim.ID, time.Now(), time.Now().Add(time.Hour), false), "a colleague")
+	w.insider = named(w.session("reader@zvictim.example", w.suite.Victim.ID, late(), late(), false), "a colleague")
 	inside, own := *w.suite, map[string][]string{}
 	for _, key := range []string{"api-tokens/{id}", "tokens/{id}", "sessions/{id}", "views/{view}"} {
 		own[key] = w.suite.Victim.Values[key]
@@ -385,7 +385,7 @@ func (w *isolationWorld) mustComeByProvider(owing *estate) tenancytest.As {
 	w.t.Helper()
 	w.global(`UPDATE assim.entry_rules SET sso_required = true WHERE tenant = $1`, owing.source.Tenant)
 	w.person("member@owing.example", owing.source.Tenant, tenancy.Admin)
-	return named(w.session("member@owing.example", owing.source.Tenant, time.Now(), time.Now().Add(time.Hour), false), "a password where none is taken")
+	return named(w.session("member@owing.example", owing.source.Tenant, late(), late(), false), "a password where none is taken")
 }
 
 func named(as tenancytest.As, name string) tenancytest.As {
@@ -436,7 +436,7 @@ func (w *isolationWorld) furnish(e *estate, prefix string) map[string][]string {
 	w.one(&email, `SELECT u.email FROM assim.users u JOIN assim.members m ON m.user_id = u.id WHERE m.tenant = $1`, e.source.Tenant)
 	guest := prefix + "member@example.org"
 	w.person(guest, e.source.Tenant, tenancy.Operator)
-	session := w.session(guest, e.source.Tenant, time.Now(), time.Now().Add(time.Hour), false)
+	session := w.session(guest, e.source.Tenant, late(), late(), false)
 	var member, sessionID string
 	w.one(&member, `SELECT id::text FROM assim.users WHERE email = $1`, guest)
 	w.one(&sessionID, `SELECT encode(hash, 'hex') FROM assim.sessions WHERE user_id = $1::uuid`, member)
@@ -503,6 +503,9 @@ func (w *isolationWorld) person(email string, tenant tenancy.TenantID, role tena
 	w.global(`INSERT INTO assim.members (tenant, user_id, role) VALUES ($1, $2, $3)`, tenant, id, role)
 }
 
+// late is after the end of every test: sessions neither end nor get old before.
+func late() time.Time { return time.Now().Add(24 * time.Hour) }
+
 // session is a browser's, in which a secret was shown at a time.
 func (w *isolationWorld) session(email string, tenant tenancy.TenantID, proved, expires time.Time, sso bool) tenancytest.As {
 	w.t.Helper()
@@ -538,12 +541,12 @@ func (w *isolationWorld) bad(ada, eve *estate) []tenancytest.As {
 	id, _ := tenancy.ParseToken(revoked.Token)
 	w.global(`UPDATE assim.api_tokens SET revoked_at = now() WHERE id = $1`, id.ID)
 	w.person("left@zvictim.example", tenant, tenancy.Owner)
-	leftToken, leftSession := w.token("left@zvictim.example", tenant, tenancy.Owner, nil, nil), w.session("left@zvictim.example", tenant, time.Now(), time.Now().Add(time.Hour), false)
+	leftToken, leftSession := w.token("left@zvictim.example", tenant, tenancy.Owner, nil, nil), w.session("left@zvictim.example", tenant, late(), late(), false)
 	w.global(`DELETE FROM assim.members WHERE user_id = (SELECT id FROM assim.users WHERE email = 'left@zvictim.example')`)
 	strange, _ := web.NewSession()
 	// Somebody of the attacker's tenant, in the victim's by force of a row alone.
 	w.person("mallory@evil.example", eve.source.Tenant, tenancy.Owner)
-	foreign := w.session("mallory@evil.example", tenant, time.Now(), time.Now().Add(time.Hour), false)
+	foreign := w.session("mallory@evil.example", tenant, late(), late(), false)
 	foreignToken := w.token("mallory@evil.example", tenant, tenancy.Owner, nil, nil)
 	nobodys := w.token(owner, tenant, tenancy.Owner, nil, nil)
 	if id, err := tenancy.ParseToken(nobodys.Token); err == nil {
