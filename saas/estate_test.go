@@ -160,8 +160,8 @@ func (s *service) signUp(email, tenant, site string) *estate {
 	e.in(func(tx pgx.Tx) error {
 		certificate := wire.Certificate{Key: [32]byte{1}, NotAfter: time.Now().Add(time.Hour).Unix()}
 		_, err := tx.Exec(s.t.Context(), `
-			INSERT INTO assim.relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate) VALUES ($1, $2, $3, $4, '', '', $5, '', $6)`,
-			e.source.Relay, e.source.Tenant, e.source.Site, site+"-relay", e.source.Relay.UUID[:], certificate.Append(nil))
+			INSERT INTO assim.relays (id, tenant, site, name, token, noise_key, sign_key, seal_key, certificate) VALUES ($1, $2, $3, $4, '', $7, $5, '', $6)`,
+			e.source.Relay, e.source.Tenant, e.source.Site, site+"-relay", e.source.Relay.UUID[:], certificate.Append(nil), certificate.Key[:])
 		if err != nil {
 			return err
 		}

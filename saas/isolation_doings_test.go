@@ -64,6 +64,8 @@ func (w *isolationWorld) secrets(r tenancytest.Route, id tenancy.UserID, email s
 		return text
 	}
 	switch r.Path {
+	case "/sites/{site}/key/retire", "/v1/sites/{site}/key/retire": // of the old key, once there is a new one
+		w.suite.Send(d.As, "POST", "/v1/sites/"+w.suite.Attacker.Values["{site}"][0]+"/key/rotate", "{}")
 	case "/sso":
 		d.Own["?actor"] = []string{"x@eve-domain.example"}
 		w.global(`UPDATE assim.domains SET proved_at = now() WHERE domain = 'eve-domain.example'`)

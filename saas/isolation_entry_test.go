@@ -159,12 +159,10 @@ var refusals = []refusal{
 	}},
 	{route: "DELETE /v1/api-tokens/{id}", name: "a greater token by a lesser", as: func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
 		const email = "operator@evil.example"
-		greater, err := tenancy.ParseToken(w.token(email, w.suite.Attacker.ID, tenancy.Operator, nil, nil).Token)
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		// A mutant may not read tokens any more.
+		greater := strings.Split(w.token(email, w.suite.Attacker.ID, tenancy.Operator, nil, nil).Token, "_")[2]
 		d.As = w.token(email, w.suite.Attacker.ID, tenancy.Viewer, nil, nil)
-		return "/v1/api-tokens/" + greater.ID, ""
+		return "/v1/api-tokens/" + greater, ""
 	}},
 	{route: "POST /v1/api-tokens", name: "a token that may more than its maker's", as: func(w *isolationWorld, d *tenancytest.Doer) (string, string) {
 		d.As = w.token("operator@evil.example", w.suite.Attacker.ID, tenancy.Viewer, nil, nil)
