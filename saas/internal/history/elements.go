@@ -32,8 +32,18 @@ type EdgeAt struct {
 	Props map[string]any `json:"properties"`
 }
 
-// ElementsAt reads the vertices that are named, as they were at a time, which
-// Graph has allowed, and the edges that left them. What was not there is left out.
+// VerticesAt reads the vertices that are named, as they were at a time, which Graph
+// has allowed. What was not there is left out.
+func VerticesAt(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, refs []cmdb.Ref, at time.Time) ([]VertexAt, error) {
+	found, err := (reading{tenant: tenant, at: at}).vertices(ctx, tx, refs)
+	vertices := make([]VertexAt, 0, len(found))
+	for _, v := range found {
+		vertices = append(vertices, v.vertex())
+	}
+	return vertices, err
+}
+
+// ElementsAt reads vertices as VerticesAt does, and the edges that left them.
 func ElementsAt(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, refs []cmdb.Ref, at time.Time) (Elements, error) {
 	r := reading{tenant: tenant, at: at}
 	found, err := r.vertices(ctx, tx, refs)
@@ -86,13 +96,11 @@ func HostAt(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, host tenanc
 			}
 			seen[to] = true
 		}
-		led, err := (reading{tenant: tenant, at: at}).vertices(ctx, tx, shared)
+		led, err := VerticesAt(ctx, tx, tenant, shared, at)
 		if err != nil {
 			return Elements{}, false, err
 		}
-		for _, v := range led {
-			all.Vertices = append(all.Vertices, v.vertex())
-		}
+		all.Vertices = append(all.Vertices, led...)
 	}
 	return all, more, nil
 }

@@ -56,11 +56,11 @@ func hostAt(ctx context.Context, tx pgx.Tx, tenant tenancy.TenantID, h *Host, at
 	if h.RetiredAt != nil && h.RetiredAt.After(at) {
 		h.RetiredAt = nil
 	}
-	found, err := history.ElementsAt(ctx, tx, tenant, []cmdb.Ref{{Label: cmdb.Host, Key: h.ID.String()}}, at)
-	if err != nil || len(found.Vertices) == 0 {
+	found, err := history.VerticesAt(ctx, tx, tenant, []cmdb.Ref{{Label: cmdb.Host, Key: h.ID.String()}}, at)
+	if err != nil || len(found) == 0 {
 		return false, err
 	}
-	props := found.Vertices[0].Props
+	props := found[0].Props
 	for name, field := range map[string]*string{
 		"name": &h.Name, "state": &h.State, "os": &h.OS, "arch": &h.Arch, "agent_version": &h.AgentVersion,
 	} {
