@@ -428,7 +428,7 @@ func TestProvidersOfOurOwnNetworkAreNotAsked(t *testing.T) {
 
 // A provider that knows more people than a tenant may have lets no more in.
 func TestAProviderLetsSoManyIn(t *testing.T) {
-	r, l := newRig(t, true), newLiar(t)
+	r, l := newRig(t, true), oidctest.New(t)
 	corp := r.signUp("owner@corp.example", "Corp")
 	corp.set(l, `,"default_role":"viewer"`)
 	corp.own("example.org")
