@@ -454,11 +454,11 @@ func TestAProviderLetsSoManyIn(t *testing.T) {
 		t.Errorf("where there is room: %d", status)
 	}
 	exec(`INSERT INTO assim.identities (tenant, issuer, subject, user_id) SELECT tenant, issuer, n::text, user_id FROM assim.identities, generate_series(2, $1::bigint) n`, identities)
-	l.claims = map[string]any{"sub": "s-2"}
+	l.Claims = map[string]any{"sub": "s-2"}
 	if status, cookie := corp.enter(l); status != 409 || cookie != "" {
 		t.Errorf("one subject more: %d %q", status, cookie)
 	}
-	l.claims = nil
+	l.Claims = nil
 	if status, _ := corp.enter(l); status != 303 {
 		t.Errorf("who is known already: %d", status)
 	}
