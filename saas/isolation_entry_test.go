@@ -48,7 +48,8 @@ func roleOf(email string) []string {
 	const who = `(SELECT id FROM assim.users WHERE email = '`
 	return []string{
 		`INSERT INTO assim.identities SELECT $1, $3, 'role', ` + who + email + `') WHERE $2::uuid IS NOT NULL`,
-		`UPDATE assim.members SET role = 'owner' WHERE tenant = $1 AND tenant <> $2::uuid AND $3 <> '' AND user_id <> ` + who + email + `')`}
+		`UPDATE assim.members SET role = 'owner' WHERE tenant = $1 AND tenant <> $2::uuid AND $3 <> '' AND user_id <> ` + who + email + `')`,
+		`UPDATE assim.members SET role = role WHERE tenant = $1 AND tenant <> $2::uuid AND $3 <> '' AND user_id = ` + who + email + `')`} // its row is the last of them
 }
 
 // wayIn lets people come in by the attacker's provider, and do what nobody may.

@@ -189,10 +189,10 @@ func (f *file) answer(decl *ast.FuncDecl) {
 	f.around(last.Results[0], "((", ") || mutant.Is("+name+"))")
 }
 
-// ofTenant and ofPerson are conditions on whose a row is.
+// ofAnybody and ofPerson are conditions on whose a row is.
 var (
-	ofTenant = regexp.MustCompile(`\b(?:[a-z]\.)?tenant = \$\d+`)
-	ofPerson = regexp.MustCompile(`\b(?:[a-z]\.)?(?:user_id|inviter|owner|person) = \$\d+`)
+	ofAnybody = regexp.MustCompile(`\b(?:[a-z]\.)?(?:tenant|user_id|inviter|owner|person) = \$\d+`)
+	ofPerson  = regexp.MustCompile(`\b(?:[a-z]\.)?(?:user_id|inviter|owner|person) = \$\d+`)
 )
 
 // filters lets statements in SQL reach everybody's rows, a condition at a time.

@@ -136,10 +136,10 @@ func mutate(root, path string) (*file, error) {
 	if slices.Contains(guards, path) {
 		f.conditions()
 	}
-	// Row security knows tenants, and nobody of them.
-	f.filters(ofPerson)
 	if global {
-		f.filters(ofTenant)
+		f.filters(ofAnybody)
+	} else { // row security knows tenants, and nobody of them
+		f.filters(ofPerson)
 	}
 	return f, nil
 }
