@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -182,14 +183,35 @@ func (b *browser) pasted() string {
 	return text
 }
 
-// picture keeps what the window shows.
+// picture keeps what the window shows. Chromium never answers some that are asked
+// for while it goes to another page: those are asked for again.
 func (b *browser) picture(file string) {
 	b.t.Helper()
-	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	var picture []byte
+	var err error
+	for range 5 {
+		b.whole()
+		ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+		picture, err = chromedp.Run(ctx, chromedp.CaptureScreenshot())
+		cancel()
+		if err == nil {
+			break
+		}
+		b.t.Logf("picture %s: %v", filepath.Base(file), err)
+	}
 	if err == nil {
 		err = os.WriteFile(file, picture, 0o644)
 	}
 	if err != nil {
 		b.t.Fatalf("browser: %v", err)
 	}
+}
+
+// whole waits until the page that is there, or on its way, is whole.
+func (b *browser) whole() {
+	b.t.Helper()
+	world.Eventually(b.t, time.Minute, "a whole page", func() (bool, string) {
+		state := b.eval(`document.readyState`)
+		return state == "complete", state
+	})
 }
