@@ -208,7 +208,7 @@ generate: ## write generated files anew: pages (templ), the probe's list of pack
 check-generated:
 	@ops/dev/check-generated.sh
 
-isolation: ## a stranger, and everybody with a lesser role, attack everything; then each guard is broken and the attack must notice; 20 minutes
+isolation: ## a stranger, and everybody with a lesser role, attack everything; then each guard is broken and the attack must notice; 6 minutes
 	@ops/postgres/up.sh
 	@rm -rf .dev/isolation && mkdir -p .dev/isolation && go run ./tenancy/tenancytest/mutants/generate $(CURDIR) $(CURDIR)/.dev/isolation
 	go test -count=1 -v -timeout 60m -run 'TestAttacksInSQL|TestMutantsOfTheDatabase' ./tenancy/store -args -mutants -summary $(CURDIR)/.dev/isolation/summary
