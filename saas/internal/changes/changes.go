@@ -86,6 +86,8 @@ type Filter struct {
 
 // List returns a page of changes, newest first.
 func (s *Service) List(ctx context.Context, a web.Actor, f Filter) (items []Change, next string, err error) {
+	var versions []version
+	var bodies map[string][]byte
 	err = s.DB.Read(ctx, a.Tenant, func(tx pgx.Tx) error {
 		var near *vicinity
 		if f.Near != "" {
@@ -101,14 +103,20 @@ func (s *Service) List(ctx context.Context, a web.Actor, f Filter) (items []Chan
 				}
 			}
 		}
-		items, next, err = s.list(ctx, tx, f, near)
+		if versions, next, err = readVersions(ctx, tx, f, near); err == nil {
+			bodies, err = readBodies(ctx, tx, versions)
+		}
 		return err
 	})
+	if err == nil {
+		items, err = s.tell(versions, bodies)
+	}
 	return items, next, err
 }
 
-func (s *Service) list(ctx context.Context, tx pgx.Tx, f Filter, near *vicinity) ([]Change, string, error) {
-	rows, next, err := readVersions(ctx, tx, f, near)
+// list reads what a page shows, with the rest of it, in its transaction.
+func (s *Service) list(ctx context.Context, tx pgx.Tx, f Filter) ([]Change, string, error) {
+	rows, next, err := readVersions(ctx, tx, f, nil)
 	if err != nil {
 		return nil, "", err
 	}

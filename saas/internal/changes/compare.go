@@ -24,6 +24,12 @@ func (s *Service) compare(ctx context.Context, tx pgx.Tx, versions []version) ([
 	if err != nil {
 		return nil, err
 	}
+	return s.tell(versions, bodies)
+}
+
+// tell compares what was read. A thousand large bodies take their time: who can,
+// does so when the transaction is over.
+func (s *Service) tell(versions []version, bodies map[string][]byte) ([]Change, error) {
 	unpack, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(discovery.MaxBody))
 	if err != nil {
 		return nil, err

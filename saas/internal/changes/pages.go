@@ -122,7 +122,7 @@ func (s *Service) OfHost(ctx context.Context, tx pgx.Tx, host tenancy.HostID, qu
 	v.filter.Host, v.onHost = host.String(), true
 	path := "/hosts/" + host.String() + "/changes"
 	var next string
-	if v.items, next, err = s.list(ctx, tx, v.filter, nil); err != nil {
+	if v.items, next, err = s.list(ctx, tx, v.filter); err != nil {
 		return nil, err
 	}
 	v.next = nextPage(path, query, next)
@@ -138,20 +138,20 @@ const (
 
 // Recent shows the newest changes, for the overview.
 func (s *Service) Recent(ctx context.Context, tx pgx.Tx, since time.Time) (templ.Component, error) {
-	items, _, err := s.list(ctx, tx, Filter{Since: since, Limit: recent}, nil)
+	items, _, err := s.list(ctx, tx, Filter{Since: since, Limit: recent})
 	return rows(view{items: items, inline: 2}), err
 }
 
 // Latest shows the newest changes of one host.
 func (s *Service) Latest(ctx context.Context, tx pgx.Tx, host tenancy.HostID) (templ.Component, error) {
-	items, _, err := s.list(ctx, tx, Filter{Host: host.String(), Limit: latest}, nil)
+	items, _, err := s.list(ctx, tx, Filter{Host: host.String(), Limit: latest})
 	return rows(view{items: items, onHost: true, inline: 2}), err
 }
 
 // Moments is what changed on one host before a time, newest first, of all kinds
 // or one.
 func (s *Service) Moments(ctx context.Context, tx pgx.Tx, host tenancy.HostID, kind string, before time.Time, limit int) ([]ui.Moment, error) {
-	items, _, err := s.list(ctx, tx, Filter{Host: host.String(), Kind: kind, Until: before, Limit: limit}, nil)
+	items, _, err := s.list(ctx, tx, Filter{Host: host.String(), Kind: kind, Until: before, Limit: limit})
 	var moments []ui.Moment
 	for _, run := range runs(items) {
 		moments = append(moments, ui.Moment{At: run[len(run)-1].At, Row: moment(run)})
