@@ -117,12 +117,23 @@ func (g *gallery) theme(theme string) {
 func (g *gallery) fits(name string, width int) {
 	g.t.Helper()
 	g.b.do(chromedp.EmulateViewport(int64(width), 800))
+	g.settled()
 	if real := g.b.eval(`String(document.documentElement.scrollWidth)`); real != fmt.Sprint(width) {
 		widest := g.b.eval(`(() => {
 			const over = [...document.querySelectorAll("body *")].filter((el) => el.getBoundingClientRect().right > innerWidth + 1);
 			return over.slice(0, 3).map((el) => el.tagName + "." + el.className + "#" + el.id).join(" ");
 		})()`)
 		g.fault("%s: %s pixels wide in a window of %d: %s", name, real, width, widest)
+	}
+}
+
+// settled waits until the page has been drawn: maps take their new size, and what
+// scrolls is given to the keyboard, when they hear of the window's.
+func (g *gallery) settled() {
+	g.t.Helper()
+	g.b.eval(`(document.getElementById("map-canvas")?.cytoscape?.resize(), "")`)
+	if _, err := chromedp.Run(g.b.ctx, chromedp.Evaluate[string](`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(""))))`, chromedp.EvalAwaitPromise)); err != nil {
+		g.t.Fatalf("browser: %v", err)
 	}
 }
 
@@ -137,11 +148,7 @@ func (g *gallery) picture(name string, width int) {
 		g.t.Fatal(err)
 	}
 	g.b.do(chromedp.EmulateViewport(int64(width), int64(height)))
-	// A map takes its new size when it hears of it.
-	g.b.eval(`(document.getElementById("map-canvas")?.cytoscape?.resize(), "")`)
-	if _, err := chromedp.Run(g.b.ctx, chromedp.Evaluate[string](`new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(""))))`, chromedp.EvalAwaitPromise)); err != nil {
-		g.t.Fatalf("%s: %v", name, err)
-	}
+	g.settled()
 	g.b.picture(filepath.Join(g.folder, name+".png"))
 }
 

@@ -367,7 +367,7 @@ func accountPage(v accountView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "</select></label> <label>Expires <select name=\"expires_in\"><option value=\"2592000\">in 30 days</option> <option value=\"31536000\">in a year</option> <option value=\"0\">never</option></select></label> <label>Site's id, if it is to be good for one only<input name=\"site_id\" maxlength=\"36\"></label> <button>Create token</button></form></footer></section><section class=\"panel\" id=\"sessions\" tabindex=\"0\" aria-label=\"Your sessions\"><header><h2>Your sessions</h2><p>Browsers that are signed in</p></header><table><thead><tr><th>Device</th><th>From</th><th>Tenant</th><th>Since</th><th>Last seen</th><th></th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 32, "</select></label> <label>Expires <select name=\"expires_in\"><option value=\"2592000\">in 30 days</option> <option value=\"31536000\">in a year</option> <option value=\"0\">never</option></select></label> <label>Site's id, if it is to be good for one only<input name=\"site_id\" maxlength=\"36\"></label> <button>Create token</button></form></footer></section><section class=\"panel\" id=\"sessions\"><header><h2>Your sessions</h2><p>Browsers that are signed in</p></header><table><thead><tr><th>Device</th><th>From</th><th>Tenant</th><th>Since</th><th>Last seen</th><th></th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

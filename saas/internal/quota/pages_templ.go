@@ -62,7 +62,7 @@ func usagePage(v view) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<section class=\"panel\" id=\"quotas\" tabindex=\"0\" aria-label=\"Quotas\"><header><h2>Quotas</h2><p>Who runs the service sets them</p></header><table><thead><tr><th>Quota</th><th class=\"num\">Used</th><th class=\"num\">Limit</th><th>Share</th><th>Beyond it</th></tr></thead> <tbody>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<section class=\"panel\" id=\"quotas\"><header><h2>Quotas</h2><p>Who runs the service sets them</p></header><table><thead><tr><th>Quota</th><th class=\"num\">Used</th><th class=\"num\">Limit</th><th>Share</th><th>Beyond it</th></tr></thead> <tbody>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
