@@ -71,8 +71,10 @@ func Size(bytes int64) string {
 		return fmt.Sprintf("%d B", bytes)
 	case bytes < 1_000_000:
 		return fmt.Sprintf("%.1f kB", float64(bytes)/1e3)
+	case bytes < 1_000_000_000:
+		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
 	}
-	return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+	return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
 }
 
 // FormTime is a time as the field of a form takes it, in UTC; nothing for zero.

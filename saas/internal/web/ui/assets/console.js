@@ -223,6 +223,7 @@
   addEventListener("resize", reach);
   document.addEventListener("assim:fresh", reach);
   reach();
+  document.querySelector(".nav [aria-current]")?.scrollIntoView({block: "nearest"});
   document.querySelector("main input[autofocus]")?.select(); // a proposed name is typed over
   for (const tools of document.querySelectorAll(".top .needs-script")) tools.hidden = false;
   setInterval(age, 10000);
